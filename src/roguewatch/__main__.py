@@ -1,0 +1,3 @@
+from roguewatch.cli import main
+
+main()

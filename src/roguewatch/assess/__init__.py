@@ -1,0 +1,1 @@
+"""Facts, verdict, questionnaire, disclosure, rendering."""

@@ -1,0 +1,63 @@
+"""The command line: one module per command group, imported only when called."""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+
+import click
+
+from roguewatch import __version__
+from roguewatch.errors import RoguewatchError
+from roguewatch.printable import printable_text
+
+# command: (module, one-line help). The help stands here so that `--help` imports nothing.
+COMMANDS: dict[str, tuple[str, str]] = {
+    "assess": ("assess", "Read agent activity, detect, and write the assessment."),
+    "findings": ("findings", "List what the detectors found."),
+    "ledger": ("ledger", "Verify, prove, export and checkpoint the evidence."),
+    "sessions": ("sessions", "List the sessions in the store."),
+    "show": ("show", "Show one session, with findings in the margin."),
+    "sources": ("sources", "List the formats that can be read and where they lie."),
+}
+
+
+class _LazyGroup(click.Group):
+    """A group whose commands are imported when they are called, not before."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted(COMMANDS)
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        if name not in COMMANDS:
+            return None
+        module = import_module(f"roguewatch.cli.{COMMANDS[name][0]}")
+        command: click.Command = module.command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, COMMANDS[name][1]) for name in self.list_commands(ctx)])
+
+
+@click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="roguewatch")
+def cli() -> None:
+    """What your AI agents did, whether they told the truth about it, who would
+    notice, and whether they can be stopped.
+
+    Exit status: 0 done, 1 a stated limit was reached, 2 a usage or input error.
+    """
+
+
+def main() -> None:
+    """Entry point of the `roguewatch` command: errors of ours become one clear line."""
+    try:
+        cli.main(prog_name="roguewatch", standalone_mode=True)
+    except RoguewatchError as error:
+        click.echo(f"roguewatch: {printable_text(str(error))}", err=True)
+        sys.exit(2)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Policy, decision, approvals, leases, stop, drills."""

@@ -1,0 +1,1 @@
+"""Rules, sequences, claims: what in the activity is a behaviour worth reporting."""

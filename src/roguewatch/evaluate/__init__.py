@@ -1,0 +1,1 @@
+"""Scenarios, organisms and the sandbox, on Inspect AI."""

@@ -1,0 +1,1 @@
+"""Where agents meet control: hooks, relays, the OTLP receiver, the daemon."""

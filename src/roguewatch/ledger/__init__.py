@@ -1,0 +1,1 @@
+"""The evidence: append, seal, prove, verify, query."""

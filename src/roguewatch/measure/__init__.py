@@ -1,0 +1,1 @@
+"""Horizons, rates, monitor curves, awareness, extrapolation, with intervals."""

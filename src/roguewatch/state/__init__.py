@@ -1,0 +1,1 @@
+"""The register, decisions, leases, reviews, drills and findings: what may change."""
