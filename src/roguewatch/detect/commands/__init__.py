@@ -1,0 +1,1 @@
+"""What a shell command does: parsed, unwrapped, decoded."""
