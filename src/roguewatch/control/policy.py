@@ -1,0 +1,195 @@
+"""Policies in Cedar: permit and forbid, with an outcome for what is forbidden.
+
+A policy that forbids denies, unless its annotation says otherwise: `@outcome("ask")` or
+`@outcome("stop")`. What no policy permits is denied. Cedar skips a policy whose
+evaluation fails, which would turn a broken `forbid` into consent; so every policy must
+validate against `schema.cedarschema` to be loaded at all, and an error at run time
+means that no sound decision could be made: the deployment's fail mode applies.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from functools import cache
+from hashlib import sha256
+from importlib.resources import files
+from pathlib import Path
+
+import cedarpy
+
+from roguewatch.control.decision import PRECEDENCE, Decision, FailMode, Ground, Outcome
+from roguewatch.control.situation import Request
+from roguewatch.errors import PolicyError
+from roguewatch.printable import printable
+
+STARTERS = {
+    "observe": "observe only: everything is allowed and recorded",
+    "workstation": "a developer's own machine, a person nearby",
+    "ci": "unattended continuous integration",
+    "production": "read-only work on production systems",
+}
+"""The policies that come with roguewatch, by name."""
+
+MAX_KNOWN_ENTITIES = 4096
+"""Pairs of deployment and tool kept parsed; an agent may invent tool names without end."""
+
+
+@cache
+def _schema_text() -> str:
+    return files("roguewatch.control").joinpath("policies/schema.cedarschema").read_text()
+
+
+def starter_text(name: str) -> str:
+    """The text of a starter policy.
+
+    Raises:
+        PolicyError: there is none of that name.
+    """
+    if name not in STARTERS:
+        raise PolicyError(
+            f"no starter policy {printable(name)!r}; there are: {', '.join(STARTERS)}"
+        )
+    return files("roguewatch.control").joinpath(f"policies/{name}.cedar").read_text()
+
+
+class Policy:
+    """A policy text, validated and parsed once, and asked often. Immutable.
+
+    Args:
+        text: Cedar policies.
+        name: where they came from, for messages.
+
+    Raises:
+        PolicyError: the text does not parse, does not validate against the schema, has an
+            unknown outcome, or permits nothing at all (a policy that can only deny would
+            look like a working one).
+    """
+
+    def __init__(self, text: str, name: str = "policy") -> None:
+        self.name = name
+        self.text = text
+        self.digest = sha256(text.encode()).hexdigest()
+        self._names, self._outcomes = _annotations(text, name)
+        _validate(text, name, self._names)
+        document = json.loads(cedarpy.policies_to_json_str(text))
+        self._policies = cedarpy.PolicySet.from_json_str(json.dumps(document))
+        document["staticPolicies"] = {
+            key: policy
+            for key, policy in document["staticPolicies"].items()
+            if self._outcomes[key] != "ask"
+        }
+        self._policies_after_consent = cedarpy.PolicySet.from_json_str(json.dumps(document))
+        self._entities: dict[tuple[object, str, str], cedarpy.Entities] = {}
+
+    @classmethod
+    def load(cls, path: Path) -> Policy:
+        """The policy in a file, or a starter policy where `path` is just its name."""
+        if str(path) in STARTERS:
+            return cls(starter_text(str(path)), str(path))
+        try:
+            return cls(path.read_text(encoding="utf-8"), str(path))
+        except (OSError, UnicodeDecodeError) as error:
+            raise PolicyError(f"{path}: cannot be read as a policy: {error}") from error
+
+    def decide(
+        self, request: Request, fail_mode: FailMode = "closed", *, consented: bool = False
+    ) -> Decision:
+        """Decide one request. Never raises: what cannot be decided gets the fail mode.
+
+        Args:
+            request: who wants to do what, in which situation.
+            fail_mode: what is answered when no sound decision can be made.
+            consented: a person has approved this very action. Policies that only ask are
+                then left out; those that deny or stop still hold, and so does the need
+                for a permit.
+        """
+        started = time.perf_counter_ns()
+        policies = self._policies_after_consent if consented else self._policies
+        try:
+            result = cedarpy.is_authorized(request.cedar(), policies, self._known(request))
+            errors = tuple(printable(error, 500) for error in result.diagnostics.errors)
+            decided = result.decision
+            reasons = result.diagnostics.reasons
+        except Exception as error:  # any failure of the engine must end in the fail mode
+            errors, decided, reasons = (printable(str(error), 500),), None, []
+        names = tuple(sorted(self._names[reason] for reason in reasons))
+        took = time.perf_counter_ns() - started
+        if errors or decided not in (cedarpy.Decision.Allow, cedarpy.Decision.Deny):
+            return Decision(
+                outcome="allow" if fail_mode == "open" else "deny",
+                ground="fail-mode",
+                policy_ids=names,
+                policy_digest=self.digest,
+                errors=errors or ("the policy engine gave no decision",),
+                nanoseconds=took,
+            )
+        outcome: Outcome = "allow"
+        if decided is cedarpy.Decision.Deny:
+            outcome = max(
+                (self._outcomes[reason] for reason in reasons),
+                key=PRECEDENCE.__getitem__,
+                default="deny",
+            )
+        return Decision(
+            outcome=outcome,
+            ground=_ground(bool(reasons), consented and outcome == "allow"),
+            policy_ids=names,
+            policy_digest=self.digest,
+            nanoseconds=took,
+        )
+
+    def _known(self, request: Request) -> cedarpy.Entities:
+        """Principal and tool, parsed once: parsing costs five times the decision."""
+        key = (request.principal, request.tool, request.toolset)
+        entities = self._entities.get(key)
+        if entities is None:
+            entities = cedarpy.Entities.from_json_str(json.dumps(request.entities()))
+            if len(self._entities) >= MAX_KNOWN_ENTITIES:
+                self._entities.clear()
+            self._entities[key] = entities
+        return entities
+
+
+def _ground(decided_by_policy: bool, by_consent: bool) -> Ground:
+    if by_consent:
+        return "approval"
+    return "policy" if decided_by_policy else "default"
+
+
+def _annotations(text: str, name: str) -> tuple[dict[str, str], dict[str, Outcome]]:
+    """Readable names and outcomes by Cedar's own policy ids."""
+    try:
+        document = json.loads(cedarpy.policies_to_json_str(text))
+    except ValueError as error:
+        raise PolicyError(f"{name}: does not parse: {error}") from error
+    if document.get("templates"):
+        raise PolicyError(f"{name}: policy templates cannot be used; write the policy out")
+    names: dict[str, str] = {}
+    outcomes: dict[str, Outcome] = {}
+    effects = set()
+    for key, policy in document["staticPolicies"].items():
+        annotations = policy.get("annotations", {})
+        names[key] = annotations.get("id") or key
+        effects.add(policy["effect"])
+        outcome = annotations.get("outcome", "deny" if policy["effect"] == "forbid" else "allow")
+        expected = {"forbid": ("ask", "deny", "stop"), "permit": ("allow",)}[policy["effect"]]
+        if outcome not in expected:
+            raise PolicyError(
+                f"{name}: policy {names[key]}: @outcome({outcome!r}) on a {policy['effect']}; "
+                f"expected one of: {', '.join(expected)}"
+            )
+        outcomes[key] = outcome
+    if "permit" not in effects:
+        raise PolicyError(f"{name}: permits nothing, so every action would be denied; add a permit")
+    return names, outcomes
+
+
+def _validate(text: str, name: str, names: dict[str, str]) -> None:
+    result = cedarpy.validate_policies(text, _schema_text())
+    if not result.validation_passed:
+        faults = "; ".join(
+            f"policy {names.get(fault.policy_id, fault.policy_id)}: {fault.error}"
+            for fault in result.errors
+        )
+        raise PolicyError(f"{name}: does not fit the schema: {faults}")
