@@ -1,0 +1,14 @@
+"""Alembic's environment: run the migrations on the engine that `connect` gives."""
+
+from __future__ import annotations
+
+from alembic import context
+
+from roguewatch.state.tables import metadata
+
+engine = context.config.attributes["engine"]
+with engine.connect() as connection:
+    context.configure(connection=connection, target_metadata=metadata, render_as_batch=True)
+    with context.begin_transaction():
+        context.run_migrations()
+    connection.commit()
