@@ -1,0 +1,181 @@
+"""The event's derived view: computed once, shared by every rule and detector."""
+
+from __future__ import annotations
+
+import json
+import posixpath
+from collections.abc import Iterator
+from functools import cached_property
+from typing import Any
+
+import msgspec
+import re2
+
+from roguewatch.detect.commands.command import Command
+from roguewatch.detect.edits import Edit, is_patch, read_edit, read_patch
+from roguewatch.detect.tools import PATH_KEYS, ToolClass, classify, shell_texts
+from roguewatch.events import Event
+
+_URL = re2.compile(r"""(?i)\b(?:https?|wss?|ftp|ssh|git|s3|gs|file)://[^\s"'<>`|\\)\]}]+""")
+_LONE_SURROGATES = dict.fromkeys(range(0xD800, 0xE000), "\ufffd")
+_CHANGES = ("write", "edit")
+
+
+class Action:
+    """One event with what can be derived from it. Everything is lazy and kept.
+
+    Args:
+        event: any event; the derived parts are empty where its kind has none.
+    """
+
+    def __init__(self, event: Event) -> None:
+        self.event = event
+
+    @cached_property
+    def arguments(self) -> dict[str, Any]:
+        """The call's arguments as an object; text that is none stands under `input`.
+
+        Lone surrogates become U+FFFD, so that one of them cannot hide the rest.
+        """
+        return _object(self.event.arguments)
+
+    @cached_property
+    def detail(self) -> dict[str, Any]:
+        return _object(self.event.detail)
+
+    @cached_property
+    def strings(self) -> tuple[str, ...]:
+        """Every string among the arguments, however deep, in order."""
+        return tuple(_strings(self.arguments))
+
+    @cached_property
+    def text(self) -> str:
+        return clean(self.event.text)
+
+    @cached_property
+    def tool_class(self) -> ToolClass:
+        return classify(self.event.tool, self.arguments)
+
+    @cached_property
+    def commands(self) -> tuple[Command, ...]:
+        """The simple commands that a call runs, unwrapped and decoded."""
+        event = self.event
+        if event.kind == "tool_call":
+            texts = shell_texts(event.tool, self.arguments)
+        elif event.kind == "process":
+            command = self.detail.get("command", event.text)
+            texts = [(command, "bash")] if isinstance(command, str) and command else []
+        else:
+            return ()
+        if not texts:
+            return ()
+        # The parsers are loaded at the first command, not at start-up.
+        from roguewatch.detect.commands import understand
+
+        return tuple(command for text, shell in texts for command in understand(text, shell))
+
+    @cached_property
+    def edit(self) -> Edit:
+        """What a file-changing call adds and removes, patches given to a shell included."""
+        if self.event.kind != "tool_call":
+            return Edit()
+        if self.tool_class == "shell":
+            patches = [read_patch(text) for text in self.strings if is_patch(text)]
+            return Edit(
+                tuple(path for patch in patches for path in patch.paths),
+                tuple(text for patch in patches for text in patch.added),
+                tuple(text for patch in patches for text in patch.removed),
+            )
+        return read_edit(self.arguments)
+
+    @cached_property
+    def content(self) -> tuple[str, ...]:
+        """Texts that the call writes into files."""
+        return self.edit.added
+
+    @cached_property
+    def removed(self) -> tuple[str, ...]:
+        """Texts that the call takes out of files."""
+        return self.edit.removed
+
+    @cached_property
+    def paths(self) -> tuple[str, ...]:
+        """Every file that the event names: arguments, patches, commands; normalised."""
+        named = [*self._named_paths(), *self.edit.paths]
+        named += [path for command in self.commands for path in command.paths]
+        named += [path for command in self.commands for path in command.written]
+        return tuple(dict.fromkeys(normal_path(path) for path in named))
+
+    @cached_property
+    def written(self) -> tuple[str, ...]:
+        """Files that the event writes, creates, deletes or changes; normalised."""
+        changed = list(self.edit.paths)
+        edits = self.tool_class in ("mcp", "other") and (self.content or self.removed)
+        if self.tool_class in _CHANGES or self.event.kind == "file_change" or edits:
+            changed += self._named_paths()
+        changed += [path for command in self.commands for path in command.written]
+        return tuple(dict.fromkeys(normal_path(path) for path in changed))
+
+    @cached_property
+    def urls(self) -> tuple[str, ...]:
+        """URLs in the arguments and those that commands name (hosts included)."""
+        found = [url for text in self.strings if "://" in text for url in _URL.findall(text)]
+        found += [url for command in self.commands for url in command.urls]
+        if self.event.kind == "network":
+            found += [text for text in _strings(self.detail) if "://" in text]
+        return tuple(dict.fromkeys(found))
+
+    def _named_paths(self) -> list[str]:
+        source = self.detail if self.event.kind == "file_change" else self.arguments
+        found = []
+        for key in PATH_KEYS:
+            value = source.get(key)
+            for path in value if isinstance(value, list) else (value,):
+                if isinstance(path, str) and path:
+                    found.append(path)
+        return found
+
+
+def normal_path(path: str) -> str:
+    """A path without `//`, `.`, `..` and backslashes; never looks at the disk."""
+    if "\\" in path and (path[1:3] == ":\\" or path.startswith((".\\", "~\\", "\\\\"))):
+        path = path.replace("\\", "/")
+    return posixpath.normpath(path) if path else path
+
+
+def clean(text: str) -> str:
+    """`text` with lone surrogates replaced, so that it can be encoded and scanned."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.translate(_LONE_SURROGATES)
+    return text
+
+
+def _object(text: str) -> dict[str, Any]:
+    if not text:
+        return {}
+    try:
+        value = msgspec.json.decode(text)
+    except (msgspec.DecodeError, UnicodeEncodeError, RecursionError):
+        try:
+            # The standard decoder accepts the lone surrogates that an agent may add to
+            # hide its arguments from a strict one.
+            loose = json.dumps(json.loads(text), ensure_ascii=False)
+            value = json.loads(loose.translate(_LONE_SURROGATES))
+        except (ValueError, RecursionError):
+            value = clean(text)
+    return value if isinstance(value, dict) else {"input": value}
+
+
+def _strings(value: object) -> Iterator[str]:
+    # Not recursive: depth is the agent's to choose.
+    waiting = [value]
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, str):
+            yield value
+        elif isinstance(value, dict):
+            waiting.extend(reversed(value.values()))
+        elif isinstance(value, list):
+            waiting.extend(reversed(value))
