@@ -1,0 +1,271 @@
+"""The hot rows: a SQLite file whose commit is the acknowledgement.
+
+WAL with `synchronous=FULL`: a commit is write(wal) → fsync(wal), and only then does
+`commit` return. The same transaction holds the rows and the signed checkpoint over
+them, so there is no moment at which a committed row is not covered by a signature.
+Moving rows into a segment is one transaction too: the segment's registration, the
+new checkpoint and the removal of the rows (`Hot.register`).
+
+Known sad paths: a disk that says it synced and did not; a full disk (SQLite rolls
+the transaction back and nothing of it is acknowledged).
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import msgspec
+
+from roguewatch.errors import LedgerError, TamperError
+from roguewatch.printable import printable, printable_path
+
+SCHEMA = """
+CREATE TABLE meta (key TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE hot (
+  leaf INTEGER PRIMARY KEY, id TEXT NOT NULL, session TEXT NOT NULL,
+  hash BLOB NOT NULL, record BLOB NOT NULL, raw BLOB NOT NULL);
+CREATE UNIQUE INDEX hot_id ON hot (id);
+CREATE INDEX hot_session ON hot (session);
+CREATE TABLE segments (
+  number INTEGER PRIMARY KEY, first INTEGER NOT NULL, count INTEGER NOT NULL,
+  size INTEGER NOT NULL, sha256 BLOB NOT NULL, ids BLOB NOT NULL);
+CREATE TABLE segment_sessions (
+  session TEXT NOT NULL, segment INTEGER NOT NULL, surface TEXT NOT NULL,
+  first INTEGER, last INTEGER, events INTEGER NOT NULL, groups BLOB NOT NULL,
+  PRIMARY KEY (session, segment)) WITHOUT ROWID;
+"""
+
+HotRow = tuple[int, str, str, bytes, bytes, bytes]
+"""(leaf, id, session, leaf hash, record, raw)"""
+
+
+class SegmentRow(msgspec.Struct, frozen=True):
+    """A sealed segment as registered."""
+
+    number: int
+    first: int
+    """Its first leaf."""
+    count: int
+    size: int
+    """Bytes of the file."""
+    sha256: bytes
+    """Of the whole file."""
+
+    @property
+    def name(self) -> str:
+        """File name: number, then first leaf."""
+        return f"{self.number:06d}-{self.first:012d}.parquet"
+
+
+class SessionPart(msgspec.Struct, frozen=True):
+    """What one segment holds of one session."""
+
+    session: str
+    segment: int
+    surface: str
+    first: int | None
+    """Earliest time, ns since 1970."""
+    last: int | None
+    events: int
+    groups: bytes
+    """Row groups with events of it: big-endian 16-bit numbers, rising."""
+
+
+class Hot:
+    """The hot store of one ledger.
+
+    Args:
+        path: the SQLite file.
+        write: open for writing (the caller holds the writer's lock).
+        still: nobody writes and the file was closed off: read it without touching
+            anything, not even a shared-memory file.
+    """
+
+    def __init__(self, path: Path, *, write: bool, still: bool = False) -> None:
+        self.path = path
+        mode = "rwc" if write else "ro&immutable=1" if still else "rw"
+        try:
+            self.db = sqlite3.connect(
+                f"{path.absolute().as_uri()}?mode={mode}",
+                uri=True,
+                isolation_level=None,
+                check_same_thread=False,
+                timeout=10,
+            )
+            self.db.execute("PRAGMA trusted_schema=OFF")
+            if write:
+                self._prepare()
+            else:
+                self.db.execute("PRAGMA query_only=ON")
+                self.db.execute("SELECT count(*) FROM meta").fetchone()
+        except sqlite3.Error as error:
+            raise LedgerError(
+                f"{printable_path(path)}: the hot store cannot be opened: {printable(str(error))}; "
+                "`roguewatch ledger fsck` says what is damaged"
+            ) from error
+
+    def _prepare(self) -> None:
+        version = self.db.execute("PRAGMA user_version").fetchone()[0]
+        if not version:
+            self.db.execute("PRAGMA page_size=8192")
+        self.db.execute("PRAGMA journal_mode=WAL")
+        self.db.execute("PRAGMA synchronous=FULL")
+        self.db.execute("PRAGMA cache_size=-16384")
+        self.db.execute("PRAGMA wal_autocheckpoint=2000")
+        if not version:
+            self.db.executescript(f"BEGIN;{SCHEMA}PRAGMA user_version=1;COMMIT;")
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """All or nothing; durable when the block has ended.
+
+        Raises:
+            LedgerError: it could not be stored (disk full, …); nothing of it was.
+        """
+        try:
+            self.db.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+                self.db.execute("COMMIT")
+            except BaseException:
+                if self.db.in_transaction:
+                    self.db.execute("ROLLBACK")
+                raise
+        except sqlite3.Error as error:
+            raise LedgerError(
+                f"{printable_path(self.path)}: not stored: {printable(str(error))}"
+            ) from error
+
+    @contextmanager
+    def snapshot(self) -> Iterator[None]:
+        """Several reads of one state."""
+        with self.reading():
+            if self.db.in_transaction:
+                yield
+                return
+            self.db.execute("BEGIN")
+            try:
+                yield
+            finally:
+                self.db.execute("COMMIT")
+
+    @contextmanager
+    def reading(self) -> Iterator[None]:
+        """SQLite's complaints about a damaged file become ours."""
+        try:
+            yield
+        except (sqlite3.Error, OverflowError, UnicodeDecodeError) as error:
+            raise TamperError(
+                f"{printable_path(self.path)}: damaged: {printable(str(error))}"
+            ) from error
+
+    def get(self, key: str) -> bytes | None:
+        """A value of the meta table."""
+        with self.reading():
+            row = self.db.execute("SELECT value FROM meta WHERE key=?", (key,)).fetchone()
+        return None if row is None else bytes(row[0])
+
+    def put(self, key: str, value: bytes) -> None:
+        """Set a value, within a transaction."""
+        self.db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, value))
+
+    def insert(self, rows: Iterable[HotRow]) -> None:
+        """Add rows, within a transaction."""
+        self.db.executemany("INSERT INTO hot VALUES (?, ?, ?, ?, ?, ?)", rows)
+
+    def rows(self, first: int, limit: int) -> list[HotRow]:
+        """Up to `limit` rows from leaf `first` on, in order."""
+        with self.reading():
+            return self.db.execute(
+                "SELECT leaf, id, session, hash, record, raw FROM hot WHERE leaf >= ? "
+                "ORDER BY leaf LIMIT ?",
+                (first, limit),
+            ).fetchall()
+
+    def session_rows(self, session: str, first: int) -> list[HotRow]:
+        """All rows of one session from leaf `first` on, in order."""
+        with self.reading():
+            return self.db.execute(
+                "SELECT leaf, id, session, hash, record, raw FROM hot WHERE session = ? "
+                "AND leaf >= ? ORDER BY leaf",
+                (session, first),
+            ).fetchall()
+
+    def row_of(self, identity: str) -> HotRow | None:
+        """The row of an event id."""
+        with self.reading():
+            row: HotRow | None = self.db.execute(
+                "SELECT leaf, id, session, hash, record, raw FROM hot WHERE id = ?", (identity,)
+            ).fetchone()
+        return row
+
+    def count(self) -> int:
+        """Number of hot rows."""
+        with self.reading():
+            count: int = self.db.execute("SELECT count(*) FROM hot").fetchone()[0]
+        return count
+
+    def hashes(self) -> list[tuple[int, str, bytes]]:
+        """(leaf, id, leaf hash) of every row, in order."""
+        with self.reading():
+            return self.db.execute("SELECT leaf, id, hash FROM hot ORDER BY leaf").fetchall()
+
+    def segments(self, first: int = 0) -> list[SegmentRow]:
+        """Registered segments that hold leaves from `first` on, in order."""
+        with self.reading():
+            found = self.db.execute(
+                "SELECT number, first, count, size, sha256 FROM segments "
+                "WHERE first + count > ? ORDER BY number",
+                (first,),
+            ).fetchall()
+        return [SegmentRow(*row) for row in found]
+
+    def index(self, number: int) -> bytes:
+        """The id index of a segment (`ids.index_of`)."""
+        with self.reading():
+            row = self.db.execute("SELECT ids FROM segments WHERE number=?", (number,)).fetchone()
+        return bytes(row[0]) if row else b""
+
+    def parts(self, session: str | None = None, segment: int | None = None) -> list[SessionPart]:
+        """What the segments hold of one session, or of all."""
+        with self.reading():
+            found = self.db.execute(
+                "SELECT session, segment, surface, first, last, events, groups "
+                "FROM segment_sessions WHERE (?1 IS NULL OR session = ?1) "
+                "AND (?2 IS NULL OR segment = ?2) ORDER BY segment, session",
+                (session, segment),
+            ).fetchall()
+        return [SessionPart(*row) for row in found]
+
+    def register(self, row: SegmentRow, ids: bytes, parts: Iterable[SessionPart]) -> None:
+        """Within a transaction: a segment takes the place of the hot rows it holds."""
+        self.db.execute(
+            "INSERT INTO segments VALUES (?, ?, ?, ?, ?, ?)",
+            (row.number, row.first, row.count, row.size, row.sha256, ids),
+        )
+        self.db.executemany(
+            "INSERT INTO segment_sessions VALUES (?, ?, ?, ?, ?, ?, ?)",
+            ((p.session, p.segment, p.surface, p.first, p.last, p.events, p.groups) for p in parts),
+        )
+        self.db.execute("DELETE FROM hot WHERE leaf < ?", (row.first + row.count,))
+
+    def close(self, *, settle: bool = False) -> bool:
+        """Close the file.
+
+        Args:
+            settle: move everything from the log into the file first.
+
+        Returns:
+            Whether the file alone now holds everything.
+        """
+        settled = False
+        try:
+            if settle:
+                settled = not self.db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+        except sqlite3.Error:
+            settled = False
+        self.db.close()
+        return settled

@@ -1,0 +1,379 @@
+"""Sealed segments: Parquet files that any query engine reads as they are.
+
+One row per event in leaf order, one column per field, zstd. The leaf itself is not
+stored: it is the canonical record that the columns give (`record.encode`), so a
+changed column is a changed leaf. `leaf` is the event's index in the tree.
+
+Write sequence: open(tmp) → write row groups → write footer → fsync(tmp) →
+rename(tmp, segment) → fsync(folder). Only its registration in the hot store makes
+it part of the ledger; until then it is a leftover that the next start removes.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from hashlib import file_digest
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from roguewatch.errors import LedgerError, TamperError
+from roguewatch.events import Event, Origin, Usage
+from roguewatch.ledger.durable import TEMPORARY, sync_folder
+from roguewatch.ledger.hot import SegmentRow, SessionPart
+from roguewatch.ledger.ids import index_of
+from roguewatch.printable import printable, printable_path
+
+GROUP_EVENTS = 2048
+"""Events in a row group at most: what a point read decompresses."""
+
+GROUP_BYTES = 8 << 20
+"""Text and source bytes in a row group at most (one event may be larger)."""
+
+_LOW = [
+    "session",
+    "kind",
+    "surface",
+    "sighting",
+    "agent",
+    "parent_agent",
+    "author",
+    "tool",
+    "permission_mode",
+    "model",
+    "cwd",
+    "origin_file",
+    "prompt_id",
+    "detail",
+]
+"""Columns of few different values, which a dictionary suits."""
+
+SCHEMA = pa.schema(
+    [
+        pa.field("leaf", pa.int64(), nullable=False),
+        *(
+            pa.field(name, pa.string(), nullable=False)
+            for name in ("id", "session", "kind", "surface", "sighting", "agent", "parent_agent")
+        ),
+        pa.field("seq", pa.int64(), nullable=False),
+        pa.field("time", pa.timestamp("ns", tz="UTC")),
+        *(
+            pa.field(name, pa.string(), nullable=False)
+            for name in (
+                "author", "tool", "call_id", "request_id", "prompt_id", "parent", "arguments",
+                "text", "permission_mode", "model", "cwd", "detail", "origin_file",
+            )
+        ),
+        pa.field("origin_offset", pa.int64(), nullable=False),
+        pa.field("exit_status", pa.int64()),
+        pa.field("failed", pa.bool_()),
+        pa.field("truncated", pa.bool_(), nullable=False),
+        pa.field("part", pa.int64(), nullable=False),
+        *(
+            pa.field(f"usage_{name}", pa.int64())
+            for name in ("input", "output", "cache_read", "cache_write", "reasoning")
+        ),
+        pa.field("raw", pa.binary(), nullable=False),
+    ]
+)  # fmt: skip
+"""The columns. `usage_*` are null together, where an event has no usage."""
+
+_PLAIN = [
+    name
+    for name in SCHEMA.names
+    if name not in ("leaf", "time", "origin_file", "origin_offset")
+    and not name.startswith("usage_")
+]
+
+
+def _batch(events: Sequence[Event], first: int) -> pa.RecordBatch:
+    """The columns of events whose leaves start at `first`."""
+    columns: dict[str, Any] = {name: [getattr(event, name) for event in events] for name in _PLAIN}
+    columns["leaf"] = range(first, first + len(events))
+    columns["time"] = [event.time for event in events]
+    columns["origin_file"] = [event.origin.file for event in events]
+    columns["origin_offset"] = [event.origin.offset for event in events]
+    usages = [event.usage for event in events]
+    for name in ("input", "output", "cache_read", "cache_write", "reasoning"):
+        columns[f"usage_{name}"] = [
+            None if usage is None else getattr(usage, name) for usage in usages
+        ]
+    return pa.RecordBatch.from_arrays(
+        [pa.array(columns[field.name], field.type) for field in SCHEMA], schema=SCHEMA
+    )
+
+
+class SegmentWriter:
+    """One segment being written. Compression and disk run on a thread of their own.
+
+    Args:
+        folder: the `segments` folder.
+        number: the segment's number.
+        first: its first leaf.
+    """
+
+    def __init__(self, folder: Path, number: int, first: int) -> None:
+        self.count = 0
+        self.bytes = 0
+        """Bytes taken in so far, uncompressed."""
+        self._folder = folder
+        self._row = SegmentRow(number, first, 0, 0, b"")
+        self._temporary = folder / (self._row.name + TEMPORARY)
+        self._groups = 0
+        self._ids: list[bytes] = []
+        self._sessions: dict[str, list[Any]] = {}
+        self._thread = ThreadPoolExecutor(1, "segment")
+        self._pending: list[Future[None]] = []
+        try:
+            self._file = pq.ParquetWriter(
+                self._temporary,
+                SCHEMA,
+                compression="zstd",
+                compression_level=1,
+                use_dictionary=_LOW,
+                write_statistics=["leaf", "session", "kind", "time"],
+                data_page_version="2.0",
+            )
+        except OSError as error:
+            self._thread.shutdown()
+            raise self._failure(error) from error
+
+    def add(self, events: Sequence[Event], packed: bytes) -> None:
+        """Add one row group.
+
+        Args:
+            events: at most `GROUP_EVENTS`.
+            packed: their ids (`ids.pack`).
+
+        Raises:
+            LedgerError: the disk did not take an earlier group.
+        """
+        batch = _batch(events, self._row.first + self.count)
+        for event in events:
+            part = self._sessions.get(event.session)
+            time = event.time
+            if part is None:
+                self._sessions[event.session] = [event.surface, time, time, 1, [self._groups]]
+                continue
+            if time is not None:
+                part[1] = time if part[1] is None or time < part[1] else part[1]
+                part[2] = time if part[2] is None or time > part[2] else part[2]
+            part[3] += 1
+            if part[4][-1] != self._groups:
+                part[4].append(self._groups)
+        self.count += len(events)
+        self.bytes += batch.nbytes
+        self._groups += 1
+        self._ids.append(packed)
+        while len(self._pending) > 1:
+            self._await(self._pending.pop(0))
+        self._pending.append(self._thread.submit(self._file.write_batch, batch, GROUP_EVENTS))
+
+    def finish(self) -> tuple[SegmentRow, bytes, list[SessionPart]]:
+        """Make the file durable.
+
+        Returns:
+            The row to register, its id index, and its sessions.
+
+        Raises:
+            LedgerError: the disk did not take it; nothing remains.
+        """
+        for pending in self._pending:
+            self._await(pending)
+        path = self._folder / self._row.name
+        try:
+            size, digest = self._thread.submit(self._settle, path).result()
+        except (OSError, pa.ArrowException) as error:
+            self.abort()
+            raise self._failure(error) from error
+        self._thread.shutdown()
+        number = self._row.number
+        parts = [
+            SessionPart(
+                session,
+                number,
+                surface,
+                first,
+                last,
+                events,
+                b"".join(group.to_bytes(2, "big") for group in groups),
+            )
+            for session, (surface, first, last, events, groups) in self._sessions.items()
+        ]
+        row = SegmentRow(number, self._row.first, self.count, size, digest)
+        return row, index_of(b"".join(self._ids)), parts
+
+    def abort(self) -> None:
+        """Forget the segment and remove what was written of it."""
+        self._thread.shutdown(cancel_futures=True)
+        try:
+            self._file.close()
+        except (OSError, pa.ArrowException):
+            self._file.is_open = False  # a full disk: the file is removed next anyway
+        self._temporary.unlink(missing_ok=True)
+        (self._folder / self._row.name).unlink(missing_ok=True)
+
+    def _settle(self, path: Path) -> tuple[int, bytes]:
+        self._file.close()
+        with self._temporary.open("rb+") as stream:
+            os.fsync(stream.fileno())
+            digest = file_digest(stream, "sha256").digest()
+            size = stream.tell()
+        self._temporary.rename(path)
+        sync_folder(path.parent)
+        return size, digest
+
+    def _await(self, pending: Future[None]) -> None:
+        try:
+            pending.result()
+        except (OSError, pa.ArrowException) as error:
+            self.abort()
+            raise self._failure(error) from error
+
+    def _failure(self, error: Exception) -> LedgerError:
+        return LedgerError(
+            f"{printable_path(self._folder)}: a segment cannot be written: {printable(str(error))}"
+        )
+
+
+class Segment:
+    """A sealed segment, for reading.
+
+    Args:
+        path: the file.
+
+    Raises:
+        TamperError: it cannot be read as a segment.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.name = f"segments/{printable(path.name)}"
+        try:
+            self._file = pq.ParquetFile(path)
+            schema = self._file.schema_arrow
+        except (OSError, pa.ArrowException) as error:
+            raise self._damage(error) from error
+        if not schema.equals(SCHEMA):
+            self.close()
+            raise TamperError(f"{self.name}: has other columns than a segment")
+
+    def groups(self) -> int:
+        """Number of row groups."""
+        count: int = self._file.num_row_groups
+        return count
+
+    def events(
+        self,
+        groups: Sequence[int],
+        *,
+        session: str | None = None,
+        kinds: Collection[str] | None = None,
+        since: int | None = None,
+        until: int | None = None,
+        first: int = 0,
+    ) -> Iterator[tuple[int, Event]]:
+        """(leaf, event) of those row groups, in order, narrowed as `Ledger.events` says.
+
+        Raises:
+            TamperError: a row group cannot be read.
+        """
+        for group in groups:
+            try:
+                table = self._file.read_row_group(group)
+                keep = _mask(table, session, kinds, since, until, first)
+                if keep is not None:
+                    table = table.filter(keep)
+                pairs = _events(table)
+            except (OSError, pa.ArrowException, ValueError) as error:
+                raise self._damage(error) from error
+            yield from pairs
+
+    def event(self, row: int) -> Event:
+        """The event in a row.
+
+        Raises:
+            TamperError: there is no such row, or it cannot be read.
+        """
+        try:
+            for group in range(self._file.num_row_groups):
+                rows = self._file.metadata.row_group(group).num_rows
+                if row < rows:
+                    return _events(self._file.read_row_group(group).slice(row, 1))[0][1]
+                row -= rows
+        except (OSError, pa.ArrowException, ValueError) as error:
+            raise self._damage(error) from error
+        raise TamperError(f"{self.name}: has no row {row}")
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+    def __enter__(self) -> Segment:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _damage(self, error: Exception) -> TamperError:
+        return TamperError(f"{self.name}: cannot be read: {printable(str(error), 300)}")
+
+
+def _mask(
+    table: pa.Table,
+    session: str | None,
+    kinds: Collection[str] | None,
+    since: int | None,
+    until: int | None,
+    first: int,
+) -> Any:
+    masks = []
+    if session is not None:
+        masks.append(pc.equal(table["session"], session))
+    if kinds is not None:
+        masks.append(pc.is_in(table["kind"], pa.array(list(kinds), pa.string())))
+    if since is not None or until is not None:
+        time = table["time"].cast(pa.int64())
+        if since is not None:
+            masks.append(pc.fill_null(pc.greater_equal(time, since), False))
+        if until is not None:
+            masks.append(pc.fill_null(pc.less(time, until), False))
+    if first:
+        masks.append(pc.greater_equal(table["leaf"], first))
+    keep = None
+    for mask in masks:
+        keep = mask if keep is None else pc.and_(keep, mask)
+    return keep
+
+
+def _events(table: pa.Table) -> list[tuple[int, Event]]:
+    columns = [
+        (column.cast(pa.int64()) if name == "time" else column).to_pylist()
+        for name, column in zip(SCHEMA.names, table.columns, strict=True)
+    ]
+    return [
+        (
+            leaf,
+            Event(
+                id=id_, session=session, kind=kind, surface=surface, sighting=sighting,
+                agent=agent, parent_agent=parent_agent, seq=seq, time=time, author=author,
+                tool=tool, call_id=call_id, request_id=request_id, prompt_id=prompt_id,
+                parent=parent, arguments=arguments, text=text, permission_mode=permission_mode,
+                model=model, cwd=cwd, detail=detail, origin=Origin(file, offset),
+                exit_status=exit_status, failed=failed, truncated=truncated, part=part,
+                usage=None if used is None else Usage(used, output, read, write, reasoning),
+                raw=raw,
+            ),
+        )
+        for (
+            leaf, id_, session, kind, surface, sighting, agent, parent_agent, seq, time, author,
+            tool, call_id, request_id, prompt_id, parent, arguments, text, permission_mode, model,
+            cwd, detail, file, offset, exit_status, failed, truncated, part, used, output, read,
+            write, reasoning, raw,
+        ) in zip(*columns, strict=True)
+    ]  # fmt: skip

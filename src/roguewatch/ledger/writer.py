@@ -1,0 +1,372 @@
+"""The one writer of a ledger: append and seal.
+
+What `append` does, and where a crash may fall (each arrow is one system call or
+SQLite commit; acknowledgement is `append` returning):
+
+    few events    encode, hash, sign → commit(hot rows + checkpoint) → acknowledged
+                  → write(witness), at most once a second
+    many events   per segment: write(segment.tmp) → fsync → rename → fsync(folder)
+                  → write, fsync, rename tiles → commit(register segment, remove the hot
+                  rows it holds, checkpoint) → acknowledged → replace `checkpoint`
+                  → write, fsync(witness)
+
+A kill before a commit leaves files that nothing registers: the next writer removes
+them. A kill after it leaves events that were stored but not acknowledged: reading
+again adds nothing, since ids are known. Known sad paths: between a commit and the
+witness line (at most a second, or until the seal) a store exchanged for an earlier
+copy of itself goes unnoticed; everything that remains in it is always signed.
+"""
+
+from __future__ import annotations
+
+import time as clock
+from collections.abc import Iterable, Iterator
+
+import msgspec
+
+from roguewatch.errors import LedgerError, TamperError
+from roguewatch.events import Event
+from roguewatch.ledger.durable import sync_folder, write_file
+from roguewatch.ledger.hot import Hot, HotRow
+from roguewatch.ledger.ids import KnownKeys, pack
+from roguewatch.ledger.layout import Layout
+from roguewatch.ledger.lock import WriterLock
+from roguewatch.ledger.merkle import Edge, leaf_hash
+from roguewatch.ledger.note import (
+    NO_SEGMENTS,
+    Checkpoint,
+    Signer,
+    issue,
+    open_checkpoint,
+    segments_digest,
+)
+from roguewatch.ledger.record import decode, encode, storable
+from roguewatch.ledger.segment import GROUP_BYTES, GROUP_EVENTS, SegmentWriter
+from roguewatch.ledger.tiles import Tiles
+from roguewatch.ledger.witness import FileWitness, HttpWitness
+
+SEGMENT_EVENTS = 32 * 1024
+SEGMENT_BYTES = 64 << 20
+"""A segment, and the hot rows, hold no more than these (one event may be larger)."""
+
+WITNESS_SECONDS = 1.0
+"""How often at most a commit of hot rows is witnessed."""
+
+
+class Appended(msgspec.Struct, frozen=True):
+    """What an `append` did."""
+
+    added: int
+    duplicate: int
+    """Events whose id the ledger has already; nothing was stored for them."""
+
+
+class Writer:
+    """The writing side of one ledger. Not for several threads at once: `Ledger` sees to that.
+
+    Args:
+        layout: where the files are.
+        lock: the writer's lock, held.
+        signer: the ledger's key.
+        witness: where checkpoints are witnessed.
+
+    Raises:
+        TamperError: the store is not what was signed or witnessed.
+        LedgerError: it cannot be opened.
+    """
+
+    def __init__(
+        self, layout: Layout, lock: WriterLock, signer: Signer, witness: FileWitness | HttpWitness
+    ) -> None:
+        self.witness = witness
+        self.witness_error = ""
+        """Why the witness did not take the last checkpoint; empty where it did."""
+        self._layout = layout
+        self._lock = lock
+        self._signer = signer
+        self._tiles = Tiles(layout.tiles)
+        self._keys = KnownKeys()
+        self._hot_ids: set[str] = set()
+        self._hot_bytes = 0
+        self._edge = Edge()
+        self._segments = 0
+        self._digest = NO_SEGMENTS
+        self._sealed = 0
+        self._witnessed = 0.0
+        self._start()
+
+    def _start(self) -> None:
+        layout = self._layout
+        new = not layout.hot.exists()
+        witnessed = self.witness.latest()
+        if new and (witnessed is not None or any(layout.segments.iterdir())):
+            raise TamperError("hot.sqlite is missing")
+        self._lock.claim()
+        layout.closed.unlink(missing_ok=True)
+        sync_folder(layout.folder)
+        self.hot = Hot(layout.hot, write=True)
+        try:
+            sync_folder(layout.folder)
+            note = self.hot.get("checkpoint")
+            if note is not None:
+                self._resume(open_checkpoint(self._signer.verifier, note.decode()))
+                self._recover()
+                self._check_witness(witnessed)
+            elif witnessed is not None or self.hot.segments() or self.hot.rows(0, 1):
+                raise TamperError("hot.sqlite: its checkpoint is missing")
+            else:
+                self._begin()
+        except BaseException:
+            self.hot.close()
+            raise
+
+    def _begin(self) -> None:
+        """The first checkpoint: of nothing."""
+        self.checkpoint = self._issue()
+        note = self.checkpoint.note.encode()
+        with self.hot.transaction():
+            self.hot.put("checkpoint", note)
+            self.hot.put("sealed", note)
+            self.hot.put("edge", b"")
+        write_file(self._layout.checkpoint, note)
+        self._testify(sync=True)
+
+    def _resume(self, checkpoint: Checkpoint) -> None:
+        """Take up the tree where the last writer left it."""
+        for row in self.hot.segments():
+            self._sealed += row.count
+            self._segments += 1
+            self._digest = segments_digest(self._digest, row.first, row.count, row.size, row.sha256)
+            self._keys.add(self.hot.index(row.number))
+        stored = self.hot.get("edge") or b""
+        peaks = [stored[at : at + 32] for at in range(0, len(stored), 32)]
+        self._edge = Edge(self._sealed, [None if peak == bytes(32) else peak for peak in peaks])
+        rows = self.hot.hashes()
+        self._edge.extend([row[2] for row in rows])
+        self._hot_ids = {row[1] for row in rows}
+        edge = self._edge
+        if (checkpoint.size, checkpoint.root) != (edge.size, edge.root()) or (
+            checkpoint.segments,
+            checkpoint.digest,
+        ) != (self._segments, self._digest):
+            raise TamperError(
+                "hot.sqlite: its rows are not those that its checkpoint signs; "
+                "`roguewatch ledger fsck` says which"
+            )
+        self.checkpoint = checkpoint
+
+    def _recover(self) -> None:
+        """Clear away what a killed writer left; after a clean close, insist on order."""
+        sealed = self.hot.get("sealed") or b""
+        published = self._layout.checkpoint
+        if self._lock.interrupted:
+            self._layout.clear_leftovers(self.hot.segments(), self._sealed)
+            write_file(published, sealed)
+        elif not published.exists() or published.read_bytes() != sealed:
+            raise TamperError("checkpoint: not the one that was signed at the last seal")
+
+    def _check_witness(self, note: str | None) -> None:
+        """Refuse to go on signing where the witness remembers another past."""
+        if note is None and self.checkpoint.size:
+            raise TamperError(
+                f"{self.witness.name}: the witness of this ledger is missing or empty; restore it, "
+                "or start another: roguewatch ledger checkpoint --new-witness"
+            )
+        if note is not None:
+            seen = open_checkpoint(self._signer.verifier, note)
+            if seen.size > self.checkpoint.size:
+                raise TamperError(
+                    f"{self.witness.name}: saw {seen.size} events, the store holds "
+                    f"{self.checkpoint.size}: it was cut or rolled back"
+                )
+            if seen.note == self.checkpoint.note:
+                return
+        self._testify(sync=True)
+
+    def append(self, events: Iterable[Event]) -> Appended:
+        """See `Ledger.append`."""
+        iterator = iter(events)
+        batch, full = _take(iterator)
+        if not full:
+            return self._append_rows(batch)
+        seen = added = 0
+        while batch:
+            count, new, batch = self._append_segment(batch, iterator)
+            seen, added = seen + count, added + new
+        return Appended(added, seen - added)
+
+    def known(self, ids: list[str]) -> set[str]:
+        """Those of `ids` that the ledger has."""
+        found = {identity for identity in ids if identity in self._hot_ids}
+        try:
+            found.update(ids[at] for at in self._keys.among(pack(ids)))
+        except ValueError as error:
+            raise LedgerError(str(error)) from error
+        return found
+
+    def _new(self, batch: list[Event], taken: set[str]) -> tuple[list[Event], list[bytes]]:
+        """Those events that are new, and their leaves; `taken` gets their ids."""
+        fresh = []
+        for event in batch:
+            if event.id not in taken and event.id not in self._hot_ids:
+                taken.add(event.id)
+                fresh.append(event)
+        if known := self.known([event.id for event in fresh]):
+            fresh = [event for event in fresh if event.id not in known]
+        leaves = []
+        for at, event in enumerate(fresh):
+            try:
+                leaves.append(encode(event))
+            except LedgerError:
+                fresh[at] = storable(event)
+                leaves.append(encode(fresh[at]))
+        return fresh, leaves
+
+    def _append_rows(self, batch: list[Event]) -> Appended:
+        """Store a few events as hot rows."""
+        fresh, leaves = self._new(batch, set())
+        if fresh:
+            mark, size = self._edge.mark(), self._edge.size
+            hashes = [leaf_hash(leaf) for leaf in leaves]
+            rows: list[HotRow] = [
+                (size + at, event.id, event.session, hashes[at], leaves[at], event.raw)
+                for at, event in enumerate(fresh)
+            ]
+            try:
+                self._edge.extend(hashes)
+                checkpoint = self._issue()
+                with self.hot.transaction():
+                    self.hot.insert(rows)
+                    self.hot.put("checkpoint", checkpoint.note.encode())
+            except BaseException:
+                self._edge.reset(mark)
+                raise
+            self.checkpoint = checkpoint
+            self._hot_ids.update(event.id for event in fresh)
+            self._hot_bytes += sum(len(row[4]) + len(row[5]) for row in rows)
+            if len(self._hot_ids) >= SEGMENT_EVENTS or self._hot_bytes >= SEGMENT_BYTES:
+                self.seal()
+            elif clock.monotonic() - self._witnessed > WITNESS_SECONDS:
+                self._testify(sync=False)
+        return Appended(len(fresh), len(batch) - len(fresh))
+
+    def seal(self) -> Checkpoint:
+        """See `Ledger.seal`."""
+        if self._hot_ids:
+            self._append_segment([], iter(()))
+        self._testify(sync=True)
+        return self.checkpoint
+
+    def _append_segment(
+        self, batch: list[Event], iterator: Iterator[Event]
+    ) -> tuple[int, int, list[Event]]:
+        """Store the hot rows and as many events as fit one segment.
+
+        Returns:
+            Events taken, events added, and a batch that is still to do.
+        """
+        seen = added = 0
+        taken: set[str] = set()
+        mark = self._edge.mark()
+        segment = SegmentWriter(self._layout.segments, self._segments, self._sealed)
+        try:
+            for events in self._hot_groups():
+                segment.add(events, pack([event.id for event in events]))
+            while batch and segment.count < SEGMENT_EVENTS and segment.bytes < SEGMENT_BYTES:
+                seen += len(batch)
+                fresh, leaves = self._new(batch, taken)
+                if fresh:
+                    segment.add(fresh, pack([event.id for event in fresh]))
+                    self._edge.extend([leaf_hash(leaf) for leaf in leaves])
+                    added += len(fresh)
+                batch, _ = _take(iterator)
+            if segment.count:
+                self._register(segment)
+            else:
+                segment.abort()
+        except BaseException:
+            segment.abort()
+            self._edge.reset(mark)
+            raise
+        return seen, added, batch
+
+    def _hot_groups(self) -> Iterator[list[Event]]:
+        """The events of the hot rows in order, a row group at a time."""
+        group: list[Event] = []
+        size, first = 0, self._sealed
+        while rows := self.hot.rows(first, 256):
+            first = rows[-1][0] + 1
+            for _, _, _, _, record, raw in rows:
+                group.append(decode(record, raw))
+                size += len(record) + len(raw)
+                if len(group) >= GROUP_EVENTS or size >= GROUP_BYTES:
+                    yield group
+                    group, size = [], 0
+        if group:
+            yield group
+
+    def _register(self, segment: SegmentWriter) -> None:
+        """Make a written segment part of the ledger."""
+        row, ids, parts = segment.finish()
+        old, size = self._sealed, self._edge.size
+        digest = segments_digest(self._digest, row.first, row.count, row.size, row.sha256)
+        checkpoint = issue(self._signer, size, self._edge.root(), self._segments + 1, digest)
+        note = checkpoint.note.encode()
+        peaks = b"".join(peak or bytes(32) for peak in self._edge.peaks)
+        try:
+            self._tiles.extend(old, self._edge.fresh)
+            with self.hot.transaction():
+                self.hot.register(row, ids, parts)
+                self.hot.put("checkpoint", note)
+                self.hot.put("sealed", note)
+                self.hot.put("edge", peaks)
+        except OSError as error:
+            raise LedgerError(f"the tiles cannot be written: {error}") from error
+        self.checkpoint = checkpoint
+        self._digest, self._segments, self._sealed = digest, self._segments + 1, size
+        self._keys.add(ids)
+        self._hot_ids.clear()
+        self._hot_bytes = 0
+        self._edge.fresh = []
+        write_file(self._layout.checkpoint, note)
+        self._tiles.prune(old, size)
+        self._testify(sync=True)
+
+    def _issue(self) -> Checkpoint:
+        edge = self._edge
+        return issue(self._signer, edge.size, edge.root(), self._segments, self._digest)
+
+    def _testify(self, *, sync: bool) -> None:
+        """Give the checkpoint to the witness. Evidence is kept though a witness fails."""
+        try:
+            self.witness.record(self.checkpoint.note, sync=sync)
+            self.witness_error = ""
+        except LedgerError as error:
+            self.witness_error = str(error)
+        self._witnessed = clock.monotonic()
+
+    def close(self) -> None:
+        """See `Ledger.close`."""
+        self._testify(sync=True)
+        settled = self.hot.close(settle=True)
+        try:
+            if settled:
+                text = self._layout.closing_text(self._signer.verifier.name, self.checkpoint.size)
+                write_file(self._layout.closed, self._signer.sign(text).encode())
+        except OSError:
+            settled = False
+            raise
+        finally:
+            self._lock.release(clean=settled)
+
+
+def _take(iterator: Iterator[Event]) -> tuple[list[Event], bool]:
+    """The next row group's worth of events, and whether that is what ended it."""
+    batch: list[Event] = []
+    size = 0
+    for event in iterator:
+        batch.append(event)
+        size += len(event.raw) + len(event.text) + len(event.arguments)
+        if len(batch) == GROUP_EVENTS or size >= GROUP_BYTES:
+            return batch, True
+    return batch, False
