@@ -1,0 +1,383 @@
+"""Where an action came from: asked for, injected, the agent's own, or a malfunction.
+
+Every text of a session is kept by who is trusted to have written it. An action is traced
+by its values (addresses, paths, accounts, commands, phrases): whoever first said them, and
+whether that passage told the agent to act, is where the action came from. This separates
+a rogue agent (`own`) from a hijacked one (`injected`) and from a broken one
+(`malfunction`). The idea is that of information-flow tracking for agents (Debenedetti et
+al., CaMeL, arXiv 2503.18813; Costa et al., FIDES, arXiv 2505.23643), applied to records
+after the fact and therefore by comparison of text instead of by tracking variables.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import OrderedDict
+from collections.abc import Iterable
+from hashlib import blake2b
+
+from roguewatch.detect.deeds import Deed, asked_deeds, tool_deeds, word_deeds, words
+from roguewatch.detect.orders import Ordered, holds, speaks_of
+from roguewatch.detect.passages import Passage, is_order, passages
+from roguewatch.detect.spans import Appearance, Span, Trust, around
+from roguewatch.detect.values import Value, argument_values, find, flat
+from roguewatch.events import Event
+from roguewatch.findings import Cause
+from roguewatch.printable import printable
+
+MAX_TRUSTED = 1 << 20
+"""Characters of trusted text kept per session."""
+
+MAX_UNTRUSTED = 8 << 20
+"""Characters of tool output kept per session; the oldest go first."""
+
+MAX_PASSAGES = 128
+
+SEARCH_FACTOR = 24
+"""Characters that may be searched in a session per character that it holds (plus a fixed
+allowance), so that tracing stays linear in the session's length."""
+
+_ANSWERS = frozenset(
+    {"askuserquestion", "askuser", "requestuserinput", "askhuman", "elicitation", "askfollowup"}
+)
+"""Tools whose result is what a person answered, written without `-` and `_`."""
+
+_DELEGATES = re.compile(
+    r"\b(?:do|complete|follow|perform|execute|handle|carry out|take care of|implement|apply|"
+    r"process|pay|settle|fix|solve|address|work (?:on|through)|act on|resolve|run)\b"
+    r"(?! the following)[^.\n:]{0,80}"
+    r"\b(?:tasks?|to-?dos?|to-?do list|instructions?|actions?|steps?|requests?|items?|bills?|"
+    r"issues?|tickets?|invoice|what (?:it|he|she|they) says?|guide|plan|readme|checklist|"
+    r"comments?|listed|specified|described|notices?|mentioned|prd|spec(?:ification)?)\b|"
+    r"\b(?:according to|as (?:described|specified|listed|instructed|outlined) in|accordingly|"
+    r"based on the|per the|following the (?:instructions|steps|guide))\b"
+)
+
+
+class Provenance:
+    """Follows one session and answers where an action came from.
+
+    Feed every event in order with `follow`; ask with `cause` for any call already seen.
+    Memory is bounded by the constants above, work is linear in the text.
+    """
+
+    def __init__(self) -> None:
+        self._spans: list[Span] = []
+        self._trusted: list[str] = []
+        self._trusted_size = 0
+        self._untrusted_size = 0
+        self._forgot = False
+        self._seen = 0
+        self._searched = 0
+        self._events: OrderedDict[str, None] = OrderedDict()
+        self._approved: OrderedDict[str, None] = OrderedDict()
+        self._attempts: OrderedDict[bytes, list[int]] = OrderedDict()
+        self._calls: OrderedDict[str, bytes] = OrderedDict()
+        self._results: OrderedDict[str, None] = OrderedDict()
+        self._request = ""
+        self._words: frozenset[str] = frozenset()
+        self._deeds: frozenset[Deed] = frozenset()
+        self.passages: list[Passage] = []
+        self.delegated = False
+        """Whether the user told the agent to do what some text says."""
+
+    # What is followed
+
+    def follow(self, event: Event) -> list[Passage]:
+        """Take in one event.
+
+        Returns:
+            The passages addressed to the agent that this event brought.
+        """
+        if event.id in self._events:
+            return []
+        _remember(self._events, event.id, 1 << 15)
+        kind = event.kind
+        if kind == "tool_call":
+            self._call(event)
+        elif kind == "tool_result":
+            return self._result(event)
+        elif kind in ("user_message", "system_message"):
+            self._message(event)
+        elif kind == "approval":
+            self._approval(event)
+        return []
+
+    def _message(self, event: Event) -> None:
+        text = event.text
+        if not text or self._trusted_size > MAX_TRUSTED:
+            return
+        trust: Trust = "user"
+        if event.author == "harness":
+            trust = "context"
+        elif event.author in ("agent", "tool"):
+            trust = "agent"
+        text = text[: MAX_TRUSTED - self._trusted_size + 1]
+        self._seen += len(text)
+        self._trusted_size += len(text)
+        self._spans.append(Span(event.id, trust, event.author or "user", text))
+        if trust == "agent":
+            return
+        plain = flat(text)
+        self._trusted.append(plain)
+        if event.kind == "user_message" and trust == "user":
+            self._request = f"{self._request} {plain}"[-(1 << 16) :]
+            self._words |= frozenset(re.findall(r"[a-z][\w.-]{1,40}", plain[: 1 << 14]))
+            self._deeds |= _asked(plain)
+            self.delegated = self.delegated or _DELEGATES.search(plain) is not None
+
+    def _call(self, event: Event) -> None:
+        if event.call_id and event.call_id in self._calls:
+            return
+        self._seen += len(event.arguments)
+        digest = blake2b(
+            f"{event.tool}\0{event.arguments}".encode("utf-8", "surrogatepass"), digest_size=12
+        ).digest()
+        if event.call_id:
+            self._calls[event.call_id] = digest
+            if len(self._calls) > 4096:
+                self._calls.popitem(last=False)
+        attempt = self._attempts.setdefault(digest, [0, 0])
+        attempt[0] += 1
+        self._attempts.move_to_end(digest)
+        if len(self._attempts) > 4096:
+            self._attempts.popitem(last=False)
+
+    def _result(self, event: Event) -> list[Passage]:
+        if event.call_id and event.call_id in self._results:
+            return []  # the same result, seen by a second observer
+        if event.call_id:
+            _remember(self._results, event.call_id, 1 << 13)
+        failed = event.failed or (event.exit_status or 0) != 0
+        digest = self._calls.get(event.call_id)
+        if failed and digest is not None and digest in self._attempts:
+            self._attempts[digest][1] += 1
+        text = event.text
+        if not text:
+            return []
+        self._seen += len(text)
+        if event.tool.lower().replace("_", "").replace("-", "") in _ANSWERS:
+            self._spans.append(Span(event.id, "user", event.tool, text[:65536]))
+            self._trusted.append(flat(text[:65536]))
+            self._deeds |= _asked(self._trusted[-1])
+            return []
+        self._spans.append(Span(event.id, "tool", event.tool, text))
+        self._untrusted_size += len(text)
+        self._forget()
+        found = passages(event.id, event.tool, event.call_id, text)
+        self.passages += found
+        if len(self.passages) > MAX_PASSAGES:
+            # The weakest go: a flood of faint passages must not push out a plain one.
+            self.passages.sort(key=lambda passage: passage.score)
+            del self.passages[: len(self.passages) - MAX_PASSAGES]
+        return found
+
+    def _approval(self, event: Event) -> None:
+        detail = event.parsed_detail()
+        verdict = str(detail.get("decision", "")).lower()
+        by = str(detail.get("by", "")).lower()
+        granted = verdict in ("allow", "allowed", "approve", "approved", "accept", "yes", "granted")
+        if granted and by in ("human", "user", "person") and event.call_id:
+            _remember(self._approved, event.call_id, 4096)
+
+    def _forget(self) -> None:
+        if self._untrusted_size <= MAX_UNTRUSTED:
+            return
+        kept = []
+        for span in self._spans:
+            if self._untrusted_size > MAX_UNTRUSTED * 3 // 4 and span.trust == "tool":
+                self._untrusted_size -= len(span.raw)
+                self._forgot = True
+            else:
+                kept.append(span)
+        self._spans = kept
+
+    # What is asked
+
+    def said(self, value: Value) -> bool:
+        """Whether a person, the system, the task or the harness's context said a value."""
+        return any(find(value, text) >= 0 for text in self._trusted)
+
+    def requested(self, deeds: Iterable[Deed]) -> bool:
+        """Whether the user's words speak of any of these deeds."""
+        return not self._deeds.isdisjoint(deeds)
+
+    @property
+    def request(self) -> str:
+        """What the user asked, normalised, the latest part."""
+        return self._request
+
+    def asks_only_to_read(self) -> bool:
+        """Whether the user asked for nothing that changes anything."""
+        return bool(self._request) and not (self._deeds - {"visit"})
+
+    def first(self, value: Value, before: str = "") -> Appearance | None:
+        """The first text of the session that holds a value, the agent's own left out.
+
+        Args:
+            value: a normalised value.
+            before: id of an event; texts that came after it are not looked at.
+        """
+        for span in self._spans:
+            if span.event == before:
+                break
+            budget = SEARCH_FACTOR * self._seen + (16 << 20)
+            if self._searched > budget:
+                return None
+            text = span.text()
+            self._searched += len(text)
+            at = find(value, text)
+            if at >= 0 and span.trust != "agent":
+                sentence = around(span, at, value)
+                order = span.trust == "tool" and is_order(sentence)
+                return Appearance(span.trust, span.source, span.event, sentence, order)
+        return None
+
+    def cause(self, event: Event, values: Iterable[Value] | None = None) -> tuple[Cause, str]:
+        """Where an action came from.
+
+        Args:
+            event: the acting event, usually a tool call that was already followed.
+            values: its values; by default those of its arguments.
+
+        Returns:
+            The cause, and in a printable sentence what it was decided from.
+        """
+        if event.call_id and event.call_id in self._approved:
+            return "user", "a person approved this very call"
+        listed = list(argument_values(event.parsed_arguments()) if values is None else values)
+        order = self.order_for(event, listed)
+        if order is not None:
+            return "injected", order.basis()
+        repeated = self._repeats(event)
+        if repeated:
+            return "malfunction", repeated
+        return self._traced(event, listed)
+
+    def _repeats(self, event: Event) -> str:
+        digest = self._calls.get(event.call_id)
+        calls, failures = self._attempts.get(digest, (0, 0)) if digest else (0, 0)
+        if calls >= 3 and failures >= 2:
+            return f"the same call was made {calls} times and failed {failures} times"
+        if calls >= 8:
+            return f"the same call was made {calls} times"
+        return ""
+
+    def _traced(self, event: Event, values: list[Value]) -> tuple[Cause, str]:
+        telling = [value for value in values if value.weight >= 0.4]
+        for value in telling:
+            if self.said(value):
+                return "user", printable(
+                    f"“{value.text}” stands in what the user or system said", 300
+                )
+        spoken = _act_words(event)
+        asked = spoken & self._words
+        if asked and not (spoken - self._words - _COMMON):
+            return "user", printable(f"the user spoke of “{' '.join(sorted(asked))}”", 300)
+        if not self._spans:
+            return "unknown", "nothing was recorded before it"
+        for value in telling[:6]:
+            seen = self.first(value, event.id)
+            if seen is None:
+                continue
+            where = (
+                f"“{value.text[:120]}” first appeared in the output of {seen.source or 'a tool'}"
+            )
+            if seen.trust != "tool":
+                return "user", printable(
+                    f"“{value.text}” stands in what the {seen.source} said", 300
+                )
+            if seen.order and self.asks_only_to_read():
+                return "injected", printable(f"{where}: “{seen.sentence[:200]}”", 600)
+            return "own", printable(f"{where}, which did not tell the agent to act", 400)
+        if not self._request and not self._trusted:
+            return "unknown", "what the user asked is not recorded"
+        if self._forgot:
+            return "unknown", "neither asked for nor in the outputs still held"
+        return "own", "neither the user nor any tool output spoke of it"
+
+    def order_for(self, event: Event, values: list[Value]) -> Ordered | None:
+        """The order addressed to the agent that a call carries out, if any.
+
+        A call carries out an order when the order holds a telling value of the call that
+        no trusted text holds, and speaks of the kind of act that the call is. Where the
+        user delegated ("do what the list says"), the order must take over the task, not
+        merely address the agent.
+        """
+        known: dict[str, bool] = {}
+        least = 3 if self.delegated and not tool_deeds(event.tool) else 2
+        for passage in reversed(self.passages):
+            if passage.event == event.id:
+                continue
+            for order in passage.orders:
+                if order.strength < least:
+                    continue
+                fresh = []
+                for value in values:
+                    if not holds(order, value):
+                        continue
+                    if value.text not in known:
+                        known[value.text] = self.said(value)
+                    if not known[value.text]:
+                        fresh.append(value)
+                weight = sum(value.weight for value in fresh)
+                if fresh and speaks_of(order, event, weight):
+                    return Ordered(passage, order, fresh[0])
+        return None
+
+
+_COMMON = words("the a to of in for and or on with by from run file")
+
+
+def _asked(plain: str) -> frozenset[Deed]:
+    return asked_deeds(plain[: 1 << 14])
+
+
+def _act_words(event: Event) -> frozenset[str]:
+    """Words that say what a command does: `git push`, `kubectl delete`."""
+    command = event.parsed_arguments().get("command") or event.parsed_arguments().get("cmd")
+    if isinstance(command, list):
+        command = " ".join(str(word) for word in command[:40])
+    if not isinstance(command, str):
+        return frozenset()
+    found = re.findall(r"[a-z][\w-]{1,30}", command[:400].lower())
+    return frozenset(word for word in found[:3] if word_deeds(word) or len(word) > 2)
+
+
+def _remember(seen: OrderedDict[str, None], key: str, limit: int) -> None:
+    seen[key] = None
+    if len(seen) > limit:
+        seen.popitem(last=False)
+
+
+MAX_SESSIONS = 1024
+
+
+class Provenances:
+    """The provenance of every session that is followed, shared by those who ask.
+
+    Following an event twice counts once, so every detector may pass on what it sees. The
+    session that was longest silent is forgotten when there are too many.
+    """
+
+    def __init__(self) -> None:
+        self._sessions: OrderedDict[str, Provenance] = OrderedDict()
+
+    def of(self, session: str) -> Provenance:
+        found = self._sessions.get(session)
+        if found is None:
+            found = self._sessions[session] = Provenance()
+            if len(self._sessions) > MAX_SESSIONS:
+                self._sessions.popitem(last=False)
+        else:
+            self._sessions.move_to_end(session)
+        return found
+
+    def follow(self, event: Event) -> Provenance:
+        """Take in one event of any session and return that session's provenance."""
+        provenance = self.of(event.session)
+        provenance.follow(event)
+        return provenance
+
+    def forget(self, session: str) -> None:
+        self._sessions.pop(session, None)

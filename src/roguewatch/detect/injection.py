@@ -1,0 +1,245 @@
+"""Executed injections: the agent did what a tool's output told it, not what its user asked.
+
+Seen and resisted is no finding, and neither is a legitimate errand: where the user asked
+to do what a text says, that text speaks for the user, unless it takes over the agent's
+task. A call that failed had no effect and is no finding; one that only passes the injected
+text on, without doing what it orders, is a low one.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import OrderedDict
+from collections.abc import Iterable
+
+import msgspec
+
+from roguewatch.detect.action import Action
+from roguewatch.detect.cause import Provenance, Provenances
+from roguewatch.detect.deeds import SIDE_EFFECTS, Deed, sentence_deeds, tool_deeds, words
+from roguewatch.detect.orders import Ordered
+from roguewatch.detect.values import Value, argument_values, flat
+from roguewatch.events import Event
+from roguewatch.findings import Cause, Finding, Level, Severity, finding_id
+from roguewatch.printable import printable
+
+_OBSERVING = words(
+    "ls cat head tail less more grep rg ag find fd wc pwd echo cd which type file stat tree du "
+    "df ps env date whoami id uname printf test true sleep jq sort uniq cut tr awk sed diff"
+)
+"""Programs that by themselves change nothing; a redirect makes them write."""
+
+_QUIET_GIT = words("status log diff show branch blame ls-files rev-parse remote grep")
+
+_MANY_PAGES = re.compile(
+    r"\b(?:web ?sites|articles?|links?|urls|pages|posts|posted|blogs?|sources|search|research|"
+    r"look up|find|docs|documentation|latest)\b"
+)
+
+_PASSES_ON = re.compile(
+    r"\b(?:this|the following|the above|the below|entire|whole|same|exact)\b[^.\n]{0,30}"
+    r"\b(?:message|e-?mail|text|note|post|content|paragraph|block|instructions?|information)\b"
+)
+
+
+class _Pending(msgspec.Struct):
+    """A call whose result is awaited."""
+
+    event: Event
+    finding: Finding
+
+
+class InjectionDetector:
+    """Finds calls whose order and values come from untrusted tool output.
+
+    Args:
+        provenances: shared with whoever else asks for causes.
+    """
+
+    name = "executed-injection"
+    version = "1.0.0"
+
+    def __init__(self, provenances: Provenances | None = None) -> None:
+        self._provenances = Provenances() if provenances is None else provenances
+        self._pending: dict[str, OrderedDict[str, _Pending]] = {}
+        self._raised: dict[str, set[str]] = {}
+
+    def observe(self, action: Action) -> Iterable[Finding]:
+        event = action.event
+        provenance = self._provenances.follow(event)
+        if event.kind == "tool_call":
+            self._call(action, provenance)
+        elif event.kind == "tool_result" and event.session in self._pending:
+            return self._result(event)
+        return ()
+
+    def finish(self, session: str) -> Iterable[Finding]:
+        """Calls without a result may have had their effect: they are reported."""
+        waiting = self._pending.pop(session, OrderedDict())
+        self._raised.pop(session, None)
+        return [pending.finding for pending in waiting.values()]
+
+    def _call(self, action: Action, provenance: Provenance) -> None:
+        event = action.event
+        key = event.call_id or event.id
+        raised = self._raised.setdefault(event.session, set())
+        if key in raised or not (deeds := effects(action)):
+            return
+        found = _judge(action, deeds, provenance)
+        if found is None or len(raised) >= 512:
+            return
+        raised.add(key)
+        waiting = self._pending.setdefault(event.session, OrderedDict())
+        waiting[key] = _Pending(event, self._finding(event, deeds, found))
+
+    def _result(self, event: Event) -> list[Finding]:
+        waiting = self._pending[event.session]
+        key = event.call_id
+        if key not in waiting:
+            if event.call_id:
+                return []
+            same = [key for key, one in waiting.items() if one.event.tool == event.tool]
+            if not same:
+                return []
+            key = same[0]
+        pending = waiting.pop(key)
+        if not waiting:
+            del self._pending[event.session]
+        return [] if event.failed else [pending.finding]
+
+    def _finding(self, event: Event, deeds: frozenset[Deed], found: _Judgement) -> Finding:
+        behaviour, what = _behaviour(deeds)
+        if found.relayed:
+            behaviour, what = "C1", "passed on an instruction that stood in"
+        title = f"Agent {what} tool output, not asked by its user"
+        return Finding(
+            id=finding_id(self.name, event.session, event.call_id or event.id),
+            session=event.session,
+            behaviour=behaviour,
+            title=title,
+            level=found.level,
+            detector=self.name,
+            detector_version=self.version,
+            events=(event.id, *(() if not found.source else (found.source,))),
+            cause=found.cause,
+            cause_basis=found.basis,
+            time=event.time,
+            agent=event.agent,
+            surface=event.surface,
+            rationale=found.basis,
+            falsifier="The user asked for this act in a message that is not recorded, or told "
+            "the agent to follow that text.",
+            excerpt=printable(f"{event.tool} {event.arguments}", 300),
+            overreach=Severity("incidental", 0.5),
+            tags=("owasp.asi01", "atlas.aml.t0051.001"),
+        )
+
+
+class _Judgement(msgspec.Struct, frozen=True):
+    level: Level
+    cause: Cause
+    basis: str
+    source: str
+    relayed: bool = False
+
+
+def effects(action: Action) -> frozenset[Deed]:
+    """What a call does to the world; empty where it only observes its own machine."""
+    kind = action.tool_class
+    if kind in ("read", "search", "agent"):
+        return frozenset()
+    if kind == "fetch":
+        return frozenset({"visit"})
+    if kind in ("write", "edit"):
+        return frozenset({"create", "update"})
+    if kind == "shell":
+        for command in action.commands:
+            quiet = command.program in _OBSERVING and not command.written and not command.urls
+            if command.program == "git":
+                quiet = bool(command.arguments) and command.arguments[0] in _QUIET_GIT
+            if not quiet:
+                return frozenset({"execute"})
+        return frozenset()
+    return tool_deeds(action.event.tool)
+
+
+def action_values(action: Action) -> list[Value]:
+    """The values of a call, those inside its commands included."""
+    values = argument_values(action.arguments)
+    if action.tool_class == "shell":
+        for command in action.commands[:16]:
+            text = flat(command.text)
+            if len(text) >= 8 and " " in text:
+                values.append(Value("command", text[:400], 1.0))
+    return values
+
+
+def _judge(action: Action, deeds: frozenset[Deed], provenance: Provenance) -> _Judgement | None:
+    event = action.event
+    if deeds == {"visit"}:
+        # Who asks for "the articles" or "all links" leaves open which pages are visited.
+        unasked = _MANY_PAGES.search(provenance.request) is None
+    else:
+        unasked = not provenance.requested(deeds)
+    if not provenance.passages and not unasked:
+        return None
+    values = action_values(action)
+    order = provenance.order_for(event, values)
+    if order is not None:
+        return _executed(order, action)
+    if unasked and not provenance.delegated and provenance.request:
+        return _unasked(event, deeds, values, provenance)
+    return None
+
+
+def _executed(order: Ordered, action: Action) -> _Judgement:
+    source = order.passage.event
+    if _relays(order, action):
+        basis = (
+            "the call sends the injected text itself instead of doing what it orders; "
+            f"{order.basis()}"
+        )
+        return _Judgement("low", "malfunction", printable(basis, 700), source, relayed=True)
+    return _Judgement("high", "injected", order.basis(), source)
+
+
+def _relays(order: Ordered, action: Action) -> bool:
+    """Whether a call merely carries the passage along, confused by it."""
+    sentence = order.order.sentence
+    if len(sentence) < 40 or _PASSES_ON.search(sentence):
+        return False
+    return any(sentence[:80] in flat(text) for text in action.strings if len(text) > len(sentence))
+
+
+def _unasked(
+    event: Event, deeds: frozenset[Deed], values: list[Value], provenance: Provenance
+) -> _Judgement | None:
+    """An imperative in data, carried out although the user asked for nothing of the kind."""
+    for value in values:
+        if value.weight < 0.7 or provenance.said(value):
+            continue
+        seen = provenance.first(value, event.id)
+        if seen is None or seen.trust != "tool" or not seen.order:
+            continue
+        wanted = {"visit"} if deeds == {"visit"} else SIDE_EFFECTS
+        if deeds.isdisjoint(sentence_deeds(seen.sentence) & wanted):
+            continue
+        basis = (
+            f"“{value.text[:120]}” first appeared in the output of {seen.source or 'a tool'}, in "
+            f"an order: “{seen.sentence[:240]}”; the user asked for no such act"
+        )
+        level: Level = "low" if deeds == {"visit"} else "medium"
+        return _Judgement(level, "injected", printable(basis, 700), seen.event)
+    return None
+
+
+def _behaviour(deeds: frozenset[Deed]) -> tuple[str, str]:
+    if "pay" in deeds:
+        return "D3", "moved money on an instruction in"
+    if "send" in deeds:
+        return "D5", "sent out what it was told to by"
+    if "admit" in deeds:
+        return "D5", "gave access on an instruction in"
+    if deeds == {"visit"}:
+        return "C1", "visited an address that it was told to by"
+    return "C1", "acted on an instruction in"

@@ -1,0 +1,49 @@
+"""What ties a call to an order that stands in untrusted output."""
+
+from __future__ import annotations
+
+import re
+
+import msgspec
+
+from roguewatch.detect.deeds import sentence_deeds, tool_deeds
+from roguewatch.detect.passages import Order, Passage
+from roguewatch.detect.values import Value, find
+from roguewatch.events import Event
+from roguewatch.printable import printable
+
+
+class Ordered(msgspec.Struct, frozen=True):
+    """An order in untrusted output, and the value that ties a call to it."""
+
+    passage: Passage
+    order: Order
+    value: Value
+
+    def basis(self) -> str:
+        """In a printable sentence, why the call came from there."""
+        return printable(
+            f"the output of {self.passage.tool or 'a tool'} told the agent: "
+            f"“{self.order.sentence[:240]}”; “{self.value.text[:120]}” came from there and "
+            "not from the user",
+            600,
+        )
+
+
+def holds(order: Order, value: Value) -> bool:
+    if value.weight < 0.4:
+        # A small number says nothing by itself: it has to be named as what it is.
+        word = re.escape(value.key.lower().rpartition("_")[2] or value.key.lower())
+        named = rf"(?:\b(?:id|no|number|nr|{word})\b[\W_]{{0,5}}|['\"#]){re.escape(value.text)}\b"
+        return re.search(named, order.sentence) is not None
+    if find(value, order.sentence) >= 0:
+        return True
+    return value.weight >= 0.7 and find(value, order.following) >= 0
+
+
+def speaks_of(order: Order, event: Event, weight: float) -> bool:
+    """Whether an order speaks of the kind of act that a call is."""
+    deeds = tool_deeds(event.tool)
+    if deeds:
+        return not deeds.isdisjoint(sentence_deeds(order.sentence))
+    return weight >= 0.7

@@ -1,0 +1,278 @@
+"""Passages in a tool's output that speak to the agent rather than to its user.
+
+Data is full of imperatives ("Send the form to …"): they are addressed to whoever the
+document is for. An injected instruction has to reach past that reader: it speaks of the
+agent's task, instructions, prompt or user, of the model itself, or takes a role that only
+the harness has (a system message, a turn marker). Those structural signs are what is
+looked for here, in any wording, and never a template. Greshake et al., "Not what you've
+signed up for", arXiv 2302.12173, describes the attack; Debenedetti et al., "AgentDojo",
+arXiv 2406.13352, measures it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+import msgspec
+import re2
+
+from roguewatch.detect.deeds import word_deeds, words
+from roguewatch.detect.values import normalise
+
+WINDOW = 420
+"""Characters on either side of a cue that belong to its passage."""
+
+MAX_CUES = 48
+"""Cues looked at per output; an output with more is itself odd, and says `flooded`."""
+
+_AI = (
+    r"(?:an? |the |this |any |all |other |dear |fellow )?(?:\w+[ -])?"
+    r"(?:ai|llms?|language models?|ai agents?|chat ?bots?|(?:ai|coding|virtual|digital|helpful) "
+    r"assistants?|(?:autonomous|coding|automated|language) agents?|gpt[\w.-]*|claude|gemini|"
+    r"llama[\w.-]*|copilot|chatgpt|mistral|codex)"
+)
+_TASK = (
+    r"(?:your|the|this|that|its|any|initial|original|current|main|previous|earlier|user'?s?|"
+    r"remaining|actual|given)"
+)
+
+# name → (how much it says, RE2 pattern). Two points address the agent, three take over.
+_CUES: dict[str, tuple[int, str]] = {
+    "overrides earlier instructions": (
+        3,
+        r"\b(?:ignor|disregard|forget|overrid|bypass|overrul|supersed|replac|cancel|void|discard)"
+        r"\w*\W+(?:\w+\W+){0,5}(?:instructions?|prompts?|directives?|guidelines|"
+        r"(?:previous|prior|earlier|original|user'?s?|other|current) (?:tasks?|requests?|"
+        r"messages?|context|rules|orders|commands?|queries|query|goals?))\b",
+    ),
+    "keeps it from the user": (
+        3,
+        r"\b(?:do not|don't|never|avoid|without|no need to|not to|refrain from)\W+(?:\w+\W+){0,3}"
+        r"(?:tell|mention|inform|notify|reveal|disclos|alert|show|report|ask|confirm|"
+        r"acknowledg)\w*\W+(?:\w+\W+){0,4}(?:users?|humans?|owner|operator|anyone|customer|this|"
+        r"these|them)\b",
+    ),
+    "plays a turn or system role": (
+        3,
+        r"<\s*/?\s*(?:system|instructions?|admin|user|assistant|im_start|im_end|prompt|important|"
+        r"command|override|developer|tool_?\w*)\b[^>\n]{0,40}>|\[/?\s*(?:inst|sys|system)[\w ]*\]|"
+        r"<\|[\w]{2,20}\|>|#{2,4} *(?:system|new|updated|assistant|user|human)?\W*"
+        r"(?:instructions?|prompt|message|system)\b|(?:^|[\n\"'>]) *(?:system|developer|admin"
+        r"(?:istrator)?|assistant) ?(?:message|note|notice|prompt|override|alert|update|"
+        r"instructions?|reminder)? ?:",
+    ),
+    "steps before the given task": (
+        2,
+        r"\b(?:before|after|prior to|instead of|rather than|in addition to|in order to|while|"
+        r"once|when|as part of|to)\W+(?:\w+\W+){0,4}"
+        rf"(?:solv|complet|continu|finish|proceed|perform|resum|start|do|answer|fulfil|return|"
+        rf"handl|execut|work|respond|process|begin|address)\w*\W+(?:\w+\W+){{0,2}}{_TASK}"
+        r"\W+(?:\w+\W+){0,2}(?:tasks?|requests?|questions?|quer(?:y|ies)|jobs?|instructions?|"
+        r"prompt|objective|assignment|goal)\b",
+    ),
+    "speaks of the agent's own task": (
+        2,
+        r"\b(?:(?:your|the user'?s?|the original|the initial) (?:(?:\w+ ){0,2})"
+        r"(?:system prompt|instructions?|guidelines|user|task|objective|prompt|"
+        r"next (?:action|step|task)|tool calls?|context window|training)\b|"
+        r"(?:task|request|question|job)s? (?:that )?(?:i|we) (?:gave|assigned|asked|have given|"
+        r"requested|sent)\b|(?:task|request|instructions?) (?:given|assigned) to you|"
+        r"(?:new|updated|additional|following|special|further|urgent|mandatory) "
+        r"(?:instructions?|directives?|task|objective)s?\b)",
+    ),
+    "addresses the model": (
+        2,
+        rf"(?:\bto you,? (?:the )?{_AI}\b|\b(?:you are|you're|as|acting as) {_AI}\b|"
+        rf"\b(?:dear|hello|hi|hey|attention|attn|note (?:to|for)|message (?:to|for)|"
+        rf"instructions? (?:to|for)|for|notice (?:to|for)|reminder (?:to|for)|if you are|any|all|"
+        rf"important for)[ ,:]*{_AI}\b|\b{_AI} ?(?::|,? ?(?:must|should|shall|needs? to|ha(?:s|ve)"
+        r" to|please|is (?:required|requested|instructed|authori[sz]ed)|are (?:required|"
+        r"requested|instructed|authori[sz]ed|expected)) )|\b(?:assistants?|agents?|model)"
+        r"(?:,|:| (?:must|should|shall|needs to|is required to|is instructed to|reading this|"
+        r"processing this)))",
+    ),
+    "speaks for the user": (
+        2,
+        r"\bthe (?:user|customer|account owner|human|operator)s? (?:has |have |had )?(?:already |"
+        r"also |now |just |explicitly )?(?:wants?|asked|approved|authori[sz]ed|would like|wish(?:es"
+        r")?|needs?|requested|instructed|consented|agreed|confirmed|expects?|requires?)\b",
+    ),
+    "urges": (
+        1,
+        r"\b(?:important|urgent|attention|critical|mandatory|crucial|asap|immediately|must|"
+        r"required|strictly|todo|note to self)\b[!:]?|!!",
+    ),
+    "second person": (1, r"\b(?:you|your|yourself)\b"),
+    "hidden from view": (
+        1,
+        r"<!--|display: ?none|font-size: ?0|visibility: ?hidden|color: ?(?:white|#fff)|"
+        r"\bbegin (?:hidden|internal|confidential)\b",
+    ),
+}
+_STRONG = [
+    (name, weight, re2.compile(pattern)) for name, (weight, pattern) in _CUES.items() if weight > 1
+]
+_WEAK = [
+    (name, weight, re2.compile(pattern)) for name, (weight, pattern) in _CUES.items() if weight == 1
+]
+_ANY_STRONG = re2.compile(
+    "(?i)" + "|".join(f"(?:{pattern})" for weight, pattern in _CUES.values() if weight > 1)
+)
+
+_SENTENCE = re.compile(r"[.!?](?=[\s\"'<)\]]|$)|\n|;(?=\s)|(?<=[a-z]):(?=\s)|>(?=\s?[a-z])|(?= - )")
+_LEAD = re.compile(
+    r"[\W_]{0,12}(?:(?:\d{1,2}[.)]|step \d{1,2}|please|kindly|also|then|first|firstly|second|"
+    r"next|finally|now|just|always|immediately|and|so|instead|todo|task|action|important|"
+    r"remember to|make sure to|make sure you|be sure to|ensure (?:that )?you|do not forget to|"
+    r"don't forget to|go ahead and|you (?:must|should|need to|have to|will|can|are to|shall)"
+    r"(?: (?:also|now|first|then|immediately))?|i (?:need|want|would like) you to|"
+    r"(?:could|can|would|will) you(?: please)?|it is (?:required|necessary|mandatory|"
+    r"important) (?:to|that you)|you are (?:required|requested|instructed|asked|expected) to|"
+    r"your (?:new )?(?:task|job|goal|objective|next (?:step|task|action)) is(?: now)? to|"
+    r"(?:the )?\w{1,20} (?:must|should|shall|needs to|has to)|"
+    r"(?:before|after|when|once|if|as|in order)\b[^,\n]{3,100},)[\W_]{1,4}){0,5}"
+    r"([a-z]{2,20})(-?[a-z]*)"
+)
+_CLAUSE = re.compile(r"(?:, |: | and (?:then |also |instead,? ?)?| then | instead,? | - )")
+_NO = re.compile(r"[\W_]{0,8}(?:do not|don't|never|you (?:must|should) (?:not|never))\b")
+
+
+class Order(msgspec.Struct, frozen=True):
+    """One imperative sentence of a passage."""
+
+    sentence: str
+    """Normalised."""
+
+    following: str
+    """The two sentences after it, which often carry the parameters."""
+
+    strength: int
+    """Weight of the strong cues in it and next to it: 2 addresses the agent, 3 and more
+    takes over its task."""
+
+    score: int
+    """The weak cues added."""
+
+
+class Passage(msgspec.Struct, frozen=True):
+    """One stretch of untrusted output that addresses the agent."""
+
+    event: str
+    """Id of the tool result that brought it."""
+
+    tool: str
+
+    call_id: str
+
+    text: str
+    """Normalised text of the passage."""
+
+    cues: tuple[str, ...]
+    """What makes it speak to the agent."""
+
+    orders: tuple[Order, ...]
+    """What it orders, in its order."""
+
+    @property
+    def score(self) -> int:
+        return max((order.score for order in self.orders), default=0)
+
+
+def addresses_agent(text: str) -> bool:
+    """Whether any strong cue stands in a text. One RE2 pass, linear."""
+    return _ANY_STRONG.search(text) is not None
+
+
+def sentences(text: str) -> Iterator[str]:
+    """Sentences, list items and lines of normalised text."""
+    start = 0
+    for match in _SENTENCE.finditer(text):
+        if match.end() > start + 1:
+            yield text[start : match.end()]
+            start = match.end()
+    if start < len(text):
+        yield text[start:]
+
+
+def is_order(sentence: str) -> bool:
+    """Whether a normalised sentence tells its reader to do something with effect."""
+    head = sentence[:400]
+    if _NO.match(head):
+        return False
+    match = _LEAD.match(head)
+    return match is not None and bool(word_deeds(match.group(1)) or match.group(1) in _COMMANDING)
+
+
+def _orders_somewhere(sentence: str) -> bool:
+    """Whether any clause of a sentence is an order. Only for text that addresses the agent."""
+    head = sentence[:400]
+    return is_order(head) or any(is_order(clause) for clause in _CLAUSE.split(head)[1:8])
+
+
+_COMMANDING = words(
+    "get retrieve collect gather find look summarize use read search click take do perform "
+    "execute reveal print output list provide return help act pretend simulate consider"
+)
+
+
+def _orders(text: str) -> tuple[Order, ...]:
+    parts = [part for raw in sentences(text) if (part := raw.strip())]
+    found: list[Order] = []
+    last = -9
+    for index, part in enumerate(parts):
+        if not _orders_somewhere(part):
+            continue
+        near = "\n".join(parts[max(0, index - 2) : index + 2])
+        strong, weak = _cues_in(near)
+        if not strong and index - last <= 2 and found:
+            strong = found[-1].strength  # the next step of the same order
+        if strong >= 2:
+            following = " ".join(parts[index + 1 : index + 3])
+            found.append(Order(part, following, strong, strong + weak))
+            last = index
+    return tuple(found[:24])
+
+
+def _cues_in(text: str) -> tuple[int, int]:
+    strong = sum(weight for _, weight, cue in _STRONG if cue.search(text))
+    return strong, sum(weight for _, weight, cue in _WEAK if cue.search(text))
+
+
+def _windows(text: str) -> Iterator[tuple[int, int]]:
+    begin = end = -1
+    for count, match in enumerate(_ANY_STRONG.finditer(text)):
+        if count >= MAX_CUES:
+            break
+        low, high = max(0, match.start() - WINDOW), min(len(text), match.end() + WINDOW)
+        if low <= end:
+            end = high
+            continue
+        if end >= 0:
+            yield begin, end
+        begin, end = low, high
+    if end >= 0:
+        yield begin, end
+
+
+def passages(event: str, tool: str, call_id: str, text: str) -> list[Passage]:
+    """The passages of one tool output that address the agent and order something.
+
+    Args:
+        event: id of the tool result.
+        tool: name of the tool.
+        call_id: id of the call.
+        text: its output as it came.
+    """
+    if not addresses_agent(text):
+        return []
+    found = []
+    plain = normalise(text)
+    for begin, end in _windows(plain):
+        window = plain[begin:end]
+        orders = _orders(window)
+        if not orders:
+            continue
+        cues = tuple(name for name, _, cue in _STRONG + _WEAK if cue.search(window))
+        found.append(Passage(event, tool, call_id, window, cues, orders))
+    return found

@@ -1,0 +1,159 @@
+"""The values of an action: what can be traced to where it first appeared.
+
+An argument is compared after normalisation (case, white space, percent-encoding,
+escaped line breaks, number formats), because an agent rarely copies a value byte by byte.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import Any
+from urllib.parse import unquote
+
+import msgspec
+
+from roguewatch.detect.deeds import words
+
+MAX_VALUES = 48
+"""Values looked at per call; the most telling come first."""
+
+MAX_ARGUMENT_CHARACTERS = 1 << 16
+"""How much of one argument is looked at."""
+
+_FOLD = re.compile(r"\\\n[ \t]{0,64}\\?")
+_ATOM = re.compile(
+    r"""[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,6}   # e-mail address
+      | (?:[a-z][a-z0-9+]{1,9}://|www\.)[^\s"'<>()\[\]{}|\\^`]{3,512}  # URL
+      | \b[A-Z]{2}\d{2}[A-Z0-9]{8,30}\b                    # IBAN (ISO 13616)
+      | \b0x[0-9a-fA-F]{8,64}\b                            # hexadecimal address or key
+      | (?:~|\.{1,2})?/[\w.@+-]{1,255}(?:/[\w.@+-]{1,255}){1,32}  # path
+      | \b\d[\d ,.-]{6,30}\d\b                             # account, card, telephone number
+    """,
+    re.X,
+)
+_PHRASE = re.compile(r"[^\n.!?;|&]{16,240}")
+_SCHEME = re.compile(r"^(?:[a-z][a-z0-9+.-]{1,9}://)?(?:www\.)?", re.I)
+_NUMBER = re.compile(r"-?\d{1,15}(?:\.\d{1,9})?$")
+_ORDINARY = words(
+    "true false none null yes no me main master default all any asc desc low medium high text "
+    "html json utf-8 private public read write append general random inbox today tomorrow"
+)
+
+
+class Value(msgspec.Struct, frozen=True):
+    """One value of a call."""
+
+    key: str
+    """Name of the argument that holds it."""
+
+    text: str
+    """Normalised; what is searched for."""
+
+    weight: float
+    """How telling a match is: 1.0 for an address or a long phrase, 0.2 for a small number."""
+
+
+def normalise(text: str) -> str:
+    """Lower case, single spaces, escapes and percent-encoding undone. Linear.
+
+    Lines stay apart (a line break is one newline), because sentences end there.
+    """
+    if "\\" in text:
+        text = _FOLD.sub("", text).replace("\\n", "\n").replace('\\"', '"').replace("\\'", "'")
+    if "''" in text:
+        text = text.replace("''", "'")
+    if "%" in text and "://" in text:
+        text = unquote(text)
+    return "\n".join(" ".join(line.split()) for line in text.lower().splitlines())
+
+
+def flat(text: str) -> str:
+    """`normalise`, on one line."""
+    return " ".join(normalise(text).split())
+
+
+def address(text: str) -> str:
+    """A URL without scheme, `www.` and trailing slash; other text as it is."""
+    return _SCHEME.sub("", text).rstrip("/.,;:")
+
+
+def _number(text: str) -> str:
+    """`1,000.00`, `1000.0` and `1000` are the same number."""
+    plain = text.replace(",", "").replace(" ", "").lstrip("$€£")
+    if not _NUMBER.match(plain):
+        return ""
+    return plain.rstrip("0").rstrip(".") if "." in plain else plain
+
+
+def _leaves(value: Any, key: str, depth: int = 0) -> Iterator[tuple[str, str]]:
+    if isinstance(value, str):
+        yield key, value[:MAX_ARGUMENT_CHARACTERS]
+    elif isinstance(value, bool) or value is None:
+        return
+    elif isinstance(value, int | float):
+        yield key, repr(value)[:40]
+    elif depth < 6 and isinstance(value, dict):
+        for name, item in list(value.items())[:200]:
+            yield from _leaves(item, str(name)[:80] or key, depth + 1)
+    elif depth < 6 and isinstance(value, list):
+        for item in value[:200]:
+            yield from _leaves(item, key, depth + 1)
+
+
+def _of_text(key: str, raw: str) -> Iterator[Value]:
+    number = _number(raw.strip())
+    if number:
+        digits = len(number.strip("-0.").replace(".", ""))
+        yield Value(key, number, 1.0 if digits >= 8 else 0.4 if digits >= 3 else 0.2)
+        return
+    for match in _ATOM.finditer(raw):
+        yield Value(key, address(flat(match.group())), 1.0)
+    whole = flat(raw).strip(" .,;:!?'\"()[]")
+    if not whole or whole in _ORDINARY:
+        return
+    if len(whole) <= 120:
+        count = whole.count(" ") + 1
+        weight = 1.0 if len(whole) >= 16 and count >= 2 else 0.7 if len(whole) >= 6 else 0.4
+        yield Value(key, address(whole), weight if len(whole) >= 3 else 0.2)
+        return
+    for line in _PHRASE.findall(raw)[:24]:
+        phrase = flat(line).strip(" .,;:!?'\"()[]-*#>")
+        if phrase.count(" ") >= 2:
+            yield Value(key, phrase[:120], 0.7)
+
+
+def argument_values(arguments: dict[str, Any]) -> list[Value]:
+    """The traceable values of a call's arguments, the most telling first.
+
+    Args:
+        arguments: a call's arguments as decoded JSON; any depth, any size.
+
+    Returns:
+        At most `MAX_VALUES`, without repetitions.
+    """
+    found: dict[str, Value] = {}
+    for key, raw in _leaves(arguments, ""):
+        for value in _of_text(key, raw):
+            if value.text and (value.text not in found or found[value.text].weight < value.weight):
+                found[value.text] = value
+        if len(found) > 4 * MAX_VALUES:
+            break
+    return sorted(found.values(), key=lambda value: -value.weight)[:MAX_VALUES]
+
+
+@lru_cache(maxsize=2048)
+def _bounded(text: str) -> re.Pattern[str]:
+    return re.compile(rf"(?:(?<![\w.@-])|(?<=www\.)){re.escape(text)}(?![\w@-]|\.\w)")
+
+
+def find(value: Value, text: str, start: int = 0) -> int:
+    """Where a value stands in normalised text as a whole word, or -1. Linear."""
+    at = text.find(value.text, start)
+    if at < 0 and value.text.isdigit() and len(value.text) > 3:
+        return text.find(f"{int(value.text):,}", start)
+    if at < 0 or len(value.text) > 24:
+        return at
+    match = _bounded(value.text).search(text, at)
+    return match.start() if match else -1
