@@ -75,7 +75,9 @@ class SampleReading:
         began = time_of(sample.started_at) or (
             time_of(records[0][1].timestamp) if records else None
         )
-        told = 0
+        told = next((n for n, each in enumerate(messages) if each.message.role == "assistant"), 0)
+        for heard in messages[:told]:
+            yield from self._conversation.tell(heard, began)
         for raw, record in records:
             self._spans.pass_by(record)
             if record.event != "model" or self._spans.scoring(record):
@@ -89,14 +91,13 @@ class SampleReading:
                 self._spans.main(record)
                 when = time_of(record.timestamp)
                 for heard in messages[told:place]:
-                    yield from self._conversation.tell(heard, when if told else began)
+                    yield from self._conversation.tell(heard, when)
                 yield from self._spoken(messages[place], record, output)
                 told = place + 1
             elif output.usage is not None:
                 yield self._usage(raw, record, output)
-        ended = time_of(sample.completed_at)
         for heard in messages[told:]:
-            yield from self._conversation.tell(heard, ended if told else began)
+            yield from self._conversation.tell(heard, time_of(sample.completed_at))
         yield from self._unanswered()
 
     def _records(self) -> list[tuple[bytes, Record]]:
@@ -146,7 +147,8 @@ class SampleReading:
             yield from self._conversation.tell(
                 heard, time_of(record.timestamp), agent=agent, parent_agent=parent
             )
-        if said is not None and said.key not in self._known:
+        empty = said is None or not (said.message.content or said.message.tool_calls)
+        if said is not None and said.key not in self._known and not empty:
             self._known.add(said.key)
             yield from self._spoken(said, record, output)
         elif output.usage is not None:

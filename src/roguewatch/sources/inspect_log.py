@@ -19,7 +19,7 @@ from roguewatch.sources.inspect_messages import Bytes
 from roguewatch.sources.inspect_sample import NOTHING, Sample
 from roguewatch.sources.repair import decode, repaired
 from roguewatch.sources.source import Counts
-from roguewatch.sources.telling import Telling
+from roguewatch.sources.telling import Telling, compact
 from roguewatch.sources.times import time_of
 
 _MOST_DETAIL = 256 << 10
@@ -186,4 +186,4 @@ def _detail(values: dict[str, Any]) -> str:
             kept[key] = value if len(data) <= _MOST_DETAIL else {"omitted_bytes": len(data)}
         elif value is not None and value != "":
             kept[key] = value
-    return msgspec.json.encode(kept).decode("utf-8", "replace")
+    return compact(msgspec.json.encode(kept).decode("utf-8", "replace"))

@@ -81,7 +81,7 @@ class _Splitter:
                     self._closed()
                     if self._depth == 0:
                         return
-                if self._depth == self._level:
+                elif self._depth == self._level:
                     self._start = offset + 1
                     self._awaiting_key = self._in_object and self._level == 1
             elif self._awaiting_key and self._depth == 1:

@@ -42,7 +42,7 @@ class Telling:
         self.sighting = sighting
         self.model = model
         self._seq = 0
-        self._seen: dict[tuple[str, ...], int] = {}
+        self._seen: dict[str, int] = {}
         self._calls = 0
         self._waiting: dict[str, Event] = {}
 
@@ -69,7 +69,7 @@ class Telling:
             key: the record's own id, where it has one that stays the same in copies.
             fields: the other fields of the event.
         """
-        said = (kind, key, agent, text, tool, call_id, arguments, detail)
+        said = (kind, key, agent, text, tool, call_id, compact(arguments), detail)
         id = event_id(self.surface, self.session, *said)
         occurrence = self._seen.get(id, 0)
         self._seen[id] = occurrence + 1
@@ -171,6 +171,16 @@ class Telling:
             agent=result.agent,
             time=result.time,
         )
+
+
+def compact(text: str) -> str:
+    """JSON text without the white space that a copy may lay out differently."""
+    if not text:
+        return text
+    try:
+        return msgspec.json.format(text, indent=-1)
+    except (msgspec.DecodeError, UnicodeEncodeError, RecursionError):
+        return text
 
 
 def as_arguments(value: Any) -> str:

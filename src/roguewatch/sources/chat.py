@@ -1,0 +1,326 @@
+"""Chat-completion messages as JSON or JSON lines: AgentDojo, tau-bench, and the like.
+
+A file holds conversations: an array or lines of objects with `messages`, `traj` or
+`conversations`, one such object, an array of messages, or messages line by line.
+Lines without messages (a benchmark's header) describe what follows them.
+
+A conversation has no id that all writers agree on. Its session is a digest of the ids
+that it has (its own, its metadata's, the header's) and of its opening, up to the first
+reply; so it stays the same as the conversation grows, in a copy, and however the JSON
+is laid out. What else the file says of it (scores, labels) is in the detail of its
+session_start, with its place among the file's records.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from io import BytesIO
+from itertools import chain
+from typing import Any
+
+import msgspec
+
+from roguewatch.errors import SourceError
+from roguewatch.events import Event, Origin, event_id
+from roguewatch.sources import conversation
+from roguewatch.sources.conversation import is_message, role_of
+from roguewatch.sources.json_items import items
+from roguewatch.sources.lines import lines
+from roguewatch.sources.repair import decode, decode_any
+from roguewatch.sources.source import HEAD_BYTES, MAX_RECORD_BYTES, Document, Source
+from roguewatch.sources.telling import Telling, compact
+from roguewatch.sources.times import time_of
+
+_HOLDERS = ("messages", "traj", "conversations", "conversation")
+_MOST_DETAIL = 256 << 10
+_OTHERS = frozenset(("trajectory", "history", "eval", "spans", "resourceSpans", "sessionId"))
+"""Keys of formats that have readers of their own."""
+
+
+class _Piece(msgspec.Struct, frozen=True):
+    """A record of the file: a conversation, a message, or a header."""
+
+    offset: int
+    data: bytes
+    index: int = 0
+    """Its place among the file's records, from 0; blank lines are none."""
+
+
+def recognise(head: bytes) -> bool:
+    """Whether a conversation or a message stands where this format has one."""
+    text = head.lstrip(b"\xef\xbb\xbf \t\r\n")
+    if text[:1] == b"[":
+        first = next(items(BytesIO(text), ()), None)
+        return first is not None and first.data is not None and _is_record(first.data)
+    if text[:1] != b"{":
+        return False
+    if _is_record(text.split(b"\n", 1)[0] if _is_lines(text) else text):
+        return True
+    # a header may come before the first conversation
+    return _is_lines(text) and any(_is_record(line) for line in text.split(b"\n")[1:4])
+
+
+def _is_lines(text: bytes) -> bool:
+    """Whether the first line is an object of its own, or too long to tell."""
+    if b"\n" not in text and len(text) > HEAD_BYTES // 2:
+        return True
+    try:
+        decode(text.split(b"\n", 1)[0], dict[str, msgspec.Raw])
+    except msgspec.DecodeError:
+        return False
+    return True
+
+
+def _is_record(data: bytes) -> bool:
+    """Whether an object, perhaps cut short, is a message or holds messages."""
+    whole: dict[str, Any] = {}
+    for item in items(BytesIO(data), _HOLDERS):
+        if item.key in _OTHERS:
+            return False
+        if item.index == 0 and item.data is not None:
+            return _begins_message(item.data)
+        if item.key in ("role", "from", "content", "value", "tool_calls", "function_call"):
+            whole[item.key] = item.data
+    role = _scalar(whole.get("role") or whole.get("from"))
+    return is_message({**whole, "role": role}) if role else False
+
+
+def _scalar(data: bytes | None) -> Any:
+    try:
+        return msgspec.json.decode(data or b"null")
+    except msgspec.DecodeError:
+        return None
+
+
+def _begins_message(data: bytes) -> bool:
+    found: dict[str, Any] = {}
+    for item in items(BytesIO(data), ()):
+        found[item.key] = _scalar(item.data) if item.key in ("role", "from") else item.data
+    return is_message(found)
+
+
+def read(document: Document) -> Iterator[Event]:
+    """The events of every conversation, in the file's order."""
+    head = document.head().lstrip(b"\xef\xbb\xbf \t\r\n")
+    reading = _Reading(document)
+    if head[:1] == b"[":
+        return reading.records(_array(document, reading))
+    if _is_lines(head):
+        return reading.records(_lines(document, reading))
+    return reading.one(document)
+
+
+def _array(document: Document, reading: _Reading) -> Iterator[_Piece]:
+    with document.open() as stream:
+        for item in items(stream, ()):
+            document.counts.lines += 1
+            if item.data is None:
+                yield from reading.unreadable("malformed", item.offset, b"larger than is read")
+            elif not item.complete:
+                yield from reading.unreadable("truncated_tail", item.offset, item.data)
+            else:
+                yield _Piece(item.offset, item.data, item.index)
+
+
+def _lines(document: Document, reading: _Reading) -> Iterator[_Piece]:
+    for index, line in enumerate(lines(document)):
+        document.counts.lines += 1
+        if line.skipped:
+            yield from reading.unreadable("malformed", line.offset, b"longer than is read")
+            continue
+        try:
+            decode(line.data, dict[str, msgspec.Raw])
+        except msgspec.DecodeError:
+            code = "malformed" if line.whole else "truncated_tail"
+            yield from reading.unreadable(code, line.offset, line.data)
+            continue
+        yield _Piece(line.offset, line.data, index)
+
+
+class _Reading:
+    """One reading of one file."""
+
+    def __init__(self, document: Document) -> None:
+        self._name = document.name
+        self._counts = document.counts
+        self._sessions: set[str] = set()
+        self._gaps: list[Event] = []
+        self._last = ""
+
+    def unreadable(self, code: str, offset: int, data: bytes) -> Iterator[_Piece]:
+        """Count a record that cannot be read; its gap is told with what follows."""
+        setattr(self._counts, code, getattr(self._counts, code) + 1)
+        telling = Telling("chat", self._last or event_id("chat", data), self._counts)
+        gap = telling.gap(
+            code,
+            "a record that is no JSON object" if code == "malformed" else "the file ends inside it",
+            Origin(self._name, offset),
+            raw=data[:MAX_RECORD_BYTES],
+            key=event_id(data),
+        )
+        self._gaps.append(gap)
+        return iter(())
+
+    def _gaps_now(self) -> Iterator[Event]:
+        gaps, self._gaps = self._gaps, []
+        return iter(gaps)
+
+    def records(self, pieces: Iterator[_Piece]) -> Iterator[Event]:
+        """The conversations of an array or of lines."""
+        header: dict[str, Any] = {}
+        for piece in pieces:
+            yield from self._gaps_now()
+            try:
+                record = decode_any(piece.data)
+            except msgspec.DecodeError:
+                list(self.unreadable("malformed", piece.offset, piece.data))
+                continue
+            if is_message(record):
+                following = (each for each in chain((piece,), pieces))
+                yield from self._conversation(piece.index, piece.offset, {}, header, following)
+            elif (held := _held(record)) is not None:
+                meta, messages = held
+                located = _located(piece, messages)
+                yield from self._conversation(piece.index, piece.offset, meta, header, located)
+            elif isinstance(record, dict):
+                header = record
+            else:
+                list(self.unreadable("malformed", piece.offset, piece.data))
+        yield from self._gaps_now()
+
+    def one(self, document: Document) -> Iterator[Event]:
+        """A file that is one object, perhaps over many lines."""
+        meta: dict[str, Any] = {}
+        messages: list[_Piece] = []
+        with document.open() as stream:
+            for item in items(stream, _HOLDERS):
+                if item.data is None:
+                    list(self.unreadable("malformed", item.offset, b"larger than is read"))
+                elif item.key in _HOLDERS and item.index >= 0:
+                    self._counts.lines += 1
+                    if item.complete:
+                        messages.append(_Piece(item.offset, item.data, item.index))
+                    else:
+                        list(self.unreadable("truncated_tail", item.offset, item.data))
+                elif item.complete:
+                    meta[item.key] = msgspec.Raw(item.data)
+        if not messages:
+            raise SourceError(f"{self._name}: holds no messages that can be read")
+        first = decode_any(messages[0].data)
+        if is_message(first):
+            known = {key: decode_any(bytes(value)) for key, value in meta.items()}
+            yield from self._conversation(0, 0, known, {}, iter(messages))
+        else:
+            yield from self.records(iter(messages))
+        yield from self._gaps_now()
+
+    def _conversation(
+        self,
+        index: int,
+        offset: int,
+        meta: dict[str, Any],
+        header: dict[str, Any],
+        pieces: Iterator[_Piece],
+    ) -> Iterator[Event]:
+        opening: list[_Piece] = []
+        for piece in pieces:
+            opening.append(piece)
+            if _role(piece) == "assistant":
+                break
+        session = _session(meta, header, opening)
+        self._last = session
+        if session in self._sessions:
+            self._counts.duplicate += 1
+            for _ in pieces:
+                pass
+            return
+        self._sessions.add(session)
+        telling = Telling("chat", session, self._counts, model=_model(meta, header))
+        yield telling.tell(
+            "session_start",
+            Origin(self._name, offset),
+            key="start",
+            detail=_detail(index, meta, header),
+            time=time_of(meta.get("created") or meta.get("timestamp") or meta.get("created_at")),
+        )
+        yield from self._messages(telling, chain(opening, pieces))
+        yield from telling.orphans()
+
+    def _messages(self, telling: Telling, pieces: Iterable[_Piece]) -> Iterator[Event]:
+        for piece in pieces:
+            yield from self._gaps_now()
+            origin = Origin(self._name, piece.offset)
+            try:
+                message = decode(piece.data, dict[str, Any])
+            except msgspec.DecodeError:
+                self._counts.malformed += 1
+                reason = "a message that is no JSON object"
+                yield telling.gap("malformed", reason, origin, raw=piece.data)
+                continue
+            yield from conversation.tell(telling, message, origin, piece.data)
+
+
+def _held(record: Any) -> tuple[dict[str, Any], str] | None:
+    """What an object says beside its messages, and the key they are under."""
+    if isinstance(record, dict):
+        for key in _HOLDERS:
+            value = record.get(key)
+            if isinstance(value, list) and (not value or is_message(value[0])):
+                return {name: each for name, each in record.items() if name != key}, key
+    return None
+
+
+def _located(piece: _Piece, key: str) -> Iterator[_Piece]:
+    """The messages of an object, each with its place in the file."""
+    for item in items(BytesIO(piece.data), (key,)):
+        if item.key == key and item.index >= 0 and item.data is not None:
+            yield _Piece(piece.offset + item.offset, item.data)
+
+
+def _role(piece: _Piece) -> str:
+    try:
+        return role_of(decode(piece.data, dict[str, Any]))
+    except msgspec.DecodeError:
+        return ""
+
+
+def _session(meta: dict[str, Any], header: dict[str, Any], opening: list[_Piece]) -> str:
+    parts: list[str | bytes | int] = ["chat"]
+    for described in (meta, header, meta.get("metadata"), header.get("metadata")):
+        for key, value in sorted(described.items()) if isinstance(described, dict) else ():
+            # a number or text identifies; a truth value or a fraction is an outcome
+            if type(value) in (str, int) and (len(str(value)) < 200):
+                parts += [key, value]
+        parts.append("")
+    for piece in opening:
+        parts.append(compact(piece.data.decode("utf-8", "replace")))
+    return event_id(*parts)
+
+
+def _model(meta: dict[str, Any], header: dict[str, Any]) -> str:
+    for described in (meta, meta.get("metadata"), header, header.get("metadata")):
+        if isinstance(described, dict) and isinstance(described.get("model"), str):
+            return str(described["model"])
+    return ""
+
+
+def _detail(index: int, meta: dict[str, Any], header: dict[str, Any]) -> str:
+    """What the file says of the conversation, with its place among the file's records."""
+    detail = {"record": index, **meta}
+    if header:
+        detail["header"] = header
+    data = msgspec.json.encode(detail)
+    if len(data) > _MOST_DETAIL:
+        kept = {key: value for key, value in meta.items() if key in ("id", "index", "metadata")}
+        data = msgspec.json.encode({"record": index, **kept, "omitted_bytes": len(data)})
+        if len(data) > _MOST_DETAIL:
+            data = msgspec.json.encode({"record": index, "omitted_bytes": len(data)})
+    return data.decode()
+
+
+source = Source(
+    name="chat",
+    title="Chat-completion messages, JSON or JSON lines (AgentDojo, tau-bench)",
+    recognise=recognise,
+    read=read,
+)
