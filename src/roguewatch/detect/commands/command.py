@@ -51,3 +51,7 @@ class Command(msgspec.Struct, frozen=True, kw_only=True):
 
     certain: bool = True
     """False where a word depends on something that is not in the text."""
+
+    wrote: str = ""
+    """What it writes to the files in `written`, where that is known (at most 16,384
+    characters): the text of `echo … >> ~/.bashrc`, of a heredoc, of `open(…).write(…)`."""

@@ -1,0 +1,597 @@
+"""Shell text to syntax tree, in one pass over the characters.
+
+Follows the shell grammar of POSIX.1-2024 (XCU 2.10) with bash's additions that
+matter here: `$'…'`, `<<<`, `&>`, process substitution, `[[`, `function`. It is a
+reader of hostile text, not a validator: what is malformed is read as far as it
+goes and marked by `sound = False`. Nothing is scanned more than a bounded number
+of times, so that time is linear; nesting beyond `MAX_DEPTH` raises `TooDeep`.
+"""
+
+from __future__ import annotations
+
+import re
+
+from roguewatch.detect.commands.ansi import decode_ansi
+from roguewatch.detect.commands.syntax import (
+    Ansi,
+    Arithmetic,
+    Assignment,
+    Function,
+    Group,
+    Literal,
+    Node,
+    Parameter,
+    Part,
+    Pipeline,
+    Process,
+    Redirect,
+    Script,
+    Simple,
+    Substitution,
+    Word,
+)
+
+MAX_DEPTH = 30
+"""Nested substitutions and groups; nobody writes ten."""
+
+_SCAN = 4096
+"""Characters looked at for the end of `${…}` and `$((…))`."""
+
+_BLANK = re.compile(r"(?:[ \t\r\v\f]|\\\r?\n)*(?:#[^\n]*)?")
+_GAP = re.compile(r"(?:[ \t\r\v\f]|\\\r?\n)*")
+_PLAIN = re.compile(r"[A-Za-z0-9_./:@%+,^=-]+(?=[ \t\n;|&)<>]|\Z)")
+_RUN = re.compile(r"[^\s'\"\\$`|&;()<>]+")
+_QUOTED_RUN = re.compile(r"[^\"\\$`]+")
+_ASSIGNMENT = re.compile(r"([A-Za-z_]\w*)(?:\[[^\]\n]{0,64}\])?(\+?)=")
+_REDIRECT = re.compile(r"(\d*|\{\w+\})(<<<|<<-|<<|<&|<>|<(?!\()|>>|>&|>\||>(?!\()|&>>|&>)")
+_NAME = re.compile(r"[A-Za-z_]\w*|[0-9@*#?$!-]")
+_BRACED = re.compile(
+    r"\$\{([!#]?)([A-Za-z_]\w*(?:\[[^\]\n]{0,64}\])?|\d+|[@*#?$!-])"
+    r"(:?[-=+?]|##?|%%?|//?[#%]?|\^\^?|,,?|:|@)?"
+)
+_FUNCTION = re.compile(
+    r"(?:function[ \t]+([^\s(){};|&<>'\"$`]+)[ \t]*(?:\([ \t]*\))?|([^\s(){};|&<>'\"$`]+)[ \t]*\([ \t]*\))\s*"
+)
+_KEYWORD = re.compile(
+    r"(if|then|elif|else|fi|while|until|for|select|do|done|case|esac|function|coproc|time|\{|\}|!)"
+    r"(?=[\s;|&()<>]|\Z)"
+)
+_IDENTIFIER = re.compile(r"[A-Za-z_]\w*")
+_IN = re.compile(r"in(?=\s)")
+_CASE_END = re.compile(r";;&|;;|;&")
+_ANSI = re.compile(r"\$'((?:[^'\\]|\\.)*)'?", re.S)
+_BACKQUOTES = re.compile(r"`((?:[^`\\]|\\.)*)`?", re.S)
+_CLOSERS = frozenset(("then", "elif", "else", "fi", "do", "done", "esac", "}"))
+_DELIMITER = frozenset(" \t\r\v\f\n;|&()<>")
+
+
+class TooDeep(Exception):  # noqa: N818 (a limit reached, caught within this package)
+    """Nesting beyond `MAX_DEPTH`."""
+
+
+class Parser:
+    """Reads one text. `sound` is False afterwards where the text is malformed."""
+
+    def __init__(self, text: str, depth: int = 0) -> None:
+        self.text = text
+        self.at = 0
+        self.depth = depth
+        self.sound = True
+        self._heredocs: list[tuple[Redirect, str, bool, bool]] = []
+
+    def parse(self) -> Script:
+        """The whole text, whatever is in it."""
+        script: list[Pipeline] = []
+        while self.at < len(self.text):
+            before = self.at
+            script.extend(self.script(frozenset()))
+            if self.at < len(self.text):  # a stray closer: step over it
+                self.sound = False
+                keyword = _KEYWORD.match(self.text, self.at)
+                self.at = keyword.end() if keyword else max(self.at + 1, before + 1)
+        return tuple(script)
+
+    # Lists and pipelines
+
+    def script(self, closers: frozenset[str]) -> Script:
+        """Pipelines up to `)`, `;;`, a closing keyword, or the end."""
+        pipelines: list[Pipeline] = []
+        text = self.text
+        while True:
+            self._separators()
+            if self.at >= len(text) or text[self.at] == ")" or text.startswith(";;", self.at):
+                break
+            keyword = _KEYWORD.match(text, self.at)
+            if keyword and keyword.group(1) in _CLOSERS:
+                if keyword.group(1) in closers or not closers:
+                    break
+                self.sound = False
+                self.at = keyword.end()
+                continue
+            before = self.at
+            stages = self._pipeline()
+            background = False
+            self._skip()
+            if text.startswith("&", self.at) and not text.startswith("&&", self.at):
+                background = True
+                self.at += 1
+            if stages:
+                pipelines.append(Pipeline(tuple(stages), background))
+            if self.at == before:
+                self.sound = False
+                self.at += 1
+        return tuple(pipelines)
+
+    def _separators(self) -> None:
+        text = self.text
+        while True:
+            self.at = _BLANK.match(text, self.at).end()  # type: ignore[union-attr]
+            if self.at >= len(text):
+                return
+            char = text[self.at]
+            if char == "\n":
+                self._newline()
+            elif char == ";" and not text.startswith(";;", self.at):
+                self.at += 1
+            elif text.startswith(("&&", "||"), self.at):
+                self.at += 2
+            elif char == "&" and not text.startswith("&>", self.at):
+                self.at += 1
+            else:
+                return
+
+    def _pipeline(self) -> list[Node]:
+        stages: list[Node] = []
+        while True:
+            self._skip()
+            node = self._command()
+            if node is not None:
+                stages.append(node)
+            self._skip()
+            if self.text.startswith("|", self.at) and not self.text.startswith("||", self.at):
+                self.at += 2 if self.text.startswith("|&", self.at) else 1
+                self._skip()
+                while self.text.startswith("\n", self.at):
+                    self._newline()
+                    self._skip()
+                continue
+            return stages
+
+    # Commands
+
+    def _command(self) -> Node | None:
+        text = self.text
+        while (keyword := _KEYWORD.match(text, self.at)) and keyword.group(1) in (
+            "!",
+            "time",
+            "coproc",
+        ):
+            self.at = keyword.end()
+            self._skip()
+        if text.startswith("((", self.at):
+            end = text.find("))", self.at, self.at + _SCAN)
+            if end > 0 and "\n" not in text[self.at : end]:
+                self.at = end + 2
+                return Group((), self._redirects())
+        if text.startswith("(", self.at):
+            self.at += 1
+            body = self._nested(frozenset())
+            self._expect(")")
+            return Group((body,), self._redirects(), subshell=True)
+        if keyword and (compound := self._compound(keyword.group(1), keyword.end())):
+            return compound
+        function = _FUNCTION.match(text, self.at)
+        if function and not (keyword and keyword.group(1) != "function"):
+            self.at = function.end()
+            self._enter()
+            body_node = self._command()
+            self.depth -= 1
+            if body_node is not None:
+                return Function(function.group(1) or function.group(2), body_node)
+            return None
+        return self._simple()
+
+    def _compound(self, keyword: str, end: int) -> Node | None:
+        if keyword == "{":
+            self.at = end
+            body = self._nested(frozenset("}"))
+            self._expect("}")
+            return Group((body,), self._redirects())
+        if keyword in ("if", "while", "until"):
+            self.at = end
+            return self._branches("fi" if keyword == "if" else "done")
+        if keyword in ("for", "select"):
+            self.at = end
+            return self._for()
+        if keyword == "case":
+            self.at = end
+            return self._case()
+        return None
+
+    def _branches(self, last: str) -> Group:
+        branches: list[Script] = []
+        inner = frozenset(("then", "elif", "else", "do", last))
+        while True:
+            branches.append(self._nested(inner))
+            keyword = _KEYWORD.match(self.text, self.at)
+            if keyword is None or keyword.group(1) not in inner:
+                self.sound = False
+                return Group(tuple(branches), ())
+            self.at = keyword.end()
+            if keyword.group(1) == last:
+                return Group(tuple(branches), self._redirects())
+
+    def _for(self) -> Group:
+        self._skip()
+        name = ""
+        values: tuple[Word, ...] = ()
+        if self.text.startswith("((", self.at):
+            end = self.text.find("))", self.at, self.at + _SCAN)
+            self.at = end + 2 if end > 0 else self.at + 2
+        else:
+            match = _IDENTIFIER.match(self.text, self.at)
+            name = match.group() if match else ""
+            self.at = match.end() if match else self.at
+            values = self._in_words()
+        group = self._branches("done")
+        return Group(group.branches, group.redirects, variable=name, values=values)
+
+    def _in_words(self) -> tuple[Word, ...]:
+        self._separators()
+        if not _IN.match(self.text, self.at):
+            return ()
+        self.at += 2
+        words: list[Word] = []
+        while (word := self._next_word()) is not None:
+            words.append(word)
+        return tuple(words)
+
+    def _case(self) -> Group:
+        text = self.text
+        self._next_word()
+        self._separators()
+        if _IN.match(text, self.at):
+            self.at += 2
+        branches: list[Script] = []
+        while True:
+            self._separators()
+            keyword = _KEYWORD.match(text, self.at)
+            if self.at >= len(text) or (keyword and keyword.group(1) == "esac"):
+                break
+            close = text.find(")", self.at, self.at + _SCAN)
+            if close < 0:
+                self.sound = False
+                break
+            self.at = close + 1
+            branches.append(self._nested(frozenset(("esac",))))
+            end = _CASE_END.match(text, self.at)
+            if end:
+                self.at = end.end()
+            elif text.startswith(")", self.at):
+                self.sound = False
+                break
+        self._expect("esac")
+        return Group(tuple(branches), self._redirects())
+
+    def _simple(self) -> Simple | None:
+        text = self.text
+        assignments: list[Assignment] = []
+        words: list[Word] = []
+        redirects: list[Redirect] = []
+        length = len(text)
+        while True:
+            self.at = _GAP.match(text, self.at).end()  # type: ignore[union-attr]
+            if self.at >= length:
+                break
+            char = text[self.at]
+            if char in "\n;|)" or (char == "#"):
+                break
+            if char == "&" and not text.startswith("&>", self.at):
+                break
+            if char in "<>&" or char.isdigit() or char == "{":
+                match = _REDIRECT.match(text, self.at)
+                if match:
+                    self._redirect(match, redirects)
+                    continue
+            if char == "(":  # `word (`: no place for it in a command
+                self.sound = False
+                break
+            if not words and (match := _ASSIGNMENT.match(text, self.at)):
+                self.at = match.end()
+                assignments.append(Assignment(match.group(1), self._value(), bool(match.group(2))))
+                continue
+            word = self._word()
+            if word is None:
+                break
+            words.append(word)
+        if not (assignments or words or redirects):
+            return None
+        return Simple(tuple(assignments), tuple(words), tuple(redirects))
+
+    def _value(self) -> Word:
+        if self.text.startswith("(", self.at):  # an array: its first element stands for it
+            self.at += 1
+            first: Word = ""
+            while True:
+                self._separators()
+                word = self._next_word()
+                if word is None:
+                    break
+                first = first or word
+            self._expect(")")
+            return first
+        if self.at >= len(self.text) or self.text[self.at] in _DELIMITER:
+            return ""
+        return self._word() or ""
+
+    # Redirects and heredocs
+
+    def _redirects(self) -> tuple[Redirect, ...]:
+        redirects: list[Redirect] = []
+        while True:
+            self._skip()
+            match = _REDIRECT.match(self.text, self.at)
+            if match is None:
+                break
+            self._redirect(match, redirects)
+        return tuple(redirects)
+
+    def _redirect(self, match: re.Match[str], redirects: list[Redirect]) -> None:
+        operator = match.group(2)
+        self.at = match.end()
+        self._skip_gap()
+        if operator in ("<<", "<<-"):
+            start = self.at
+            self._word()
+            raw = self.text[start : self.at]
+            delimiter = re.sub(r"['\"\\]", "", raw)
+            redirect = Redirect("<<", "")
+            redirects.append(redirect)
+            self._heredocs.append((redirect, delimiter, delimiter != raw, operator == "<<-"))
+            return
+        redirects.append(Redirect(match.group(1) + operator, self._word() or ""))
+
+    def _newline(self) -> None:
+        """Step over a newline, and read the bodies of heredocs that it starts."""
+        self.at += 1
+        pending, self._heredocs = self._heredocs, []
+        for redirect, delimiter, quoted, tabs in pending:
+            indent = r"\t*" if tabs else ""
+            end = re.compile(rf"^{indent}{re.escape(delimiter)}[ \t\r]*$", re.M).search(
+                self.text, self.at
+            )
+            body = self.text[self.at : end.start() if end else len(self.text)]
+            if end is None:
+                self.sound = False
+            self.at = min(end.end() + 1, len(self.text)) if end else len(self.text)
+            if tabs:
+                body = re.sub(r"^\t+", "", body, flags=re.M)
+            redirect.target = body if quoted else self._heredoc_body(body)
+
+    def _heredoc_body(self, body: str) -> Word:
+        if "$" not in body and "`" not in body and "\\" not in body:
+            return body
+        inner = Parser(body, self.depth)
+        inner._enter()
+        parts = inner.quoted_parts("")
+        return tuple(parts)
+
+    # Words
+
+    def _next_word(self) -> Word | None:
+        self._skip_gap()
+        if self.at >= len(self.text) or self.text[self.at] in _DELIMITER:
+            return None
+        return self._word()
+
+    def _word(self) -> Word | None:
+        text = self.text
+        plain = _PLAIN.match(text, self.at)
+        if plain:
+            self.at = plain.end()
+            return plain.group()
+        parts: list[Part] = []
+        start = self.at
+        while self.at < len(text):
+            char = text[self.at]
+            if char in "<>" and text.startswith("(", self.at + 1):
+                begin = self.at
+                self.at += 2
+                script = self._nested(frozenset())
+                self._expect(")")
+                parts.append(Process(script, text[begin : self.at]))
+            elif char in _DELIMITER:
+                if char == "(" and parts and self._glob_group(parts):
+                    continue
+                break
+            else:
+                self._part(char, parts)
+        if not parts:
+            return "" if self.at > start else None
+        return tuple(parts)
+
+    def _glob_group(self, parts: list[Part]) -> bool:
+        """`@(a|b)`: kept as a literal."""
+        last = parts[-1]
+        if not (isinstance(last, Literal) and not last.quoted and last.text[-1:] in tuple("?*+@!")):
+            return False
+        end = self.text.find(")", self.at, self.at + 256)
+        if end < 0 or "\n" in self.text[self.at : end]:
+            return False
+        parts.append(Literal(self.text[self.at : end + 1], False))
+        self.at = end + 1
+        return True
+
+    def _part(self, char: str, parts: list[Part]) -> None:
+        text = self.text
+        if char == "'":
+            end = text.find("'", self.at + 1)
+            if end < 0:
+                self.sound = False
+                end = len(text)
+            parts.append(Literal(text[self.at + 1 : end], True))
+            self.at = end + 1
+        elif char == '"':
+            self.at += 1
+            parts.extend(self.quoted_parts('"') or [Literal("", True)])
+        elif char == "\\":
+            following = text[self.at + 1 : self.at + 2]
+            if following != "\n" and following:
+                parts.append(Literal(following, True))
+            self.at += 2
+        elif char == "$":
+            self._dollar(parts, quoted=False)
+        elif char == "`":
+            self._backquotes(parts, quoted=False)
+        else:
+            run = _RUN.match(text, self.at)
+            piece = run.group() if run else char
+            parts.append(Literal(piece, False))
+            self.at += len(piece)
+
+    def quoted_parts(self, close: str) -> list[Part]:
+        """What is inside double quotes (`close` is the quote) or a heredoc (empty)."""
+        text = self.text
+        parts: list[Part] = []
+        while self.at < len(text):
+            char = text[self.at]
+            if char == '"' and close:
+                self.at += 1
+                return parts
+            if char == "\\":
+                following = text[self.at + 1 : self.at + 2]
+                if following and following in '$`"\\':
+                    parts.append(Literal(following, True))
+                elif following != "\n":
+                    parts.append(Literal("\\" + following, True))
+                self.at += 2
+            elif char == "$":
+                self._dollar(parts, quoted=True)
+            elif char == "`":
+                self._backquotes(parts, quoted=True)
+            else:
+                run = _QUOTED_RUN.match(text, self.at)
+                piece = run.group() if run else char
+                parts.append(Literal(piece, True))
+                self.at += len(piece)
+        if close:
+            self.sound = False
+        return parts
+
+    def _dollar(self, parts: list[Part], quoted: bool) -> None:
+        text, begin = self.text, self.at
+        following = text[begin + 1 : begin + 2]
+        if following == "(":
+            if text.startswith("$((", begin):
+                end = _close_arithmetic(text, begin)
+                if end:
+                    self.at = end
+                    parts.append(Arithmetic(text[begin:end]))
+                    return
+            self.at += 2
+            script = self._nested(frozenset())
+            self._expect(")")
+            parts.append(Substitution(script, quoted, text[begin : self.at]))
+        elif following == "{":
+            self._braced(parts, quoted)
+        elif following == "'" and not quoted:
+            match = _ANSI.match(text, begin)
+            assert match is not None
+            self.at = match.end()
+            parts.append(Ansi(*decode_ansi(match.group(1))))
+        elif following == '"' and not quoted:
+            self.at += 2
+            parts.extend(self.quoted_parts('"'))
+        elif name := _NAME.match(text, begin + 1):
+            self.at = name.end()
+            parts.append(Parameter(name.group(), "", "", quoted, text[begin : self.at]))
+        else:
+            self.at += 1
+            parts.append(Literal("$", quoted))
+
+    def _braced(self, parts: list[Part], quoted: bool) -> None:
+        text, begin = self.text, self.at
+        match = _BRACED.match(text, begin)
+        end = _close_brace(text, match.end() if match else begin + 2)
+        if match is None or end < 0:
+            self.sound = False
+            parts.append(Literal("${", quoted))
+            self.at += 2
+            return
+        self.at = end + 1
+        mark, name, operator = match.groups()
+        if mark:
+            operator = "length" if mark == "#" else "indirect"
+        parts.append(
+            Parameter(name, operator or "", text[match.end() : end], quoted, text[begin : self.at])
+        )
+
+    def _backquotes(self, parts: list[Part], quoted: bool) -> None:
+        match = _BACKQUOTES.match(self.text, self.at)
+        assert match is not None
+        self.at = match.end()
+        inner = Parser(re.sub(r"\\([`\\$])", r"\1", match.group(1)), self.depth)
+        inner._enter()
+        script = inner.parse()
+        self.sound = self.sound and inner.sound
+        parts.append(Substitution(script, quoted, match.group()))
+
+    # Small steps
+
+    def _nested(self, closers: frozenset[str]) -> Script:
+        self._enter()
+        script = self.script(closers or frozenset((")",)))
+        self.depth -= 1
+        return script
+
+    def _enter(self) -> None:
+        self.depth += 1
+        if self.depth > MAX_DEPTH:
+            raise TooDeep
+
+    def _expect(self, closer: str) -> None:
+        self._separators()
+        if self.text.startswith(closer, self.at):
+            self.at += len(closer)
+        else:
+            self.sound = False
+
+    def _skip(self) -> None:
+        self.at = _BLANK.match(self.text, self.at).end()  # type: ignore[union-attr]
+
+    def _skip_gap(self) -> None:
+        self.at = _GAP.match(self.text, self.at).end()  # type: ignore[union-attr]
+
+
+def _close_brace(text: str, at: int) -> int:
+    """Index of the `}` that closes a `${` whose name ended at `at`; -1 where there is none."""
+    depth, limit = 1, min(len(text), at + _SCAN)
+    while at < limit:
+        char = text[at]
+        if char == "\\":
+            at += 1
+        elif char == "'":
+            closing = text.find("'", at + 1, limit)
+            at = closing if closing > 0 else at
+        elif char == "{" and text[at - 1] == "$":
+            depth += 1
+        elif char == "}":
+            depth -= 1
+            if not depth:
+                return at
+        at += 1
+    return -1
+
+
+def _close_arithmetic(text: str, begin: int) -> int:
+    """Index after the `))` of a `$((`; 0 where it is a nested substitution instead."""
+    depth = 0
+    for at in range(begin + 1, min(len(text), begin + _SCAN)):
+        char = text[at]
+        if char == "(":
+            depth += 1
+        elif char == ")":
+            depth -= 1
+            if depth == 0:
+                return at + 1 if text[at - 1] == ")" else 0
+    return 0
