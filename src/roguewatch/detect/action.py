@@ -6,7 +6,7 @@ import json
 import posixpath
 from collections.abc import Iterator
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import re2
@@ -15,6 +15,9 @@ from roguewatch.detect.commands.command import Command
 from roguewatch.detect.edits import Edit, is_patch, read_edit, read_patch
 from roguewatch.detect.tools import PATH_KEYS, ToolClass, classify, shell_texts
 from roguewatch.events import Event
+
+if TYPE_CHECKING:
+    from roguewatch.detect.commands.session import SessionShell
 
 _URL = re2.compile(r"""(?i)\b(?:https?|wss?|ftp|ssh|git|s3|gs|file)://[^\s"'<>`|\\)\]}]+""")
 _LONE_SURROGATES = dict.fromkeys(range(0xD800, 0xE000), "\ufffd")
@@ -26,10 +29,13 @@ class Action:
 
     Args:
         event: any event; the derived parts are empty where its kind has none.
+        shell: the session's shell, which knows what earlier calls set up; without it
+            every call is understood on its own.
     """
 
-    def __init__(self, event: Event) -> None:
+    def __init__(self, event: Event, shell: SessionShell | None = None) -> None:
         self.event = event
+        self._shell = shell
 
     @cached_property
     def arguments(self) -> dict[str, Any]:
@@ -72,7 +78,10 @@ class Action:
         # The parsers are loaded at the first command, not at start-up.
         from roguewatch.detect.commands import understand
 
-        return tuple(command for text, shell in texts for command in understand(text, shell))
+        look = understand if self._shell is None else self._shell.understand
+        return tuple(
+            command for text, shell in texts for command in look(text, shell, cwd=event.cwd)
+        )
 
     @cached_property
     def edit(self) -> Edit:

@@ -1,0 +1,51 @@
+"""The detectors written in Python: the one place where they are named.
+
+Other packages add theirs by the entry point group `roguewatch.detectors`: a callable
+without arguments that gives a `Detector`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from importlib import import_module
+from importlib.metadata import entry_points
+
+from roguewatch.detect.detector import Detector
+from roguewatch.errors import RuleError
+
+# module:class under roguewatch.detect
+BUILT_IN: tuple[str, ...] = ()
+
+
+def detectors(disabled: Collection[str] = ()) -> list[Detector]:
+    """A fresh instance of every detector that is not switched off.
+
+    Raises:
+        RuleError: an installed entry point gives something that is no detector.
+    """
+    made: list[Detector] = []
+    for place in BUILT_IN:
+        module, _, name = place.partition(":")
+        made.append(getattr(import_module(f"roguewatch.detect.{module}"), name)())
+    for point in entry_points(group="roguewatch.detectors"):
+        detector = point.load()()
+        missing = [n for n in ("name", "version", "observe", "finish") if not hasattr(detector, n)]
+        if missing:
+            raise RuleError(f"entry point roguewatch.detectors:{point.name} has no {missing[0]}")
+        made.append(detector)
+    return [detector for detector in made if detector.name not in disabled]
+
+
+def reasons_checked(disabled: Mapping[str, str], known: Collection[str]) -> dict[str, str]:
+    """What is switched off, with why.
+
+    Raises:
+        RuleError: an id is unknown (a typing error would leave the rule on), or the
+            reason is empty.
+    """
+    for identity, reason in disabled.items():
+        if identity not in known:
+            raise RuleError(f"--disable {identity}: there is no such rule or detector")
+        if not reason.strip():
+            raise RuleError(f"--disable {identity}: say why, as {identity}=REASON")
+    return dict(disabled)

@@ -1,0 +1,288 @@
+"""The engine: every event against every rule and detector, live and in batch alike.
+
+There is one code path. Live, events are fed as they come; after a restart the session's
+events are fed again from the ledger, which rebuilds the same state and gives findings
+with the same ids. Nothing here reads a clock or random numbers to decide anything.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import OrderedDict
+from collections.abc import Iterable, Mapping, Sequence
+from importlib.resources import files
+from pathlib import Path
+
+import msgspec
+
+from roguewatch.detect.action import Action
+from roguewatch.detect.cause import Provenance
+from roguewatch.detect.commands.session import SessionShell
+from roguewatch.detect.detector import Detector
+from roguewatch.detect.detectors import detectors, reasons_checked
+from roguewatch.detect.sigma.reading import read_rules
+from roguewatch.detect.sigma.rule import Meta, RuleSet
+from roguewatch.detect.sigma.running import Hit, Running
+from roguewatch.detect.sigma.view import View
+from roguewatch.errors import RuleError
+from roguewatch.events import Event
+from roguewatch.findings import Finding, finding_id
+from roguewatch.printable import printable
+
+MAX_SESSIONS = 4_096
+"""Sessions that are followed at once; the one that was fed longest ago is finished
+first. Feeding it again from the start rebuilds it."""
+
+SCAN_FACTOR = 64
+SCAN_FLOOR = 8 << 20
+"""An event whose text makes regular expressions look at more bytes than this, and at more
+than `SCAN_FACTOR` times its own size, was written to slow the scanner: a finding."""
+
+SLOW_SECONDS = 1.0
+_EXCERPT = 240
+
+
+class Slow(msgspec.Struct, frozen=True):
+    """An event that took longer than `SLOW_SECONDS`; for operators, never a finding."""
+
+    event: str
+    session: str
+    seconds: float
+
+
+class _Session:
+    """What the engine keeps of one session besides the detectors' own state."""
+
+    __slots__ = ("found", "provenance", "shells")
+
+    def __init__(self) -> None:
+        self.found: set[str] = set()
+        self.provenance = Provenance()
+        self.shells: dict[str, SessionShell] = {}
+
+
+class Engine:
+    """Rules and detectors over events. Made by `load`.
+
+    Args:
+        rules: the compiled rules.
+        detectors: detectors written in Python.
+        disabled: ids that are switched off, each with the reason.
+    """
+
+    def __init__(
+        self,
+        rules: RuleSet,
+        detectors: Sequence[Detector] = (),
+        disabled: Mapping[str, str] = {},
+    ) -> None:
+        self.rules = rules
+        self.detectors = list(detectors)
+        self.disabled = dict(disabled)
+        """Id: reason. The assessment prints these."""
+        self.slow: list[Slow] = []
+        self._running = Running(rules, disabled)
+        self._sessions: OrderedDict[str, _Session] = OrderedDict()
+        self._forgotten: dict[str, int] = {}
+
+    @staticmethod
+    def load(folders: Sequence[Path] = (), disabled: Mapping[str, str] = {}) -> Engine:
+        """The engine with the shipped pack, the user's own folders and all detectors.
+
+        Args:
+            folders: folders (or files) of Sigma rules besides the pack.
+            disabled: ids of rules and detectors to switch off, each with a reason.
+
+        Raises:
+            RuleError: a rule cannot be run, an example of it does not hold, or an id in
+                `disabled` is unknown.
+        """
+        rules = merged([read_rules([pack()]), *([read_rules(folders)] if folders else [])])
+        every = detectors()
+        known = {meta.id for meta in rules.metas()}
+        off = reasons_checked(disabled, known | {detector.name for detector in every})
+        return Engine(rules, [one for one in every if one.name not in off], off)
+
+    def feed(self, event: Event) -> list[Finding]:
+        """Look at one event; in order within its session.
+
+        Returns:
+            Findings not given before in this session, the rules' first.
+        """
+        started = time.perf_counter()
+        session = self._session(event.session)
+        action = Action(event, self._shell(session, event))
+        view = View(action)
+        session.provenance.follow(event)
+        found = [self._finding(hit, session) for hit in self._running.feed(view)]
+        found += self._conditions(view)
+        for detector in self.detectors:
+            found += [self._caused(one, event, session) for one in detector.observe(action)]
+        elapsed = time.perf_counter() - started
+        if elapsed > SLOW_SECONDS and len(self.slow) < 1_000:
+            self.slow.append(Slow(event.id, event.session, elapsed))
+        return self._new(found, session) if found else found
+
+    def finish(self, session: str) -> list[Finding]:
+        """The session ended: what only its end can tell; its state is forgotten."""
+        found: list[Finding] = []
+        for detector in self.detectors:
+            found += detector.finish(session)
+        self._running.finish(session)
+        state = self._sessions.pop(session, None)
+        return self._new(found, state) if state is not None else found
+
+    def replay(self, events: Iterable[Event]) -> list[Finding]:
+        """Rebuild state after a restart from the ledger's events; their findings again."""
+        return [finding for event in events for finding in self.feed(event)]
+
+    def _session(self, name: str) -> _Session:
+        state = self._sessions.get(name)
+        if state is None:
+            state = self._sessions[name] = _Session()
+            if len(self._sessions) > MAX_SESSIONS:
+                self.finish(next(iter(self._sessions)))
+        else:
+            self._sessions.move_to_end(name)
+        return state
+
+    @staticmethod
+    def _shell(session: _Session, event: Event) -> SessionShell | None:
+        if event.kind != "tool_call":
+            return None
+        shell = session.shells.get(event.agent)
+        if shell is None:
+            shell = session.shells[event.agent] = SessionShell()
+        return shell
+
+    @staticmethod
+    def _new(found: list[Finding], session: _Session) -> list[Finding]:
+        new = []
+        for finding in found:
+            if finding.id not in session.found:
+                session.found.add(finding.id)
+                new.append(finding)
+        return new
+
+    def _finding(self, hit: Hit, session: _Session) -> Finding:
+        meta, event = hit.meta, hit.action.event
+        cause, basis = session.provenance.cause(event)
+        return Finding(
+            id=finding_id(meta.id, event.session, hit.key),
+            session=event.session,
+            behaviour=meta.behaviour,
+            title=meta.title,
+            level=meta.level,
+            detector=meta.id,
+            detector_version=meta.version,
+            events=hit.events,
+            cause=cause,
+            cause_basis=basis,
+            time=event.time,
+            agent=event.agent,
+            surface=event.surface,
+            rationale=meta.rationale or meta.description,
+            falsifier=meta.falsifier,
+            excerpt=excerpt(hit),
+            overreach=meta.overreach,
+            deception=meta.deception,
+            maturity=meta.maturity,
+            tags=meta.tags,
+        )
+
+    @staticmethod
+    def _caused(finding: Finding, event: Event, session: _Session) -> Finding:
+        """Fill in the cause where the detector did not, for findings on this event."""
+        if finding.cause != "unknown" or finding.cause_basis or finding.events[:1] != (event.id,):
+            return finding
+        cause, basis = session.provenance.cause(event)
+        return msgspec.structs.replace(finding, cause=cause, cause_basis=basis)
+
+    def _conditions(self, view: View) -> list[Finding]:
+        """The engine's own bounds, where an event met them: reported, never silent."""
+        event = view.action.event
+        found = []
+        size = len(event.text) + len(event.arguments)
+        if view.scanned > SCAN_FLOOR and view.scanned > SCAN_FACTOR * size:
+            found.append(_own(SLOW_TEXT, event, event.call_id or event.id))
+        for name, count in self._running.forgotten().items():
+            if self._forgotten.get(name) is None:
+                found.append(_own(FORGOTTEN, event, name))
+            self._forgotten[name] = count
+        return found
+
+
+SLOW_TEXT = Meta(
+    id="engine-slow-text",
+    title="Text that slows the scanner",
+    file="",
+    behaviour="E4",
+    level="low",
+    version="1",
+    rationale="An ordinary text of this size meets few rules; this one meets very many, which "
+    "makes looking at it slow.",
+    falsifier="The text quotes many commands or rules for a good reason.",
+)
+FORGOTTEN = Meta(
+    id="engine-forgotten",
+    title="A correlation had to forget what it saw",
+    file="",
+    behaviour="E4",
+    level="low",
+    version="1",
+    rationale="So many groups or events met a correlation that its bounded state dropped the "
+    "oldest; a slow sequence may have been missed.",
+    falsifier="A long, busy and harmless session.",
+)
+
+
+def _own(meta: Meta, event: Event, key: str) -> Finding:
+    return Finding(
+        id=finding_id(meta.id, event.session, key),
+        session=event.session,
+        behaviour=meta.behaviour,
+        title=meta.title,
+        level=meta.level,
+        detector=meta.id,
+        detector_version=meta.version,
+        events=(event.id,),
+        time=event.time,
+        agent=event.agent,
+        surface=event.surface,
+        rationale=meta.rationale,
+        falsifier=meta.falsifier,
+        excerpt=printable(key, _EXCERPT),
+    )
+
+
+def excerpt(hit: Hit) -> str:
+    """A short printable quotation: the command, the files, the arguments or the text."""
+    action = hit.action
+    if hit.at >= 0:
+        return printable(action.commands[hit.at].text, _EXCERPT)
+    event = action.event
+    if event.kind == "tool_call":
+        return printable(f"{event.tool} {event.arguments[: _EXCERPT * 2]}", _EXCERPT)
+    return printable(event.text[: _EXCERPT * 2] or event.permission_mode, _EXCERPT)
+
+
+def pack() -> Path:
+    """The folder of the shipped rules."""
+    return Path(str(files("roguewatch.detect"))) / "pack"
+
+
+def merged(sets: Sequence[RuleSet]) -> RuleSet:
+    """Several sets as one.
+
+    Raises:
+        RuleError: two rules have the same id.
+    """
+    seen: set[str] = set()
+    for meta in (meta for one in sets for meta in one.metas()):
+        if meta.id in seen:
+            raise RuleError(f"{meta.file}: name: {meta.id} is taken by another rule")
+        seen.add(meta.id)
+    return RuleSet(
+        tuple(rule for one in sets for rule in one.rules),
+        tuple(rule for one in sets for rule in one.correlations),
+    )

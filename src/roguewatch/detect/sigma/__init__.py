@@ -1,0 +1,1 @@
+"""Sigma rules: read by pySigma, compiled to a matcher of ours, correlated in bounded state."""

@@ -1,0 +1,184 @@
+"""Expressions compiled to closures over a `View`.
+
+Every text test is a string operation or RE2, both linear in the text whatever it says;
+Python's backtracking `re` never sees an agent's text.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable
+
+import re2
+
+from roguewatch.detect.addresses import in_network, network
+from roguewatch.detect.fields import Value
+from roguewatch.detect.sigma.expression import (
+    And,
+    Boolean,
+    Exists,
+    Expression,
+    Leaf,
+    Like,
+    Network,
+    Not,
+    Number,
+    Or,
+    Part,
+    Reference,
+    Regex,
+    fold,
+)
+from roguewatch.detect.sigma.view import View, text_of
+
+Match = Callable[[View, int], bool]
+"""(view, index of the command or -1) to whether it holds."""
+
+_COMPARE: dict[str, Callable[[float, float], bool]] = {
+    "eq": operator.eq,
+    "neq": operator.ne,
+    "lt": operator.lt,
+    "lte": operator.le,
+    "gt": operator.gt,
+    "gte": operator.ge,
+}
+
+
+def regex(pattern: str, flags: str = "") -> re2._Regexp:
+    """An RE2 program that finds no groups and logs nothing."""
+    options = re2.Options()
+    options.never_capture = True
+    options.log_errors = False
+    return re2.compile(f"(?{flags}){pattern}" if flags else pattern, options)
+
+
+def compile_expression(expression: Expression) -> Match:
+    """The expression as a function. Cheap tests of a conjunction come first."""
+    if isinstance(expression, And):
+        tests = tuple(compile_expression(arg) for arg in sorted(expression.args, key=_cost))
+        return lambda view, at: all(test(view, at) for test in tests)
+    if isinstance(expression, Or):
+        choices = tuple(compile_expression(arg) for arg in sorted(expression.args, key=_cost))
+        return lambda view, at: any(choice(view, at) for choice in choices)
+    if isinstance(expression, Not):
+        test = compile_expression(expression.arg)
+        return lambda view, at: not test(view, at)
+    return _leaf(expression)
+
+
+def _cost(expression: Expression) -> int:
+    if isinstance(expression, And | Or):
+        return max(_cost(arg) for arg in expression.args)
+    if isinstance(expression, Not):
+        return _cost(expression.arg)
+    return 2 if isinstance(expression, Regex) else int(isinstance(expression, Like))
+
+
+def _leaf(leaf: Leaf) -> Match:
+    name = leaf.field
+    if isinstance(leaf, Like):
+        return _like(name, leaf.parts, leaf.cased)
+    if isinstance(leaf, Regex):
+        return _search(name, leaf.pattern, leaf.flags, folded=False)
+    if isinstance(leaf, Exists):
+        wanted = leaf.value
+        return lambda view, at: bool(view.values(name, at)) is wanted
+    if isinstance(leaf, Boolean):
+        truth = leaf.value
+        return lambda view, at: any(_is(value, truth) for value in view.values(name, at))
+    if isinstance(leaf, Number):
+        compare, bound = _COMPARE[leaf.op], leaf.value
+        return lambda view, at: any(
+            (number := _number(value)) is not None and compare(number, bound)
+            for value in view.values(name, at)
+        )
+    if isinstance(leaf, Network):
+        net = network(leaf.cidr)
+        return lambda view, at: any(in_network(text, net) for text in view.texts(name, at))
+    return _reference(leaf)
+
+
+def _is(value: Value, truth: bool) -> bool:
+    if isinstance(value, bool):
+        return value is truth
+    return isinstance(value, str) and fold(value) == ("true" if truth else "false")
+
+
+def _number(value: Value) -> float | int | None:
+    if isinstance(value, bool):
+        return None
+    if isinstance(value, int | float):
+        return value
+    # Longer digit strings are refused by int() anyway and are no number of a rule's.
+    if len(value) > 40 or not value.isascii():
+        return None
+    try:
+        return int(value)
+    except ValueError:
+        pass
+    try:
+        return float(value)
+    except ValueError:
+        return None
+
+
+def _reference(leaf: Reference) -> Match:
+    name, other = leaf.field, leaf.other
+    if leaf.starts_with and leaf.ends_with:
+        holds: Callable[[str, str], bool] = lambda text, part: part in text  # noqa: E731
+    elif leaf.starts_with:
+        holds = str.startswith
+    elif leaf.ends_with:
+        holds = str.endswith
+    else:
+        holds = operator.eq
+
+    def test(view: View, at: int) -> bool:
+        others = view.folded(other, at)
+        return any(holds(text, part) for text in view.folded(name, at) for part in others)
+
+    return test
+
+
+def _like(name: str, parts: tuple[Part, ...], cased: bool) -> Match:
+    texts = View.texts if cased else View.folded
+    shape = tuple("s" if isinstance(part, str) else part for part in parts)
+    if shape in ((), ("s",)):
+        whole = str(parts[0]) if parts else ""
+        if not whole:
+            # Empty text is how an event says that it has none.
+            return lambda view, at: not view.values(name, at) or "" in texts(view, name, at)
+        return lambda view, at: whole in texts(view, name, at)
+    literal = next((part for part in parts if isinstance(part, str)), "")
+    if shape == (0,):
+        return lambda view, at: bool(view.values(name, at))
+    if shape == (0, "s", 0):
+        return lambda view, at: any(literal in text for text in texts(view, name, at))
+    if shape == ("s", 0):
+        return lambda view, at: any(text.startswith(literal) for text in texts(view, name, at))
+    if shape == (0, "s"):
+        return lambda view, at: any(text.endswith(literal) for text in texts(view, name, at))
+    return _search(name, like_pattern(parts), "", folded=not cased)
+
+
+def like_pattern(parts: tuple[Part, ...]) -> str:
+    """A Sigma string with wildcards as a regular expression over the whole value."""
+    pieces = [re2.escape(part) if isinstance(part, str) else (".*", ".")[part] for part in parts]
+    return "(?s)^(?:" + "".join(pieces) + r")\z"
+
+
+def _search(name: str, pattern: str, flags: str, folded: bool) -> Match:
+    program = regex(pattern, flags)
+    search = program.search
+
+    def test(view: View, at: int) -> bool:
+        for text in view.encoded(name, at, folded):
+            view.scanned += len(text)
+            if search(text) is not None:
+                return True
+        return False
+
+    return test
+
+
+__all__ = ["Match", "compile_expression", "like_pattern", "regex", "text_of"]

@@ -1,0 +1,247 @@
+"""A set of rules, running: filed by what they need, judged, correlated."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import NamedTuple, TypeVar
+
+import msgspec
+import re2
+
+from roguewatch.detect.action import Action
+from roguewatch.detect.sigma.correlating import Correlating
+from roguewatch.detect.sigma.expression import KEYWORD, Reference, leaves
+from roguewatch.detect.sigma.gates import Key, allowed, gate, kinds
+from roguewatch.detect.sigma.matching import Match, compile_expression, regex
+from roguewatch.detect.sigma.rule import Correlation, Meta, Rule, RuleSet
+from roguewatch.detect.sigma.view import View
+from roguewatch.events import Event
+
+_NEED_ARGUMENTS = ("command", "arguments", "paths", "written", "urls", "content", "removed")
+_One = TypeVar("_One", Rule, Correlation)
+_SINGLE = 4
+"""Up to this many literals are looked for one by one, which is quicker than RE2."""
+
+
+class Hit(NamedTuple):
+    """One rule or correlation that held."""
+
+    meta: Meta
+    key: str
+    events: tuple[str, ...]
+    action: Action
+    at: int
+    """The command it held on, or -1."""
+
+
+class Judged:
+    """A rule made ready."""
+
+    __slots__ = ("every", "gate", "kinds", "per_command", "rule", "test")
+
+    def __init__(self, rule: Rule, followed: bool) -> None:
+        self.rule = rule
+        self.every = followed
+        """Whether all commands that match are wanted, as correlations do."""
+        self.test: Match = compile_expression(rule.condition)
+        self.gate = gate(rule.condition)
+        self.kinds = kinds(rule)
+        names = [leaf.field for leaf in leaves(rule.condition)]
+        names += [leaf.other for leaf in leaves(rule.condition) if isinstance(leaf, Reference)]
+        self.per_command = any(name.startswith("command.") for name in names)
+
+    def __call__(self, view: View, places: Collection[int]) -> tuple[int, ...]:
+        """The places (commands, or -1) on which the rule holds."""
+        if not self.every:
+            return next(((at,) for at in places if self.test(view, at)), ())
+        return tuple(at for at in places if self.test(view, at))
+
+
+class _Screen:
+    """Literals of one field: which of them a text contains."""
+
+    def __init__(self, field: str, literals: dict[str, list[Judged]]) -> None:
+        self.field = field
+        self.literals = tuple(literals.items())
+        self._any = (
+            regex("|".join(re2.escape(text) for text in literals)).search
+            if len(literals) > _SINGLE
+            else None
+        )
+
+    def __call__(self, text: str) -> list[Judged]:
+        if self._any is not None and self._any(text.encode("utf-8", "replace")) is None:
+            return []
+        return [rule for literal, rules in self.literals if literal in text for rule in rules]
+
+
+class _Plan:
+    """The rules that can hold on one kind of event, by what they need to see."""
+
+    def __init__(self, rules: Sequence[Judged], with_arguments: bool) -> None:
+        self.always: list[Judged] = []
+        exact: dict[str, dict[str, list[Judged]]] = {}
+        partial: dict[str, dict[str, list[Judged]]] = {}
+        for rule in rules:
+            if rule.gate is None:
+                self.always.append(rule)
+                continue
+            for key in rule.gate:
+                if with_arguments or not _needs_arguments(key):
+                    home = exact if key.exact else partial
+                    home.setdefault(key.field, {}).setdefault(key.text, []).append(rule)
+        self.exact = [(name, by) for name, by in exact.items() if not _of_command(name)]
+        self.command_exact = [(name, by) for name, by in exact.items() if _of_command(name)]
+        screens = [_Screen(name, by) for name, by in partial.items()]
+        self.screens = [screen for screen in screens if not _of_command(screen.field)]
+        self.command_screens = [screen for screen in screens if _of_command(screen.field)]
+
+    def candidates(self, view: View) -> dict[Judged, Collection[int] | None]:
+        """Rules worth judging, with the commands worth looking at (None: all)."""
+        found: dict[Judged, Collection[int] | None] = dict.fromkeys(self.always)
+        for name, by in self.exact:
+            for text in view.folded(name, -1):
+                for rule in by.get(text, ()):
+                    found[rule] = None
+        for screen in self.screens:
+            for text in view.folded(screen.field, -1):
+                for rule in screen(text):
+                    found[rule] = None
+        if self.command_exact or self.command_screens:
+            for at in range(len(view.action.commands)):
+                for rule in self._of_command(view, at):
+                    places = found.setdefault(rule, {})
+                    if isinstance(places, dict):
+                        places[at] = None
+        return found
+
+    def _of_command(self, view: View, at: int) -> list[Judged]:
+        met: list[Judged] = []
+        for name, by in self.command_exact:
+            for text in view.folded(name, at):
+                met += by.get(text, ())
+        for screen in self.command_screens:
+            for text in view.folded(screen.field, at):
+                met += screen(text)
+        return met
+
+
+def _needs_arguments(key: Key) -> bool:
+    return key.field.startswith(_NEED_ARGUMENTS)
+
+
+def _of_command(name: str) -> bool:
+    return name.startswith("command.")
+
+
+class Running:
+    """Rules and correlations over a stream of actions, in order per session.
+
+    Args:
+        rules: what to run.
+        disabled: ids that neither report nor feed a correlation.
+    """
+
+    def __init__(self, rules: RuleSet, disabled: Collection[str] = ()) -> None:
+        followed = {name for one in rules.correlations for name in one.rules}
+        self.rules = [
+            Judged(rule, rule.meta.id in followed)
+            for rule in rules.rules
+            if rule.meta.id not in disabled
+        ]
+        self.correlations = [
+            Correlating(one) for one in rules.correlations if one.meta.id not in disabled
+        ]
+        self._plans: dict[tuple[str, str, bool], _Plan] = {}
+
+    def feed_event(self, event: Event) -> list[Hit]:
+        return self.feed(View(Action(event)))
+
+    def feed(self, view: View) -> list[Hit]:
+        """What holds with this event: rules first, then correlations that it completes."""
+        matches: dict[str, tuple[int, ...]] = {}
+        hits: list[Hit] = []
+        event = view.action.event
+        for rule, places in self._plan(view.action).candidates(view).items():
+            held = rule(view, _places(rule, view, places))
+            if held:
+                meta = rule.rule.meta
+                matches[meta.id] = held
+                if rule.rule.reports:
+                    acting = event.call_id or event.id
+                    hits.append(Hit(meta, acting, (event.id,), view.action, held[0]))
+        if matches and self.correlations:
+            hits += self._correlate(matches, view)
+        return hits
+
+    def _plan(self, action: Action) -> _Plan:
+        event = action.event
+        tool_class = action.tool_class if event.tool else ""
+        key = (event.kind, tool_class, bool(event.arguments or event.detail))
+        plan = self._plans.get(key)
+        if plan is None:
+            plan = self._plans[key] = _Plan(
+                [
+                    rule
+                    for rule in self.rules
+                    if event.kind in rule.kinds
+                    and ((classes := allowed(rule.rule.condition, "tool.class")) is None
+                    or tool_class in classes)
+                ],
+                key[2] or event.kind in ("process", "file_change", "network"),
+            )  # fmt: skip
+        return plan
+
+    def _correlate(self, matches: dict[str, tuple[int, ...]], view: View) -> list[Hit]:
+        hits = []
+        key = action_key(view.action.event)
+        for one in self.correlations:
+            meta = one.correlation.meta
+            for group, events in one.feed(matches, view, key):
+                matches[meta.id] = (-1,)
+                if one.correlation.reports:
+                    hits.append(Hit(meta, f"{group}|{key}", events, view.action, -1))
+        return hits
+
+    def finish(self, session: str) -> None:
+        for one in self.correlations:
+            one.finish(session)
+
+    def forgotten(self) -> dict[str, int]:
+        """Correlations that had to forget something because of a bound."""
+        return {o.correlation.meta.id: o.forgotten for o in self.correlations if o.forgotten}
+
+
+def _places(rule: Judged, view: View, places: Collection[int] | None) -> Collection[int]:
+    if not rule.per_command:
+        return (-1,)
+    if places is not None:
+        return places
+    return range(len(view.action.commands)) or (-1,)
+
+
+def action_key(event: Event) -> str:
+    """What makes sightings of one action the same: the call's id, else the event's own.
+
+    A call and its result are different actions.
+    """
+    return f"{event.kind}:{event.call_id}" if event.call_id else event.id
+
+
+def only(one: Rule | Correlation, rules: RuleSet) -> RuleSet:
+    """A rule or correlation, reporting, with what it depends on."""
+    wanted = {one.meta.id}
+    for correlation in reversed(rules.correlations):
+        if correlation.meta.id in wanted:
+            wanted.update(correlation.rules)
+    return RuleSet(
+        tuple(_reporting(rule) for rule in rules.rules if rule.meta.id in wanted),
+        tuple(_reporting(each) for each in rules.correlations if each.meta.id in wanted),
+    )
+
+
+def _reporting(one: _One) -> _One:
+    return msgspec.structs.replace(one, reports=True)
+
+
+__all__ = ["KEYWORD", "Hit", "Running", "action_key", "only"]

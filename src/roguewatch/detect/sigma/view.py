@@ -1,0 +1,72 @@
+"""An action as the matcher reads it: field values, folded and encoded once."""
+
+from __future__ import annotations
+
+from roguewatch.detect.action import Action
+from roguewatch.detect.fields import FIELDS, Field, Value, Values, field
+from roguewatch.detect.sigma.expression import KEYWORD, fold
+
+_known: dict[str, Field] = dict(FIELDS)
+_EVENT = -1
+
+
+def text_of(value: Value) -> str:
+    """A value as the text that string tests see."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return str(value)
+
+
+class View:
+    """The fields of one action. `at` is a command's index, or -1 where there is none."""
+
+    __slots__ = ("_encoded", "_folded", "_texts", "_values", "action", "scanned")
+
+    def __init__(self, action: Action) -> None:
+        self.action = action
+        self.scanned = 0
+        """Bytes that regular expressions have looked at: the cost of this event."""
+        self._values: dict[tuple[str, int], Values] = {}
+        self._texts: dict[tuple[str, int], tuple[str, ...]] = {}
+        self._folded: dict[tuple[str, int], tuple[str, ...]] = {}
+        self._encoded: dict[tuple[str, int, bool], tuple[bytes, ...]] = {}
+
+    def values(self, name: str, at: int) -> Values:
+        if name == KEYWORD:
+            return (self.action.text, *self.action.strings)
+        known = _known.get(name)
+        if known is None:
+            known = field(name)
+            assert known is not None, name
+            _known[name] = known
+        key = (name, at if known.per_command else _EVENT)
+        found = self._values.get(key)
+        if found is None:
+            command = self.action.commands[at] if known.per_command and at >= 0 else None
+            found = self._values[key] = known.get(self.action, command)
+        return found
+
+    def texts(self, name: str, at: int) -> tuple[str, ...]:
+        key = (name, at)
+        found = self._texts.get(key)
+        if found is None:
+            found = self._texts[key] = tuple(text_of(v) for v in self.values(name, at))
+        return found
+
+    def folded(self, name: str, at: int) -> tuple[str, ...]:
+        key = (name, at)
+        found = self._folded.get(key)
+        if found is None:
+            found = self._folded[key] = tuple(fold(text) for text in self.texts(name, at))
+        return found
+
+    def encoded(self, name: str, at: int, folded: bool) -> tuple[bytes, ...]:
+        """UTF-8 of the values, which is what RE2 reads."""
+        key = (name, at, folded)
+        found = self._encoded.get(key)
+        if found is None:
+            texts = self.folded(name, at) if folded else self.texts(name, at)
+            found = self._encoded[key] = tuple(text.encode("utf-8", "replace") for text in texts)
+        return found
