@@ -51,6 +51,16 @@ def items(
     return _Splitter(stream, frozenset(arrays), limit).items()
 
 
+def values(stream: IO[bytes], limit: int = MAX_RECORD_BYTES) -> Iterator[Item]:
+    """The objects and arrays of a sequence of JSON texts, with or without space between.
+
+    Args:
+        stream: the sequence, from its start.
+        limit: bytes; a larger value is given without its data.
+    """
+    return _Splitter(stream, frozenset(), limit).values()
+
+
 class _Splitter:
     def __init__(self, stream: IO[bytes], arrays: frozenset[str], limit: int) -> None:
         self._stream = stream
@@ -86,6 +96,23 @@ class _Splitter:
                     self._awaiting_key = self._in_object and self._level == 1
             elif self._awaiting_key and self._depth == 1:
                 self._key_ended(offset)
+        if self._depth and self._start >= 0:
+            cut = self._item(self._base + len(self._buffer))
+            if cut is not None:
+                yield msgspec.structs.replace(cut, complete=False)
+
+    def values(self) -> Iterator[Item]:
+        """Whole values at the top, one after another."""
+        self._level, self._in_object = 0, False
+        for mark, offset in self._marks():
+            if mark in b"[{":
+                if self._depth == 0:
+                    self._start = offset
+                self._depth += 1
+            elif mark in b"]}" and self._depth:
+                self._depth -= 1
+                if self._depth == 0 and (item := self._item(offset + 1)) is not None:
+                    yield item
         if self._depth and self._start >= 0:
             cut = self._item(self._base + len(self._buffer))
             if cut is not None:

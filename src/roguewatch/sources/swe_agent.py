@@ -26,10 +26,33 @@ from roguewatch.sources.telling import Telling, as_arguments, compact
 
 _ARRAYS = ("trajectory", "history")
 _STEP_FIELDS = frozenset(
-    ["action", "observation", "response", "thought", "state", "execution_time", "messages", "query", "extra_info"]
+    [
+        "action",
+        "observation",
+        "response",
+        "thought",
+        "state",
+        "execution_time",
+        "messages",
+        "query",
+        "extra_info",
+    ]
 )
 _HISTORY_FIELDS = frozenset(
-    ["role", "content", "agent", "message_type", "action", "thought", "tool_calls", "tool_call_ids", "is_demo", "tags", "cache_control", "thinking_blocks"]
+    [
+        "role",
+        "content",
+        "agent",
+        "message_type",
+        "action",
+        "thought",
+        "tool_calls",
+        "tool_call_ids",
+        "is_demo",
+        "tags",
+        "cache_control",
+        "thinking_blocks",
+    ]
 )
 _MOST_DETAIL = 256 << 10
 
@@ -144,6 +167,7 @@ class _Reading:
 
     def _told_by_steps(self, telling: Telling) -> Iterator[Event]:
         place = 0
+        before: dict[str, Any] | None = None
         for step in self._steps:
             turn = place
             while turn < len(self._history) and not _is_turn(self._history[turn].value, step.value):
@@ -152,27 +176,25 @@ class _Reading:
             if turn < len(self._history):
                 said = self._history[turn]
                 for record in self._history[place:turn]:
-                    yield from self._between(telling, record)
+                    yield from self._between(telling, record, before)
                 place = turn + 1
             yield from self._step(telling, step, said)
+            before = step.value
         for record in self._history[place:]:
-            yield from self._between(telling, record)
+            yield from self._between(telling, record, before)
 
-    def _between(self, telling: Telling, record: _Record) -> Iterator[Event]:
-        """A message of the history that no step tells: observations are told by theirs."""
+    def _between(
+        self, telling: Telling, record: _Record, before: dict[str, Any] | None
+    ) -> Iterator[Event]:
+        """A message of the history that no step tells; `before`: the step that it follows."""
         value = record.value
         role = conversation.role_of(value)
-        if role == "tool" or (role == "user" and self._observed(_text(value.get("content")))):
-            return
+        if before is not None and not value.get("is_demo") and role in ("tool", "user"):
+            observation = _text(before.get("observation")).strip()
+            content = _text(value.get("content"))
+            if role == "tool" or not observation or observation[:2000] in content:
+                return
         yield from self._message(telling, record)
-
-    def _observed(self, text: str) -> bool:
-        """Whether a user message is the observation of some step, in its template."""
-        return any(
-            observation and observation in text
-            for step in self._steps
-            if (observation := _text(step.value.get("observation")).strip()[:2000])
-        )
 
     def _step(self, telling: Telling, step: _Record, said: _Record | None) -> Iterator[Event]:
         value = step.value
