@@ -23,19 +23,19 @@ from roguewatch.errors import LedgerError, TamperError
 from roguewatch.printable import printable, printable_path
 
 SCHEMA = """
-CREATE TABLE meta (key TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE meta (key TEXT PRIMARY KEY, value BLOB NOT NULL) STRICT, WITHOUT ROWID;
 CREATE TABLE hot (
   leaf INTEGER PRIMARY KEY, id TEXT NOT NULL, session TEXT NOT NULL,
-  hash BLOB NOT NULL, record BLOB NOT NULL, raw BLOB NOT NULL);
+  hash BLOB NOT NULL, record BLOB NOT NULL, raw BLOB NOT NULL) STRICT;
 CREATE UNIQUE INDEX hot_id ON hot (id);
 CREATE INDEX hot_session ON hot (session);
 CREATE TABLE segments (
   number INTEGER PRIMARY KEY, first INTEGER NOT NULL, count INTEGER NOT NULL,
-  size INTEGER NOT NULL, sha256 BLOB NOT NULL, ids BLOB NOT NULL);
+  size INTEGER NOT NULL, sha256 BLOB NOT NULL, ids BLOB NOT NULL) STRICT;
 CREATE TABLE segment_sessions (
   session TEXT NOT NULL, segment INTEGER NOT NULL, surface TEXT NOT NULL,
   first INTEGER, last INTEGER, events INTEGER NOT NULL, groups BLOB NOT NULL,
-  PRIMARY KEY (session, segment)) WITHOUT ROWID;
+  PRIMARY KEY (session, segment)) STRICT, WITHOUT ROWID;
 """
 
 HotRow = tuple[int, str, str, bytes, bytes, bytes]
@@ -179,20 +179,22 @@ class Hot:
     def rows(self, first: int, limit: int) -> list[HotRow]:
         """Up to `limit` rows from leaf `first` on, in order."""
         with self.reading():
-            return self.db.execute(
+            found = self.db.execute(
                 "SELECT leaf, id, session, hash, record, raw FROM hot WHERE leaf >= ? "
                 "ORDER BY leaf LIMIT ?",
                 (first, limit),
             ).fetchall()
+        return [_typed(row) for row in found]
 
     def session_rows(self, session: str, first: int) -> list[HotRow]:
         """All rows of one session from leaf `first` on, in order."""
         with self.reading():
-            return self.db.execute(
+            found = self.db.execute(
                 "SELECT leaf, id, session, hash, record, raw FROM hot WHERE session = ? "
                 "AND leaf >= ? ORDER BY leaf",
                 (session, first),
             ).fetchall()
+        return [_typed(row) for row in found]
 
     def row_of(self, identity: str) -> HotRow | None:
         """The row of an event id."""
@@ -269,3 +271,10 @@ class Hot:
             settled = False
         self.db.close()
         return settled
+
+
+def _typed(row: HotRow) -> HotRow:
+    """SQLite stores what it is given, and more so when someone edits its pages."""
+    if [type(value) for value in row] != [int, str, str, bytes, bytes, bytes]:
+        raise TamperError(f"hot.sqlite: row of leaf {row[0]!r}: holds values of other types")
+    return row

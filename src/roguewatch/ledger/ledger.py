@@ -11,13 +11,16 @@ import msgspec
 from roguewatch.errors import LedgerError, TamperError
 from roguewatch.events import Event
 from roguewatch.ledger.durable import make_folder
+from roguewatch.ledger.fsck import Check, Fault
 from roguewatch.ledger.hot import Hot, SegmentRow
 from roguewatch.ledger.ids import find
 from roguewatch.ledger.layout import Layout
 from roguewatch.ledger.lock import WriterLock
-from roguewatch.ledger.note import Checkpoint
+from roguewatch.ledger.merkle import Node, consistency, inclusion, verify_consistency
+from roguewatch.ledger.note import Checkpoint, open_checkpoint
 from roguewatch.ledger.places import signing_key, witness_place
-from roguewatch.ledger.record import decode
+from roguewatch.ledger.proof import ConsistencyProof, Proof
+from roguewatch.ledger.record import decode, encode
 from roguewatch.ledger.segment import Segment
 from roguewatch.ledger.tiles import Tiles
 from roguewatch.ledger.witness import FileWitness, HttpWitness, witness_at
@@ -62,6 +65,7 @@ class Ledger:
         create: bool = True,
         readonly: bool = False,
         witness: Path | str | None = None,
+        new_witness: bool = False,
     ) -> Ledger:
         """Open the ledger of a store.
 
@@ -70,6 +74,7 @@ class Ledger:
             create: make a ledger where there is none.
             readonly: only read; a writer may be at work meanwhile.
             witness: a file, a folder, or an http(s) address; default as `places` says.
+            new_witness: accept that the witness has nothing, and start it.
 
         Raises:
             LedgerError: there is none, it cannot be opened, or its key is missing.
@@ -98,7 +103,7 @@ class Ledger:
             if signer.verifier.public != identity.verifier().public:
                 raise TamperError("ledger.json: names another key than the one that signs")
             place = witness_at(witness_place(identity.id, witness))
-            writer = Writer(layout, lock, signer, place)
+            writer = Writer(layout, lock, signer, place, new_witness=new_witness)
         except OSError as error:
             lock.abandon()
             raise LedgerError(f"{printable_path(layout.folder)}: {error}") from error
@@ -302,6 +307,75 @@ class Ledger:
                     event = decode(record, b"")
                     _join(found, event.session, event.surface, event.time, event.time, 1)
         yield from found.values()
+
+    def prove(self, id: str) -> Proof:
+        """A proof that an event is in the log, against the last checkpoint.
+
+        Raises:
+            LedgerError: the ledger has no such event.
+            TamperError: what is stored is not what was signed.
+        """
+        with self._mutex, self.hot.snapshot():
+            leaf = self._find(id)
+            if leaf is None:
+                raise LedgerError(f"no event {printable(id, 40)} in this ledger")
+            event = self._event(leaf)
+            verifier = self.identity.verifier()
+            checkpoint = self.checkpoint()
+            proof = Proof(
+                key=str(verifier),
+                checkpoint=checkpoint.note,
+                index=leaf,
+                record=encode(event).decode(),
+                raw=event.raw,
+                path=inclusion(self.node(), leaf, checkpoint.size),
+            )
+        proof.verify(verifier)
+        return proof
+
+    def prove_consistency(self, older: str) -> ConsistencyProof:
+        """A proof that an older checkpoint's log is the beginning of this one.
+
+        Args:
+            older: the older signed note.
+
+        Raises:
+            TamperError: the note is not this ledger's, or its log is not our beginning.
+        """
+        verifier = self.identity.verifier()
+        first = open_checkpoint(verifier, older)
+        with self._mutex, self.hot.snapshot():
+            second = self.checkpoint()
+            if first.size > second.size:
+                raise TamperError(f"that checkpoint has {first.size} events, we {second.size}")
+            path = consistency(self.node(), first.size, second.size)
+        if not verify_consistency(first.size, second.size, first.root, second.root, path):
+            raise TamperError("that checkpoint's log is not the beginning of this ledger")
+        return ConsistencyProof(key=str(verifier), first=older, second=second.note, path=path)
+
+    def checkpoint(self) -> Checkpoint:
+        """The last signed checkpoint, over sealed and hot events.
+
+        Raises:
+            TamperError: it does not verify.
+        """
+        with self._mutex:
+            note = self.hot.get("checkpoint") or b""
+        return open_checkpoint(self.identity.verifier(), note.decode("utf-8", "replace"))
+
+    def node(self) -> Node:
+        """The complete subtrees of the tree over sealed and hot events."""
+        segments = self.hot.segments()
+        sealed = segments[-1].first + segments[-1].count if segments else 0
+        hashes = {leaf: digest for leaf, _, digest in self.hot.hashes()}
+        return self.tiles.nodes(sealed, hashes.__getitem__)
+
+    def fsck(self) -> list[Fault]:
+        """Check every stored byte; empty where all is what was signed and witnessed.
+
+        May run while a writer is at work: what was there at the start is checked.
+        """
+        return Check(self.layout, self.witness).run()
 
     def close(self) -> None:
         """Let go of the ledger; a writer first settles, signs and witnesses what it holds."""

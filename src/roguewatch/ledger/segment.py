@@ -91,6 +91,10 @@ _PLAIN = [
 ]
 
 
+Seen = tuple[str, str, int | None]
+"""Session, surface and time of an event."""
+
+
 def _batch(events: Sequence[Event], first: int) -> pa.RecordBatch:
     """The columns of events whose leaves start at `first`."""
     columns: dict[str, Any] = {name: [getattr(event, name) for event in events] for name in _PLAIN}
@@ -124,9 +128,8 @@ class SegmentWriter:
         self._folder = folder
         self._row = SegmentRow(number, first, 0, 0, b"")
         self._temporary = folder / (self._row.name + TEMPORARY)
-        self._groups = 0
         self._ids: list[bytes] = []
-        self._sessions: dict[str, list[Any]] = {}
+        self._rows: list[list[Seen]] = []
         self._thread = ThreadPoolExecutor(1, "segment")
         self._pending: list[Future[None]] = []
         try:
@@ -154,21 +157,9 @@ class SegmentWriter:
             LedgerError: the disk did not take an earlier group.
         """
         batch = _batch(events, self._row.first + self.count)
-        for event in events:
-            part = self._sessions.get(event.session)
-            time = event.time
-            if part is None:
-                self._sessions[event.session] = [event.surface, time, time, 1, [self._groups]]
-                continue
-            if time is not None:
-                part[1] = time if part[1] is None or time < part[1] else part[1]
-                part[2] = time if part[2] is None or time > part[2] else part[2]
-            part[3] += 1
-            if part[4][-1] != self._groups:
-                part[4].append(self._groups)
+        self._rows.append([(event.session, event.surface, event.time) for event in events])
         self.count += len(events)
         self.bytes += batch.nbytes
-        self._groups += 1
         self._ids.append(packed)
         while len(self._pending) > 1:
             self._await(self._pending.pop(0))
@@ -193,18 +184,7 @@ class SegmentWriter:
             raise self._failure(error) from error
         self._thread.shutdown()
         number = self._row.number
-        parts = [
-            SessionPart(
-                session,
-                number,
-                surface,
-                first,
-                last,
-                events,
-                b"".join(group.to_bytes(2, "big") for group in groups),
-            )
-            for session, (surface, first, last, events, groups) in self._sessions.items()
-        ]
+        parts = session_parts(number, self._rows)
         row = SegmentRow(number, self._row.first, self.count, size, digest)
         return row, index_of(b"".join(self._ids)), parts
 
@@ -239,6 +219,35 @@ class SegmentWriter:
         return LedgerError(
             f"{printable_path(self._folder)}: a segment cannot be written: {printable(str(error))}"
         )
+
+
+def session_parts(number: int, groups: Sequence[Sequence[Seen]]) -> list[SessionPart]:
+    """What a segment's row groups hold of each session.
+
+    Args:
+        number: the segment.
+        groups: (session, surface, time) of the events of each row group.
+    """
+    found: dict[str, list[Any]] = {}
+    for group, rows in enumerate(groups):
+        for session, surface, time in rows:
+            part = found.get(session)
+            if part is None:
+                found[session] = [surface, time, time, 1, [group]]
+                continue
+            if time is not None:
+                part[1] = time if part[1] is None or time < part[1] else part[1]
+                part[2] = time if part[2] is None or time > part[2] else part[2]
+            part[3] += 1
+            if part[4][-1] != group:
+                part[4].append(group)
+    return [
+        SessionPart(
+            session, number, surface, first, last, events,
+            b"".join(group.to_bytes(2, "big") for group in chosen),
+        )
+        for session, (surface, first, last, events, chosen) in found.items()
+    ]  # fmt: skip
 
 
 class Segment:

@@ -13,7 +13,6 @@ import os
 from collections.abc import Iterator
 from hashlib import sha256
 from pathlib import Path
-from typing import Protocol
 
 import msgspec
 
@@ -34,18 +33,6 @@ class Line(msgspec.Struct, frozen=True):
     """Hexadecimal SHA-256 of the line before, its newline included; of nothing at first."""
     checkpoint: str
     """The signed note."""
-
-
-class Witness(Protocol):
-    """Something that remembers checkpoints."""
-
-    name: str
-
-    def latest(self) -> str | None:
-        """The last checkpoint note it took, or None where it has none at all."""
-
-    def record(self, note: str, *, sync: bool) -> None:
-        """Take a checkpoint; durable on return where `sync`."""
 
 
 class FileWitness:
@@ -70,11 +57,20 @@ class FileWitness:
         line = self._tail()
         return _parse(line, self.name).checkpoint if line else None
 
-    def exists(self) -> bool:
-        """Whether the file is there."""
-        return self.path.exists()
+    def notes(self, *, torn: bool = False) -> Iterator[str]:
+        """Every checkpoint in order; none where there is no file.
 
-    def lines(self) -> Iterator[Line]:
+        Args:
+            torn: a last line without its end is the mark of a kill, and passed over.
+
+        Raises:
+            TamperError: as `lines`.
+        """
+        if self.path.exists():
+            for line in self.lines(torn=torn):
+                yield line.checkpoint
+
+    def lines(self, *, torn: bool = False) -> Iterator[Line]:
         """Every line in order, with the chain checked.
 
         Raises:
@@ -83,7 +79,7 @@ class FileWitness:
         previous = sha256().hexdigest()
         with self.path.open("rb") as stream:
             for number, line in enumerate(stream, 1):
-                if not line.endswith(b"\n"):
+                if torn and not line.endswith(b"\n"):
                     break
                 parsed = _parse(line, f"{self.name}: line {number}")
                 if parsed.previous != previous:
@@ -167,6 +163,12 @@ class HttpWitness:
         except httpx.HTTPError as error:
             raise LedgerError(f"{self.name}: the witness does not answer: {error}") from error
         return answer.text
+
+    def notes(self, *, torn: bool = False) -> Iterator[str]:
+        """The last checkpoint: an address tells no more."""
+        note = self.latest()
+        if note is not None:
+            yield note
 
     def record(self, note: str, *, sync: bool) -> None:
         """POST a checkpoint; only where `sync`, since it takes a round trip.

@@ -31,7 +31,7 @@ from roguewatch.ledger.hot import Hot, HotRow
 from roguewatch.ledger.ids import KnownKeys, pack
 from roguewatch.ledger.layout import Layout
 from roguewatch.ledger.lock import WriterLock
-from roguewatch.ledger.merkle import Edge, leaf_hash
+from roguewatch.ledger.merkle import Edge, leaf_hash, subtree_root
 from roguewatch.ledger.note import (
     NO_SEGMENTS,
     Checkpoint,
@@ -69,6 +69,7 @@ class Writer:
         lock: the writer's lock, held.
         signer: the ledger's key.
         witness: where checkpoints are witnessed.
+        new_witness: accept that it has nothing, and start it.
 
     Raises:
         TamperError: the store is not what was signed or witnessed.
@@ -76,7 +77,13 @@ class Writer:
     """
 
     def __init__(
-        self, layout: Layout, lock: WriterLock, signer: Signer, witness: FileWitness | HttpWitness
+        self,
+        layout: Layout,
+        lock: WriterLock,
+        signer: Signer,
+        witness: FileWitness | HttpWitness,
+        *,
+        new_witness: bool = False,
     ) -> None:
         self.witness = witness
         self.witness_error = ""
@@ -93,9 +100,10 @@ class Writer:
         self._digest = NO_SEGMENTS
         self._sealed = 0
         self._witnessed = 0.0
-        self._start()
+        self._witnessed_note = ""
+        self._start(new_witness)
 
-    def _start(self) -> None:
+    def _start(self, new_witness: bool) -> None:
         layout = self._layout
         new = not layout.hot.exists()
         witnessed = self.witness.latest()
@@ -111,7 +119,7 @@ class Writer:
             if note is not None:
                 self._resume(open_checkpoint(self._signer.verifier, note.decode()))
                 self._recover()
-                self._check_witness(witnessed)
+                self._check_witness(witnessed, new_witness)
             elif witnessed is not None or self.hot.segments() or self.hot.rows(0, 1):
                 raise TamperError("hot.sqlite: its checkpoint is missing")
             else:
@@ -165,9 +173,9 @@ class Writer:
         elif not published.exists() or published.read_bytes() != sealed:
             raise TamperError("checkpoint: not the one that was signed at the last seal")
 
-    def _check_witness(self, note: str | None) -> None:
+    def _check_witness(self, note: str | None, new_witness: bool) -> None:
         """Refuse to go on signing where the witness remembers another past."""
-        if note is None and self.checkpoint.size:
+        if note is None and self.checkpoint.size and not new_witness:
             raise TamperError(
                 f"{self.witness.name}: the witness of this ledger is missing or empty; restore it, "
                 "or start another: roguewatch ledger checkpoint --new-witness"
@@ -180,8 +188,15 @@ class Writer:
                     f"{self.checkpoint.size}: it was cut or rolled back"
                 )
             if seen.note == self.checkpoint.note:
+                self._witnessed_note = seen.note
                 return
+            node = self._tiles.nodes(self._sealed, self._hot_hash)
+            if subtree_root(node, 0, seen.size) != seen.root:
+                raise TamperError(f"{self.witness.name}: saw other events than the store holds")
         self._testify(sync=True)
+
+    def _hot_hash(self, leaf: int) -> bytes:
+        return self._edge.fresh[0][leaf - self._sealed]
 
     def append(self, events: Iterable[Event]) -> Appended:
         """See `Ledger.append`."""
@@ -339,7 +354,9 @@ class Writer:
     def _testify(self, *, sync: bool) -> None:
         """Give the checkpoint to the witness. Evidence is kept though a witness fails."""
         try:
-            self.witness.record(self.checkpoint.note, sync=sync)
+            if self.checkpoint.note != self._witnessed_note:
+                self.witness.record(self.checkpoint.note, sync=sync)
+                self._witnessed_note = self.checkpoint.note if sync else ""
             self.witness_error = ""
         except LedgerError as error:
             self.witness_error = str(error)

@@ -1,0 +1,103 @@
+"""Group commit: many callers, one transaction.
+
+A commit costs an fsync however many rows it holds, so while one is under way the
+events of all other callers gather, and go into the next together.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Sequence
+from concurrent.futures import Future
+
+from roguewatch.errors import LedgerError
+from roguewatch.events import Event
+from roguewatch.ledger.ledger import Ledger
+from roguewatch.ledger.writer import Appended
+
+MOST = 1024
+"""Callers whose events go into one transaction at most."""
+
+_Item = tuple[list[Event], "Future[Appended]"]
+
+
+class GroupCommit:
+    """Appends of several threads, committed together by a thread of its own.
+
+    Args:
+        ledger: open for writing. It stays the caller's to close, after this.
+    """
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+        self._queue: queue.SimpleQueue[_Item | None] = queue.SimpleQueue()
+        self._closed = False
+        self._guard = threading.Lock()
+        self._thread = threading.Thread(target=self._run, name="group-commit", daemon=True)
+        self._thread.start()
+
+    def submit(self, events: Sequence[Event]) -> Future[Appended]:
+        """Queue events.
+
+        Returns:
+            A future that is done when they are durable. Its counts are those of the
+            whole group; where the group could not be stored it raises `LedgerError`,
+            and none of these events is acknowledged.
+
+        Raises:
+            LedgerError: this is closed.
+        """
+        future: Future[Appended] = Future()
+        with self._guard:
+            if self._closed:
+                raise LedgerError("this ledger's group commit is closed")
+            self._queue.put((list(events), future))
+        return future
+
+    def append(self, events: Sequence[Event]) -> Appended:
+        """Queue events and wait until they are durable."""
+        return self.submit(events).result()
+
+    def close(self) -> None:
+        """Commit what is queued, and stop."""
+        with self._guard:
+            if not self._closed:
+                self._closed = True
+                self._queue.put(None)
+        self._thread.join()
+
+    def __enter__(self) -> GroupCommit:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _run(self) -> None:
+        last = False
+        while not last:
+            item = self._queue.get()
+            group: list[_Item] = []
+            while item is not None:
+                group.append(item)
+                if len(group) == MOST or self._queue.empty():
+                    break
+                item = self._queue.get()
+            last = item is None
+            if group:
+                self._commit(group)
+
+    def _commit(self, group: list[_Item]) -> None:
+        running = [(events, future) for events, future in group if _start(future)]
+        try:
+            done = self._ledger.append([event for events, _ in running for event in events])
+        except BaseException as error:
+            for _, future in running:
+                future.set_exception(error)
+        else:
+            for _, future in running:
+                future.set_result(done)
+
+
+def _start(future: Future[Appended]) -> bool:
+    return future.set_running_or_notify_cancel()
