@@ -1,0 +1,1 @@
+"""Scripts for those who work on roguewatch; nothing here is installed."""

@@ -1,0 +1,1 @@
+"""The example activity: stories, and one writer for each format."""
