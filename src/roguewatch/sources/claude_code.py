@@ -1,0 +1,304 @@
+"""Claude Code session files: `~/.claude/projects/<folder>/<session>.jsonl` and subagents'.
+
+One JSON object a line. Lines form a tree by `parentUuid` (edits and resumes branch); a
+subagent's lines carry `isSidechain` and `agentId`; one API message may be split over
+several lines that share `message.id`, so tokens are counted once a message. A resumed
+session may copy old lines with their `uuid` under a new `sessionId`: ids leave the
+session out, so that the copies count once.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from roguewatch.events import Event, Origin, Usage, event_id
+from roguewatch.sources.claude_content import tell_assistant, tell_user
+from roguewatch.sources.claude_harness import tell_attachment, tell_progress, tell_system
+from roguewatch.sources.claude_lines import (
+    OTHER_TYPES,
+    PROGRESS_TYPES,
+    Message,
+    SessionLine,
+)
+from roguewatch.sources.claude_side import is_side_file, read_side_file
+from roguewatch.sources.drift import understand
+from roguewatch.sources.jsonl import first_objects
+from roguewatch.sources.lines import Line, lines
+from roguewatch.sources.source import Document, Source, environment_path
+from roguewatch.sources.tally import Tally
+from roguewatch.sources.times import time_of
+from roguewatch.sources.values import json_detail, loose_text, tokens
+
+SURFACE = "claude-code"
+
+_SESSION_ID = re.compile(rb'"sessionId"\s*:\s*"[^"\\]*"')
+
+
+class _Reader:
+    """One reading of one session file."""
+
+    def __init__(self, document: Document) -> None:
+        self.document = document
+        self.tally = Tally(document, SURFACE)
+        self.counted: dict[tuple[str, str], tuple[int, int, int, int]] = {}
+        self.modes: dict[str, str] = {}
+        self.started: set[tuple[str, str]] = set()
+
+    def events(self) -> Iterator[Event]:
+        decode = msgspec.json.Decoder(SessionLine).decode
+        tally, counts = self.tally, self.tally.counts
+        for line in lines(self.document):
+            counts.lines += 1
+            record: SessionLine | None
+            try:
+                record = decode(line.data)
+            except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+                record, told = understand(line, SessionLine, tally)
+                yield from told
+                if record is None:
+                    continue
+            yield from self.record(line, record)
+        yield from tally.unanswered()
+
+    def record(self, line: Line, record: SessionLine) -> list[Event]:
+        """The events of one line."""
+        tally = self.tally
+        session = record.sessionId or tally.session
+        if not tally.session:
+            tally.session = session
+        id = self.line_id(line.data, session, record)
+        if not tally.first_time(id):
+            return []
+        agent, parent_agent = "main", ""
+        if record.agentId or record.isSidechain:
+            agent, parent_agent = record.agentId or "sidechain", "main"
+        common: dict[str, Any] = {
+            "session": session,
+            "surface": SURFACE,
+            "time": time_of(record.timestamp),
+            "agent": agent,
+            "parent_agent": parent_agent,
+            "prompt_id": record.promptId or "",
+            "parent": record.parentUuid or "",
+            "cwd": record.cwd or "",
+            "origin": Origin(tally.name, line.offset),
+        }
+        told: list[dict[str, Any]] = []
+        match record.type:
+            case "assistant":
+                self.assistant(told, record.message, record.requestId or "", record)
+            case "user":
+                tell_user(told, record, agent != "main", tally)
+            case "progress":
+                self.progress(told, record, common)
+            case "system":
+                tell_system(told, record)
+            case "attachment":
+                tell_attachment(told, record)
+            case "permission-mode" | "mode":
+                mode = record.permissionMode or record.mode or ""
+                self.modes[session] = mode
+                told.append({"kind": "permission_mode", "permission_mode": mode})
+            case other if other in OTHER_TYPES:
+                text = record.summary or loose_text(record.content)
+                detail = {"type": other, "operation": record.operation or None, "url": record.prUrl}
+                told.append({"kind": "other", "text": text, "detail": json_detail(detail)})
+        if not told:
+            label = ".".join(filter(None, (record.type, record.subtype)))
+            return [tally.unknown_type(label, line.offset, line.data, id=record.uuid)]
+        made = self.start(record, common, id)
+        mode = self.modes.get(session, "")
+        for part, fields in enumerate(told):
+            fields.update(common)
+            if mode and "permission_mode" not in fields:
+                fields["permission_mode"] = mode
+            fields["id"] = event_id(id, part) if part else id
+            fields["seq"] = tally.next_seq(session)
+            fields["part"] = part
+            fields["raw"] = b"" if part else line.data
+            made.append(Event(**fields))
+        made.extend(self.mode_change(record, common, id, len(told)))
+        tally.counts.events += len(made)
+        return self.join(made)
+
+    def line_id(self, data: bytes, session: str, record: SessionLine) -> str:
+        """The id of a line: its uuid and all of its bytes but the session id."""
+        needle = b'"sessionId":"%b"' % session.encode("utf-8", "surrogatepass")
+        at = data.find(needle) if session else -1
+        end = at + len(needle)
+        if at < 0 and (found := _SESSION_ID.search(data)):
+            at, end = found.span()
+        digest = sha256(f"{SURFACE}:{record.uuid}:{record.type}:".encode("utf-8", "surrogatepass"))
+        if at < 0:
+            digest.update(data)
+        else:
+            digest.update(data[:at])
+            digest.update(data[end:])
+        if not record.uuid:
+            digest.update(b":%d" % self.tally.occurrence(digest.digest()))
+        return digest.hexdigest()[:32]
+
+    def start(self, record: SessionLine, common: Mapping[str, Any], id: str) -> list[Event]:
+        """A session or subagent that this file has not shown before begins."""
+        agent, session = common["agent"], common["session"]
+        key = (session, agent if agent != "main" else f"main {record.version}")
+        if key in self.started or not record.uuid or not session:
+            return []
+        self.started.add(key)
+        if agent != "main":
+            event = Event(
+                id=event_id(SURFACE, "subagent_start", session, agent),
+                seq=self.tally.next_seq(session),
+                kind="subagent_start",
+                detail=json_detail({"version": record.version}),
+                **common,
+            )
+        else:
+            event = Event(
+                id=event_id(SURFACE, "session_start", session, record.version or ""),
+                seq=self.tally.next_seq(session),
+                kind="session_start",
+                detail=json_detail({"version": record.version, "entrypoint": record.entrypoint}),
+                **common,
+            )
+        return [event]
+
+    def mode_change(
+        self, record: SessionLine, common: Mapping[str, Any], id: str, part: int
+    ) -> list[Event]:
+        """The permission mode that a user's line names, where it is not the one in force."""
+        mode, session = record.permissionMode, common["session"]
+        if not mode or record.type != "user" or self.modes.get(session) == mode:
+            return []
+        self.modes[session] = mode
+        return [
+            Event(
+                id=event_id(id, "permission_mode"),
+                seq=self.tally.next_seq(session),
+                kind="permission_mode",
+                permission_mode=mode,
+                part=part,
+                **common,
+            )
+        ]
+
+    def join(self, made: list[Event]) -> list[Event]:
+        """Count calls against results; an answer without its call is a gap after it."""
+        told = made
+        for event in made:
+            if event.kind == "tool_call":
+                self.tally.called(event)
+            elif event.kind == "tool_result" and not self.tally.answered(event.call_id):
+                told = [*told, self.tally.orphan(event)]
+        return told
+
+    def assistant(
+        self, told: list[dict[str, Any]], message: Message | None, request: str, record: SessionLine
+    ) -> None:
+        """A line of the model's answer, with the tokens that it adds."""
+        tell_assistant(told, message, request, record, self.tally)
+        if message is not None and (usage := self.usage(message, request)) is not None:
+            told[0]["usage"] = usage
+
+    def usage(self, message: Message, request: str) -> Usage | None:
+        """Tokens of a message that no earlier line of it has counted.
+
+        Lines of one message repeat its usage, the later ones with more output: each
+        adds only what is new, so that the sum is the last line's.
+        """
+        if message.usage is None:
+            return None
+        said = message.usage
+        now = (
+            tokens(said.input_tokens),
+            tokens(said.output_tokens),
+            tokens(said.cache_read_input_tokens),
+            tokens(said.cache_creation_input_tokens),
+        )
+        key = (message.id, request)
+        before = self.counted.get(key)
+        if before == now:
+            return None
+        if before is None:
+            self.counted[key] = now
+            return Usage(*now) if any(now) else None
+        self.counted[key] = (
+            max(now[0], before[0]),
+            max(now[1], before[1]),
+            max(now[2], before[2]),
+            max(now[3], before[3]),
+        )
+        new = [max(0, a - b) for a, b in zip(now, before, strict=True)]
+        return Usage(*new) if any(new) else None
+
+    def progress(
+        self, told: list[dict[str, Any]], record: SessionLine, common: dict[str, Any]
+    ) -> None:
+        """A hook that runs, output so far, or a subagent's line."""
+        data = record.data
+        if data is None or data.type not in PROGRESS_TYPES:
+            return
+        nested = data.message
+        if data.type in ("agent_progress", "skill_progress") and nested and nested.message:
+            common["agent"] = agent = data.agentId if isinstance(data.agentId, str) else "sidechain"
+            common["parent_agent"] = "main"
+            inner = SessionLine(
+                type=nested.type, message=nested.message, toolUseResult=nested.toolUseResult
+            )
+            if nested.type == "assistant":
+                self.assistant(told, nested.message, nested.requestId, inner)
+            else:
+                tell_user(told, inner, True, self.tally)
+            seen_in = json_detail({"type": data.type, "uuid": nested.uuid, "agent": agent})
+            for fields in told:
+                fields.setdefault("detail", seen_in)
+            return
+        tell_progress(told, record, data)
+
+
+def _recognise(head: bytes) -> bool:
+    """A line with the envelope of a session file, or a side file of a session."""
+    for fields in first_objects(head):
+        kind = fields.get("type")
+        if kind in ("user", "assistant", "system", "progress", "attachment"):
+            if isinstance(fields.get("sessionId"), str) and ("uuid" in fields or "cwd" in fields):
+                return True
+        elif (
+            (kind == "summary" and "leafUuid" in fields)
+            or (kind == "file-history-snapshot" and "snapshot" in fields)
+            or (
+                kind in (*OTHER_TYPES, "permission-mode", "mode")
+                and isinstance(fields.get("sessionId"), str)
+            )
+        ):
+            return True
+    return is_side_file(head)
+
+
+def _read(document: Document) -> Iterator[Event]:
+    if is_side_file(document.head()):
+        return read_side_file(document)
+    return _Reader(document).events()
+
+
+def _places(environment: Mapping[str, str], home: Path) -> list[Path]:
+    root = environment_path(environment, "CLAUDE_CONFIG_DIR", home / ".claude")
+    places = [root / "projects"]
+    if "CLAUDE_CONFIG_DIR" not in environment:
+        places.append(home / ".config" / "claude" / "projects")
+    return places
+
+
+source = Source(
+    name=SURFACE,
+    title="Claude Code session files (JSONL), subagents and side files included",
+    recognise=_recognise,
+    read=_read,
+    places=_places,
+)

@@ -1,0 +1,88 @@
+"""Files that Claude Code keeps beside its session files.
+
+`history.jsonl` (what was typed at the prompt, over all sessions) and a subagent's
+`agent-<id>.meta.json`. What they say also stands in the session files, so their events
+are of kind `other`: nothing is counted twice.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+
+from roguewatch.events import Event, Origin
+from roguewatch.sources.drift import understand
+from roguewatch.sources.jsonl import first_objects
+from roguewatch.sources.lines import lines
+from roguewatch.sources.source import Document
+from roguewatch.sources.tally import Tally
+from roguewatch.sources.times import time_of
+
+_SURFACE = "claude-code"
+_META = {
+    "agentType",
+    "description",
+    "worktreePath",
+    "parentAgentId",
+    "name",
+    "toolUseId",
+    "spawnDepth",
+}
+
+
+class _Side(msgspec.Struct, forbid_unknown_fields=True):
+    display: str = ""
+    pastedContents: msgspec.Raw = msgspec.Raw(b"")  # noqa: N815
+    timestamp: Any = None
+    project: str = ""
+    sessionId: str = ""  # noqa: N815
+    agentType: str = ""  # noqa: N815
+    description: str = ""
+    worktreePath: str = ""  # noqa: N815
+    parentAgentId: str | None = ""  # noqa: N815
+    toolUseId: str | None = ""  # noqa: N815
+    name: str | None = ""
+    spawnDepth: Any = None  # noqa: N815
+
+
+def is_side_file(head: bytes) -> bool:
+    """Whether the file is a prompt history or a subagent's metadata."""
+    for fields in first_objects(head, 2):
+        if "display" in fields and "project" in fields and "timestamp" in fields:
+            return True
+        return isinstance(fields.get("agentType"), str) and set(fields) <= _META
+    return False
+
+
+def read_side_file(document: Document) -> Iterator[Event]:
+    """One `other` event a line."""
+    tally = Tally(document, _SURFACE)
+    decoder = msgspec.json.Decoder(_Side)
+    for line in lines(document):
+        tally.counts.lines += 1
+        said: _Side | None
+        try:
+            said = decoder.decode(line.data)
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+            said, gaps = understand(line, _Side, tally)
+            yield from gaps
+        if said is None:
+            continue
+        id = tally.line_id(said.sessionId, line.data)
+        tally.counts.events += 1
+        yield Event(
+            id=id,
+            session=said.sessionId,
+            seq=tally.next_seq(said.sessionId),
+            kind="other",
+            surface=_SURFACE,
+            time=time_of(said.timestamp),
+            text=said.display or said.description,
+            cwd=said.project,
+            detail=json.dumps({"type": "history" if said.display else "agent-meta"}),
+            raw=line.data,
+            origin=Origin(tally.name, line.offset),
+        )

@@ -1,0 +1,325 @@
+"""Codex CLI rollouts, `~/.codex/sessions/YYYY/MM/DD/rollout-*.jsonl`, CLI 0.40 to 0.169.
+
+One JSON object a line, `{timestamp, type, payload}`. Tool calls have four shapes, all
+read here: `function_call`, `local_shell_call`, `custom_tool_call` (Code Mode, where shell
+commands hide inside a JavaScript string, and apply_patch) and the provider's own
+(`web_search_call`, `tool_search_call`). Approvals, hook results and exit statuses are not
+in the file, save what the output's text says. `codex exec --json` streams are read too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from roguewatch.events import Event, Origin, event_id
+from roguewatch.sources.codex_exec import is_exec_stream, read_exec_stream
+from roguewatch.sources.codex_items import RESPONSE_ITEMS, response_item
+from roguewatch.sources.codex_lines import (
+    DUPLICATES,
+    EVENT_TYPES,
+    OPAQUE_TYPES,
+    OpaqueLine,
+    Payload,
+    RolloutLine,
+    Sandbox,
+)
+from roguewatch.sources.codex_tokens import RunningTokens
+from roguewatch.sources.drift import raw_text, understand
+from roguewatch.sources.jsonl import first_objects
+from roguewatch.sources.lines import Line, lines
+from roguewatch.sources.source import Document, Source, environment_path
+from roguewatch.sources.tally import Tally
+from roguewatch.sources.times import time_of
+from roguewatch.sources.values import json_detail, loose_text
+
+SURFACE = "codex"
+_ENVELOPES = OPAQUE_TYPES | {
+    "session_meta",
+    "response_item",
+    "turn_context",
+    "event_msg",
+    "compacted",
+    "token_usage_record",
+}
+
+
+class _Tag(msgspec.Struct):
+    type: str = ""
+    message: Any = ""
+    text: Any = ""
+    call_id: Any = ""
+
+
+class _Reader:
+    """One reading of one rollout."""
+
+    def __init__(self, document: Document) -> None:
+        self.document = document
+        self.tally = Tally(document, SURFACE)
+        self.tokens = RunningTokens()
+        self.agent, self.parent_agent = "main", ""
+        self.cwd = self.model = self.mode = ""
+
+    def events(self) -> Iterator[Event]:
+        decode = msgspec.json.Decoder(RolloutLine).decode
+        tally, counts = self.tally, self.tally.counts
+        for line in lines(self.document):
+            counts.lines += 1
+            record: RolloutLine | None
+            try:
+                record = decode(line.data)
+            except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+                record, gaps = self.drifted(line)
+                yield from gaps
+                if record is None:
+                    continue
+            yield from self.record(line, record)
+        yield from tally.unanswered()
+
+    def record(self, line: Line, record: RolloutLine) -> list[Event]:
+        """The events of one line."""
+        tally, payload, kind = self.tally, record.payload or Payload(), record.type
+        if kind == "session_meta":
+            told = self.session_meta(payload)
+        elif not tally.session:
+            # A part of a rollout, without its first line: named after what it holds.
+            tally.session = f"codex-{sha256(line.data).hexdigest()[:16]}"
+        if kind == "response_item":
+            told = response_item(payload, line.data, tally)
+        elif kind == "event_msg":
+            told = self.event_msg(payload, line)
+        elif kind == "turn_context":
+            told = self.turn_context(payload)
+        elif kind == "compacted":
+            told = [{"kind": "compaction", "text": loose_text(payload.message)}]
+        elif kind == "token_usage_record":
+            usage = self.tokens.record(payload.response_id or "", payload.usage)
+            response = payload.response_id or ""
+            told = [{"kind": "usage" if usage else "other", "usage": usage, "request_id": response}]
+            if usage is None:
+                tally.counts.duplicate += 1
+        elif kind in OPAQUE_TYPES:
+            text = loose_text(payload.message or payload.text or payload.content)
+            told = [{"kind": "other", "text": text, "detail": json_detail({"type": kind})}]
+        elif kind != "session_meta":
+            told = []
+        if not told:
+            label = f"{kind}.{payload.type}" if kind in _ENVELOPES else kind
+            return [tally.unknown_type(label, line.offset, line.data)]
+        id = tally.line_id(tally.session, line.data)
+        shared = {
+            "session": tally.session,
+            "surface": SURFACE,
+            "time": time_of(record.timestamp),
+            "agent": self.agent,
+            "parent_agent": self.parent_agent,
+            "cwd": self.cwd,
+            "model": self.model,
+            "permission_mode": self.mode,
+            "prompt_id": payload.turn_id or "",
+            "origin": Origin(tally.name, line.offset),
+        }
+        made = []
+        for part, fields in enumerate(told):
+            fields.update(shared)
+            fields["id"] = event_id(id, part) if part else id
+            fields["seq"] = tally.next_seq(tally.session)
+            fields["part"] = part
+            fields["raw"] = b"" if part else line.data
+            event = Event(**fields)
+            made.append(event)
+            if event.kind == "tool_call":
+                if not event.detail.startswith('{"by":"provider"'):
+                    tally.called(event)
+            elif event.kind == "tool_result" and not tally.answered(event.call_id):
+                made.append(tally.orphan(event))
+        tally.counts.events += len(told)
+        return made
+
+    def session_meta(self, said: Payload) -> list[dict[str, Any]]:
+        """The session begins; or, in a fork, the copied beginning of its parent."""
+        tally = self.tally
+        id = said.session_id or said.id or ""
+        if tally.session:
+            return [{"kind": "other", "detail": json_detail({"type": "session_meta", "of": id})}]
+        tally.session = id
+        self.cwd = said.cwd or ""
+        parent, name = _spawned(said)
+        detail = {
+            "version": said.cli_version,
+            "originator": said.originator,
+            "source": said.source if isinstance(said.source, str) else None,
+            "provider": raw_text(said.model_provider).strip('"'),
+            "forked_from": said.forked_from_id,
+            "thread": said.id if said.id != id else None,
+        }
+        kind = "session_start"
+        if parent:
+            self.agent = name or said.id or "subagent"
+            self.parent_agent = "main" if parent == id else parent
+            kind, detail["parent_thread"] = "subagent_start", parent
+        told: list[dict[str, Any]] = [{"kind": kind, "detail": json_detail(detail)}]
+        if text := said.instructions or loose_text(said.base_instructions):
+            told.append({"kind": "system_message", "author": "harness", "text": text})
+        return told
+
+    def turn_context(self, said: Payload) -> list[dict[str, Any]]:
+        """What holds for the next turn: model, folder, permission mode."""
+        self.cwd = said.cwd or self.cwd
+        self.model = said.model or self.model
+        approval = said.approval_policy
+        if isinstance(approval, dict):
+            approval = next(iter(approval), "")
+        sandbox = said.sandbox_policy
+        if isinstance(sandbox, Sandbox):
+            sandbox = sandbox.type or sandbox.mode
+        mode = "/".join(filter(None, (approval, sandbox)))
+        changed, self.mode = mode != self.mode, mode or self.mode
+        detail = {"type": "turn_context", "turn": said.turn_id}
+        return [
+            {
+                "kind": "permission_mode" if changed and mode else "other",
+                "detail": json_detail(detail),
+            }
+        ]
+
+    def event_msg(self, said: Payload, line: Line) -> list[dict[str, Any]]:
+        """What the interface was told; messages repeat response items and carry no text."""
+        kind = said.type
+        if kind == "token_count":
+            usage = self.tokens.total(said.info)
+            return [{"kind": "usage" if usage else "other", "usage": usage}]
+        if kind in DUPLICATES:
+            return [{"kind": "other", "detail": json_detail({"type": kind, "repeats": True})}]
+        if kind == "patch_apply_end":
+            return [self.patch(said)]
+        detail: dict[str, Any] = {"type": kind, "turn": said.turn_id, "reason": said.reason}
+        fields: dict[str, Any] = {"kind": "other", "call_id": (said.call_id or "").strip()}
+        if kind == "mcp_tool_call_end":
+            if said.invocation is not None:
+                detail["server"] = said.invocation.server
+                fields["tool"] = said.invocation.tool
+            fields["failed"] = isinstance(said.result, dict) and "Err" in said.result
+        elif kind in ("exec_command_end", "exec_command_begin"):
+            fields |= {"kind": "process", "text": said.aggregated_output or ""}
+            fields["exit_status"] = said.exit_code
+            detail["command"] = said.command
+        elif kind in EVENT_TYPES:
+            fields["text"] = loose_text(said.message or said.text or said.query)
+            if kind in ("error", "turn_aborted"):
+                fields["failed"] = True
+        else:
+            return []
+        return [{**fields, "detail": json_detail(detail)}]
+
+    def patch(self, said: Payload) -> dict[str, Any]:
+        """A patch was applied: which files, how, and whether it was approved unasked."""
+        changes = []
+        for path, change in (said.changes or {}).items():
+            try:
+                how = msgspec.json.decode(change, type=_Tag).type
+            except msgspec.MsgspecError:
+                how = ""
+            changes.append({"path": path, "how": how})
+        detail = {"changes": changes, "auto_approved": said.auto_approved}
+        return {
+            "kind": "file_change",
+            "call_id": (said.call_id or "").strip(),
+            "text": "\n".join(filter(None, (said.stdout, said.stderr))),
+            "failed": None if said.success is None else not said.success,
+            "detail": json_detail(detail),
+        }
+
+    def drifted(self, line: Line) -> tuple[RolloutLine | None, list[Event]]:
+        """A line of a shape that strict decoding refused."""
+        try:
+            opaque = msgspec.json.decode(line.data, type=OpaqueLine)
+            tag = msgspec.json.decode(opaque.payload, type=_Tag) if opaque.payload else None
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+            return understand(line, RolloutLine, self.tally)
+        known_event = tag is not None and opaque.type == "event_msg" and tag.type in EVENT_TYPES
+        if tag is not None and (opaque.type in OPAQUE_TYPES or known_event):
+            call_id = tag.call_id if isinstance(tag.call_id, str) else ""
+            payload = Payload(type=tag.type, message=tag.message or tag.text, call_id=call_id)
+            return RolloutLine(timestamp=opaque.timestamp, type=opaque.type, payload=payload), []
+        if tag is None and opaque.type not in _ENVELOPES:
+            return self.bare(line, opaque)
+        return understand(line, RolloutLine, self.tally)
+
+    def bare(self, line: Line, opaque: OpaqueLine) -> tuple[RolloutLine | None, list[Event]]:
+        """A line of an early rollout, which had no envelope."""
+        if opaque.type not in RESPONSE_ITEMS and not _is_bare_meta(line.data):
+            return understand(line, RolloutLine, self.tally)
+        payload, gaps = understand(line, Payload, self.tally, frozenset(("record_type",)))
+        kind = "response_item" if opaque.type else "session_meta"
+        return RolloutLine(timestamp=opaque.timestamp, type=kind, payload=payload), gaps
+
+
+class _BareMeta(msgspec.Struct):
+    id: str
+    timestamp: str
+    instructions: str | None
+
+
+def _is_bare_meta(data: bytes) -> bool:
+    try:
+        msgspec.json.decode(data, type=_BareMeta)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return False
+    return True
+
+
+def _spawned(said: Payload) -> tuple[str, str]:
+    """Parent thread and name of a subagent; empty for a main one."""
+    parent = said.parent_thread_id or ""
+    name = said.agent_nickname or said.agent_path or ""
+    if isinstance(said.source, dict):
+        spawn = said.source.get("subagent", said.source.get("subAgent"))
+        if isinstance(spawn, str):
+            return parent or "main", name or spawn
+        if isinstance(spawn, dict):
+            inner = spawn.get("thread_spawn")
+            inner = inner if isinstance(inner, dict) else {}
+            thread = inner.get("parent_thread_id") or parent or "main"
+            label = name or inner.get("agent_nickname") or inner.get("agent_role") or ""
+            return str(thread), label if isinstance(label, str) else ""
+    return parent, name
+
+
+def _recognise(head: bytes) -> bool:
+    """A line with a rollout's envelope, an early rollout, or an exec stream."""
+    for number, fields in enumerate(first_objects(head)):
+        kind = fields.get("type")
+        if kind in _ENVELOPES and isinstance(fields.get("payload"), dict):
+            return True
+        if number == 0 and is_exec_stream(fields):
+            return True
+        if number == 0 and {"id", "timestamp", "instructions"} <= set(fields) and not kind:
+            return True
+    return False
+
+
+def _read(document: Document) -> Iterator[Event]:
+    first = next(first_objects(document.head()), {})
+    if is_exec_stream(first):
+        return read_exec_stream(document)
+    return _Reader(document).events()
+
+
+def _places(environment: Mapping[str, str], home: Path) -> list[Path]:
+    root = environment_path(environment, "CODEX_HOME", home / ".codex")
+    return [root / "sessions", root / "archived_sessions"]
+
+
+source = Source(
+    name=SURFACE,
+    title="Codex CLI rollouts (JSONL) and `codex exec --json` streams",
+    recognise=_recognise,
+    read=_read,
+    places=_places,
+)

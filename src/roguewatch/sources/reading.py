@@ -1,0 +1,284 @@
+"""Reading paths: which files there are, what format each has, and what it holds.
+
+The format is recognised from content alone. What cannot be read (a permission, a loop,
+a device, an unknown format) is one `Reading` with an error that says why; the others
+are read all the same.
+"""
+
+from __future__ import annotations
+
+import errno
+import gzip
+import os
+import stat
+import zlib
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import IO
+
+import msgspec
+
+from roguewatch.errors import SourceError
+from roguewatch.events import Event
+from roguewatch.printable import printable, printable_path
+from roguewatch.sources.source import Counts, Document, Source, sources
+
+_LAST = "chat"
+"""Tried after the others: their files also hold messages with a role and a content."""
+
+_GZIP = b"\x1f\x8b"
+_UNPACKED_ALWAYS = 256 << 20
+_UNPACKED_RATIO = 200
+"""JSON text packs 5 to 30 times; what packs 200 times and is large is a bomb."""
+
+_POINTERS = (
+    (b"version https://git-lfs.github.com/spec/", "a Git LFS pointer; fetch it with git lfs pull"),
+    (b"/annex/objects/", "a git-annex pointer; fetch it with git annex get"),
+)
+_KINDS = (
+    (stat.S_ISFIFO, "a named pipe"),
+    (stat.S_ISSOCK, "a socket"),
+    (stat.S_ISCHR, "a character device"),
+    (stat.S_ISBLK, "a block device"),
+)
+_REASONS = {
+    errno.EACCES: "permission denied",
+    errno.EPERM: "permission denied",
+    errno.ENOENT: "no such file or folder",
+    errno.ELOOP: "a loop of symbolic links",
+    errno.ENAMETOOLONG: "the name is too long",
+}
+
+
+class Unread(msgspec.Struct, frozen=True):
+    """A path that was not read, and why."""
+
+    name: str
+    """Printable name."""
+    error: str
+
+
+class Reading:
+    """One file: its format, and its events with counts of what was not understood.
+
+    `counts` are complete once `events` is exhausted; `error` may appear while it runs.
+    """
+
+    def __init__(self, name: str, source: str = "", error: str = "") -> None:
+        self.name = name
+        """Printable file name."""
+        self.source = source
+        """Name of the format; empty where the file cannot be read."""
+        self.counts = Counts()
+        self.error = error
+        """Why the file, or the rest of it, could not be read; empty where it could."""
+        self._start: Callable[[], Iterator[Event]] = lambda: iter(())
+
+    def events(self) -> Iterator[Event]:
+        """The events of the file in its order. Streams; never raises for bad input."""
+        try:
+            yield from self._start()
+        except SourceError as error:
+            self.error = str(error)
+        except (OSError, EOFError, zlib.error) as error:
+            self.error = f"{self.name}: cannot be read: {_reason(error)}"
+        except RecursionError:
+            self.error = f"{self.name}: nested too deeply"
+        except MemoryError:
+            self.error = f"{self.name}: too large for the memory of this machine"
+
+
+class File(Document):
+    """A regular file. What took its place since it was listed (a pipe) is not waited for."""
+
+    def open(self) -> IO[bytes]:
+        try:
+            number = os.open(self.path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        except OSError as error:
+            raise SourceError(f"{self.name}: cannot be opened: {_reason(error)}") from error
+        if not stat.S_ISREG(os.fstat(number).st_mode):
+            os.close(number)
+            raise SourceError(f"{self.name}: is not a regular file any more")
+        return os.fdopen(number, "rb", buffering=1 << 18)
+
+
+class PackedFile(File):
+    """A gzip file, read as what it unpacks to."""
+
+    def open(self) -> IO[bytes]:
+        packed = super().open()
+        size = os.fstat(packed.fileno()).st_size
+        limit = max(_UNPACKED_ALWAYS, size * _UNPACKED_RATIO)
+        return _Unpacked(packed, self.name, limit)  # type: ignore[return-value]
+
+
+class _Unpacked(gzip.GzipFile):
+    """A gzip stream that ends in an error where it unpacks to too much."""
+
+    def __init__(self, packed: IO[bytes], name: str, limit: int) -> None:
+        super().__init__(fileobj=packed, mode="rb")
+        self._packed, self._printable, self._limit = packed, name, limit
+
+    def readline(self, size: int | None = -1) -> bytes:
+        data = super().readline(-1 if size is None else size)
+        self._check()
+        return data
+
+    def read(self, size: int | None = -1) -> bytes:
+        data = super().read(self._limit + 1 if size is None or size < 0 else size)
+        self._check()
+        return data
+
+    def _check(self) -> None:
+        if self.tell() > self._limit:
+            raise SourceError(
+                f"{self._printable}: unpacks to more than {self._limit} bytes: not read further"
+            )
+
+    def close(self) -> None:
+        try:
+            super().close()
+        finally:
+            self._packed.close()
+
+
+def discover(environment: Mapping[str, str], home: Path) -> list[Path]:
+    """Where this machine's own agents keep their activity, as far as it exists.
+
+    Args:
+        environment: variables that move those places (`CLAUDE_CONFIG_DIR`, `CODEX_HOME`, …).
+        home: the home directory.
+    """
+    places: dict[Path, None] = {}
+    for source in sources().values():
+        for place in source.places(environment, home):
+            try:
+                if place.exists():
+                    places[place] = None
+            except OSError:
+                # Not even to be looked at: reading it will say why.
+                places[place] = None
+    return list(places)
+
+
+def walk(paths: Iterable[Path]) -> Iterator[Path | Unread]:
+    """The files under paths, sorted by name, each once; symbolic links are followed.
+
+    Devices, pipes and sockets are never opened; they, folders without permission and
+    links that lead in a circle are `Unread`.
+    """
+    seen: set[tuple[int, int]] = set()
+    for path in paths:
+        yield from _walk(Path(path), frozenset(), seen)
+
+
+def _walk(
+    path: Path, above: frozenset[tuple[int, int]], seen: set[tuple[int, int]]
+) -> Iterator[Path | Unread]:
+    name = printable_path(path)
+    try:
+        state = path.stat()
+    except (OSError, ValueError) as error:
+        yield Unread(name, f"{name}: {_reason(error)}")
+        return
+    place = (state.st_dev, state.st_ino)
+    if stat.S_ISDIR(state.st_mode):
+        if place in above:
+            yield Unread(name, f"{name}: a symbolic link to a folder that it lies in")
+            return
+        if place in seen:
+            return
+        seen.add(place)
+        try:
+            inside = sorted(os.scandir(path), key=lambda entry: os.fsencode(entry.name))
+        except OSError as error:
+            yield Unread(name, f"{name}: {_reason(error)}")
+            return
+        for entry in inside:
+            yield from _walk(path / entry.name, above | {place}, seen)
+    elif stat.S_ISREG(state.st_mode):
+        if place not in seen:
+            seen.add(place)
+            yield path
+    else:
+        kind = next((text for test, text in _KINDS if test(state.st_mode)), "a special file")
+        yield Unread(name, f"{name}: is {kind}, which is never opened")
+
+
+def read(
+    paths: Iterable[Path], *, progress: Callable[[Reading], None] | None = None
+) -> Iterator[Reading]:
+    """One `Reading` for each file under paths, in order.
+
+    Args:
+        paths: files and folders.
+        progress: called with each reading before it is given.
+    """
+    known = sources()
+    ordered = sorted(known.values(), key=lambda source: source.name == _LAST)
+    for found in walk(paths):
+        if isinstance(found, Unread):
+            reading = Reading(found.name, error=found.error)
+        else:
+            reading = _reading(found, ordered)
+        if progress is not None:
+            progress(reading)
+        yield reading
+
+
+def _reading(path: Path, ordered: list[Source]) -> Reading:
+    """The reading of one regular file."""
+    document: Document = File(path)
+    name = document.name
+    try:
+        head = document.head()
+        if head[:2] == _GZIP:
+            document = PackedFile(path)
+            head = document.head()
+    except SourceError as error:
+        return Reading(name, error=str(error))
+    except (OSError, EOFError, zlib.error) as error:
+        return Reading(name, error=f"{name}: cannot be read: {_reason(error)}")
+    if not head:
+        return Reading(name, error=f"{name}: is empty")
+    source = next((source for source in ordered if source.recognise(head)), None)
+    if source is None:
+        if _belongs(path):
+            # Its text stands, cut, in the session's transcript, which names the file.
+            return Reading(name, source="claude-code")
+        return Reading(name, error=f"{name}: {_what(head, ordered)}")
+    reading = Reading(name, source.name)
+    reading.counts = document.counts
+    chosen = source
+    reading._start = lambda: chosen.read(document)
+    return reading
+
+
+def _belongs(path: Path) -> bool:
+    """Whether it is a large output that Claude Code keeps beside its session's transcript."""
+    folder = path.parent
+    if folder.name != "tool-results":
+        return False
+    session = folder.parent
+    return session.with_name(f"{session.name}.jsonl").exists() or (session / "subagents").exists()
+
+
+def _what(head: bytes, ordered: list[Source]) -> str:
+    """What a file of no known format looks like, and what was tried."""
+    for begin, text in _POINTERS:
+        if head.startswith(begin):
+            return f"is {text}"
+    tried = "tried: " + ", ".join(source.name for source in ordered)
+    if head[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        return f"is UTF-16 text, expected UTF-8 ({tried})"
+    if b"\x00" in head[:8192]:
+        return f"is binary and of no known format ({tried})"
+    begin_text = printable(head.lstrip()[:40].decode("utf-8", "replace"))
+    looks = "JSON" if head.lstrip()[:1] in (b"{", b"[") else "text"
+    return f"is {looks} of no known format, beginning {begin_text} ({tried})"
+
+
+def _reason(error: BaseException) -> str:
+    if isinstance(error, OSError) and error.errno is not None:
+        return _REASONS.get(error.errno, error.strerror or type(error).__name__)
+    return printable(str(error), 200) or type(error).__name__
