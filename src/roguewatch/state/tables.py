@@ -92,3 +92,71 @@ sessions = Table(
 )
 """One summary a session. `stale`: its events are in the ledger but the summary and the
 findings were not finished, so it is analysed again from the ledger."""
+
+deployments = Table(
+    "deployments",
+    metadata,
+    Column("deployment", Text, primary_key=True),
+    Column("body", Text, nullable=False),
+    Column("changed", BigInteger, nullable=False),
+    Column("changed_by", Text, nullable=False),
+)
+"""The register: `body` is the whole `Deployment` as JSON."""
+
+tokens = Table(
+    "tokens",
+    metadata,
+    Column("digest", Text, primary_key=True),
+    Column("deployment", Text, nullable=False, index=True),
+    Column("purpose", Text, nullable=False),
+    Column("issued", BigInteger, nullable=False),
+    Column("expires", BigInteger),
+    Column("revoked", BigInteger),
+)
+"""Bearer tokens by SHA-256; the token itself is shown once and kept nowhere."""
+
+stops = Table(
+    "stops",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("deployment", Text, nullable=False, index=True),
+    Column("reason", Text, nullable=False),
+    Column("opened", BigInteger, nullable=False),
+    Column("opened_by", Text, nullable=False),
+    Column("closed", BigInteger),
+    Column("closed_by", Text, nullable=False),
+    Column("report", Text, nullable=False),
+)
+"""Stops of deployments (`*` is all of them). One that is not closed keeps every lease from
+being granted. `report` is what the stop found, as JSON."""
+
+approvers = Table(
+    "approvers",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("salt", Text, nullable=False),
+    Column("verifier", Text, nullable=False),
+    Column("enrolled", BigInteger, nullable=False),
+    Column("failures", Integer, nullable=False),
+    Column("locked_until", BigInteger, nullable=False),
+)
+"""People who may approve: a scrypt verifier of a passphrase that only they know."""
+
+approvals = Table(
+    "approvals",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("digest", Text, nullable=False, index=True),
+    Column("deployment", Text, nullable=False, index=True),
+    Column("session", Text, nullable=False),
+    Column("shown", Text, nullable=False),
+    Column("asked", BigInteger, nullable=False),
+    Column("expires", BigInteger, nullable=False),
+    Column("answer", Text, nullable=False),
+    Column("answered", BigInteger),
+    Column("answered_by", Text, nullable=False),
+    Column("looked_seconds", Integer),
+    Column("used", BigInteger),
+)
+"""Questions to people. `digest` binds the answer to one exact action; `used` is set when it
+let that action through, once."""

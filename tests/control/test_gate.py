@@ -1,0 +1,165 @@
+"""The gate records before it answers, and fails closed."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from roguewatch.control.approvals import Approvals
+from roguewatch.control.breaker import Breaker
+from roguewatch.control.gate import Gate, Ruling, outside
+from roguewatch.control.leases import Leases
+from roguewatch.control.policy import Policy, starter_text
+from roguewatch.detect.engine import Engine
+from roguewatch.errors import PolicyError
+from roguewatch.events import Event
+from roguewatch.findings import Finding
+from roguewatch.ledger.ledger import Ledger
+from roguewatch.state.database import connect
+from roguewatch.state.register import Deployment, Register
+from tests.build import asked, call
+
+PASSPHRASE = "correct horse battery"
+
+
+class House:
+    """A gate over a real ledger, register and engine."""
+
+    def __init__(self, store: Path, engine: Engine) -> None:
+        self.ledger = Ledger.open(store, witness=store / "witness")
+        state = connect(store)
+        self.register = Register(state)
+        self.approvals = Approvals(state)
+        self.found: list[Finding] = []
+        self.stops: list[str] = []
+        self.policy_text = starter_text("workstation")
+        self.disk_full = False
+        self.gate = Gate(
+            record=self.record,
+            engine=engine,
+            policy_of=lambda deployment: Policy(self.policy_text),
+            leases=Leases([lambda name: "stop" if self.register.stopped(name) else ""]),
+            stopped=self.register.stopped,
+            approvals=self.approvals,
+            breaker=Breaker(),
+            found=self.found.extend,
+            stop=lambda name, reason: self.stops.append(name),
+        )
+
+    async def record(self, events: Sequence[Event]) -> None:
+        if self.disk_full:
+            raise OSError("no space left on device")
+        self.ledger.append(events)
+
+    def decide(self, event: Event, **deployment: object) -> Ruling:
+        who = Deployment(name="builder", **deployment)  # type: ignore[arg-type]
+        return asyncio.run(self.gate.decide(who, event))
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> House:
+    return House(tmp_path, Engine.load())
+
+
+def bash(command: str, session: str = "s1") -> Event:
+    return call("Bash", session=session, command=command)
+
+
+def test_event_and_decision_are_in_the_ledger_before_the_answer(house: House) -> None:
+    event = bash("ls")
+    ruling = house.decide(event)
+    assert ruling.decision.outcome == "allow"
+    kept = {one.kind: one for one in house.ledger.events(session="s1")}
+    assert kept["tool_call"].id == event.id
+    detail = json.loads(kept["decision"].detail)
+    assert detail["action"] == event.id
+    assert detail["policy_digest"] == Policy(house.policy_text).digest
+
+
+def test_what_cannot_be_recorded_is_not_allowed(house: House) -> None:
+    house.disk_full = True
+    ruling = house.decide(bash("ls"))
+    assert (ruling.decision.outcome, ruling.recorded) == ("deny", False)
+    opened = house.decide(bash("ls"), fail_mode="open")
+    assert (opened.decision.outcome, opened.recorded) == ("allow", False)
+
+
+def test_an_open_stop_comes_before_everything(house: House) -> None:
+    house.register.open_stop("builder", "drill", "ada")
+    assert house.decide(bash("ls")).decision.ground == "stop"
+    assert house.stops == ["builder"]
+
+
+def test_a_policy_that_cannot_be_had_gets_the_fail_mode(house: House) -> None:
+    house.policy_text = "nonsense"
+    ruling = house.decide(bash("ls"))
+    assert (ruling.decision.outcome, ruling.decision.ground) == ("deny", "fail-mode")
+    with pytest.raises(PolicyError):
+        Policy(house.policy_text)
+
+
+def test_a_person_s_consent_lets_the_exact_action_through_once(house: House) -> None:
+    house.approvals.enrol("ada", PASSPHRASE)
+    event = bash("sudo systemctl restart app")
+    first = house.decide(event)
+    assert first.decision.outcome == "deny"
+    assert first.approval is not None
+    house.approvals.answer(first.approval.id, "ada", PASSPHRASE, approve=True, looked_seconds=3)
+    again = bash("sudo systemctl restart app")
+    allowed = house.decide(again)
+    assert (allowed.decision.outcome, allowed.decision.ground) == ("allow", "approval")
+    assert house.decide(bash("sudo systemctl restart app")).decision.outcome == "deny"
+
+
+def test_trying_the_denied_again_and_again_stops_the_deployment(house: House) -> None:
+    house.policy_text = (
+        "permit (principal, action, resource);"
+        'forbid (principal, action, resource) when { context.paths.contains("secrets.txt") };'
+    )
+    outcomes = [
+        house.decide(bash(command)).decision
+        for command in ("cat secrets.txt", "head secrets.txt", "tac secrets.txt | less",
+                        "grep . secrets.txt", "awk 1 secrets.txt")
+    ]  # fmt: skip
+    assert [one.outcome for one in outcomes].count("stop") >= 1
+    assert any(one.ground == "breaker" for one in outcomes)
+    assert "builder" in house.stops
+
+
+def test_the_agent_is_told_one_neutral_sentence(house: House) -> None:
+    house.policy_text = 'permit (principal, action == Action::"read", resource);'
+    ruling = house.decide(bash("pkill -9 roguewatch"))
+    assert ruling.decision.outcome != "allow"
+    assert "rule" not in ruling.decision.told.casefold()
+    assert ruling.decision.told.count(".") == 1
+
+
+def test_hostile_arguments_never_break_the_gate(house: House) -> None:
+    for arguments in ("{", '{"command": 5}', '{"command": "\\ud800"}', "[" * 5000, '"' * 99):
+        event = call("Bash")
+        hostile = type(event)(**{**{f: getattr(event, f) for f in event.__struct_fields__},
+                                 "arguments": arguments})  # fmt: skip
+        assert house.decide(hostile).decision.outcome in ("allow", "ask", "deny", "stop")
+
+
+def test_presence_of_a_person_is_taken_from_what_was_seen(house: House) -> None:
+    house.policy_text = "permit (principal, action, resource) when { context.human_present };"
+    assert house.decide(bash("ls")).decision.outcome == "deny"
+    asyncio.run(house.gate.observe(Deployment(name="builder"), [asked("please list")]))
+    assert house.decide(bash("ls")).decision.outcome == "allow"
+
+
+@pytest.mark.parametrize(
+    ("path", "project", "expected"),
+    [
+        ("src/a.py", "/repo", False), ("/repo/a", "/repo", False), ("/repository/a", "/repo", True),
+        ("~/.bashrc", "/repo", True), ("../x", "/repo", True), ("/etc/hosts", "", True),
+        ("/dev/null", "/repo", False), ("/tmp/x", "/repo", False),
+    ],
+)  # fmt: skip
+def test_what_lies_outside_the_project(path: str, project: str, expected: bool) -> None:
+    assert outside(path, project) is expected
