@@ -99,8 +99,9 @@ class Action:
 
     @cached_property
     def content(self) -> tuple[str, ...]:
-        """Texts that the call writes into files."""
-        return self.edit.added
+        """Texts that the call writes into files, by a file tool, a patch or a command."""
+        wrote = (command.wrote for command in self.commands if command.wrote)
+        return (*self.edit.added, *wrote)
 
     @cached_property
     def removed(self) -> tuple[str, ...]:

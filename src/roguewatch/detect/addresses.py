@@ -7,6 +7,7 @@ from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
 _MAX_HOST = 255
+_MAX_SCHEME = 30
 
 
 @lru_cache(maxsize=1024)
@@ -28,9 +29,9 @@ def address_in(text: str) -> IPv4Address | IPv6Address | None:
     In a URL the host may also be written the ways that inet_aton(3) reads and clients
     follow: `http://2852039166/`, `http://0xa9.0xfe.43518/`, `http://127.1/`.
     """
-    host, url = text, False
-    if "://" in text[:32]:
-        host, url = text.split("://", 1)[1], True
+    scheme, mark, rest = text.partition("://")
+    url = bool(mark) and len(scheme) < _MAX_SCHEME and ":" not in scheme
+    host = rest if url else text
     for end in "/?#\\":
         host = host.split(end, 1)[0]
     host = host.rpartition("@")[2].strip()
@@ -41,7 +42,7 @@ def address_in(text: str) -> IPv4Address | IPv6Address | None:
     if not host or len(host) > _MAX_HOST:
         return None
     try:
-        return ip_address(host.split("%", 1)[0])
+        return ip_address(host.split("%", 1)[0] if ":" in host else host)
     except ValueError:
         pass
     if not url or not host.isascii():

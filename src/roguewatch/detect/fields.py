@@ -88,6 +88,7 @@ _COMMAND: tuple[tuple[str, Literal["text", "number", "boolean"], bool, str], ...
     ("assignments", "text", True, "`NAME=value` before the program or given to env and export."),
     ("piped_from", "text", True, "Programs before it in its pipeline."),
     ("pipeline", "number", False, "Its position in the pipeline, from 0."),
+    ("wrote", "text", False, "What it writes into its files, where that is known."),
     ("certain", "boolean", False, "False where a word depends on what is not in the text."),
 )
 
@@ -145,7 +146,7 @@ def _field_list() -> list[Field]:
         _derived("paths", "Files that the event names, normalised."),
         _derived("written", "Files that the event writes, creates, deletes or changes."),
         _derived("urls", "URLs in the arguments and commands."),
-        _derived("content", "Texts that the call writes into files (also from patches)."),
+        _derived("content", "Texts that the call writes into files, also by patches and commands."),
         _derived("removed", "Texts that the call takes out of files (also from patches)."),
     ]  # fmt: skip
     listed += [_of_command(*row) for row in _COMMAND]

@@ -11,9 +11,9 @@ from sigma.correlations import (
     SigmaCorrelationRule,
     SigmaExtendedCorrelationCondition,
 )
-from sigma.exceptions import SigmaError
+from sigma.exceptions import SigmaConditionError, SigmaError
 from sigma.filters import SigmaFilter
-from sigma.rule import SigmaRule
+from sigma.rule import SigmaDetection, SigmaRule
 
 from roguewatch.behaviours import behaviours
 from roguewatch.detect.fields import field
@@ -83,7 +83,7 @@ class Document:
                 for condition in parsed.detection.parsed_condition:
                     condition.parse()
         except SigmaError as error:
-            raise self.refuse(type(error).__name__, str(error)) from error
+            raise self.refuse(_place(content, error), str(error)) from error
         except (TypeError, AttributeError, ValueError, KeyError, RecursionError) as error:
             raise self.refuse("rule", f"is no valid Sigma rule: {error}") from error
         if not isinstance(parsed, SigmaCorrelationRule):
@@ -97,10 +97,10 @@ class Document:
 
     @property
     def id(self) -> str:
+        """Its name, else its UUID, else its title in lower case with hyphens."""
         sigma = self.sigma
-        if not sigma.name and not sigma.id:
-            raise self.refuse("name", "a rule needs a `name` or an `id`")
-        return str(sigma.name or sigma.id)
+        words = "".join(c if c.isalnum() else " " for c in sigma.title.lower()).split()
+        return str(sigma.name or sigma.id or "-".join(words))
 
     def meta(self) -> Meta:
         """What the rule says of itself, checked."""
@@ -244,6 +244,24 @@ class Document:
         for name in (*(n for n in group_by if n not in aliases), *inner, *value_fields):
             if field(name) is None:
                 raise self.refuse("correlation", f"there is no field {name}")
+
+
+def _place(content: dict[str, Any], error: SigmaError) -> str:
+    """The key that pySigma's error is about, which it does not always say."""
+    detections = content.get("detection")
+    if isinstance(error, SigmaConditionError):
+        return "detection.condition" if detections else "correlation.condition"
+    if isinstance(detections, dict):
+        for name, definition in detections.items():
+            if name == "condition":
+                continue
+            items = definition.items() if isinstance(definition, dict) else [("", definition)]
+            for key, value in items:
+                try:
+                    SigmaDetection.from_definition({key: value} if key else value)
+                except SigmaError:
+                    return f"detection.{name}.{key}".rstrip(".")
+    return type(error).__name__.removeprefix("Sigma").removesuffix("Error").lower() or "rule"
 
 
 def _sequences(

@@ -132,7 +132,7 @@ def compile_rules(texts: Sequence[tuple[Path, bytes]]) -> RuleSet:
     documents = [document for path, text in texts for document in _documents(path, text)]
     ids: dict[str, str] = {}
     for document in documents:
-        for name in filter(None, (document.sigma.name, str(document.sigma.id or ""))):
+        for name in dict.fromkeys((document.id, str(document.sigma.id or document.id))):
             if name in ids:
                 raise document.refuse("name", f"{name} is taken by another rule")
             ids[name] = document.id
