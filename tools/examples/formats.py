@@ -207,7 +207,7 @@ def copilot(story: Story) -> str:
         if turn.kind == "user":
             record(moment, "user.message", {"content": turn.text, "attachments": [], **about})
             continue
-        message = {"messageId": story.id("said", n), "model": story.model, "content": turn.text,
+        message: dict[str, Any] = {"messageId": story.id("said", n), "model": story.model, "content": turn.text,
                    "toolRequests": [], **about}  # fmt: skip
         if turn.kind == "call":
             call = "call_" + story.short("call", n)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Engine, Table, and_, select
+from sqlalchemy import Connection, Engine, Table, and_, delete, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from roguewatch.errors import StateError
@@ -62,6 +62,21 @@ class Findings:
         upsert(connection, tables.findings, list(rows.values()), keep=("recorded",))
         return len(rows) - known
 
+    def replace(self, session: str, findings: Iterable[Finding], connection: Connection) -> None:
+        """Keep what a whole analysis of a session found, and withdraw what it no longer finds.
+
+        A suppressed finding is never withdrawn: somebody decided on it.
+        """
+        kept = list(findings)
+        self.record(kept, connection)
+        table, given = tables.findings, tables.suppressions
+        ids = {finding.id for finding in kept}
+        decided = select(given.c.finding).where(given.c.finding == table.c.id).exists()
+        before = select(table.c.id).where(table.c.session == session, ~decided)
+        withdrawn = [id for id in connection.execute(before).scalars() if id not in ids]
+        for id in withdrawn:
+            connection.execute(delete(table).where(table.c.id == id))
+
     def all(
         self,
         session: str | None = None,
@@ -100,6 +115,13 @@ class Findings:
         with self._engine.connect() as connection:
             for (body,) in connection.execution_options(yield_per=500).execute(query):
                 yield _decode(body)
+
+    def counts(self) -> dict[str, int]:
+        """How many findings each session has, suppressed ones included."""
+        table = tables.findings
+        query = select(table.c.session, func.count()).group_by(table.c.session)
+        with self._engine.connect() as connection:
+            return {row[0]: row[1] for row in connection.execute(query)}
 
     def find(self, prefix: str) -> Finding:
         """The one finding whose id begins so.

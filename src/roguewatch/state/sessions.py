@@ -47,7 +47,19 @@ class Sessions:
     """The readings and sessions of one store."""
 
     def __init__(self, engine: Engine) -> None:
-        self._engine = engine
+        self._engine = self.engine = engine
+
+    def ids(self) -> set[str]:
+        """The ids of all sessions that have a row."""
+        with self._engine.connect() as connection:
+            return set(connection.execute(select(tables.sessions.c.session)).scalars())
+
+    def paths(self, session: str) -> list[str]:
+        """The files that told of a session, in order."""
+        told = tables.reading_sessions
+        query = select(told.c.path).where(told.c.session == session).order_by(told.c.path)
+        with self._engine.connect() as connection:
+            return list(connection.execute(query).scalars())
 
     def reading(self, path: str) -> FileReading | None:
         """The last reading of a file, if there was one."""
@@ -87,10 +99,14 @@ class Sessions:
             upsert(connection, told, rows)
 
     def mark_stale(self, connection: Connection, summaries: Iterable[SessionSummary]) -> None:
-        """These sessions have events whose analysis is not finished."""
+        """These sessions have events whose analysis is not finished.
+
+        A summary that is there stays until the analysis is done again.
+        """
         rows = [_row(summary, stale=True, analysed_with="") for summary in summaries]
         if rows:
-            upsert(connection, tables.sessions, rows)
+            kept = ("surface", "started", "ended", "analysed_with", "body")
+            upsert(connection, tables.sessions, rows, keep=kept)
 
     def keep(
         self, connection: Connection, summaries: Iterable[SessionSummary], analysed_with: str
@@ -105,17 +121,6 @@ class Sessions:
         rows = [_row(summary, stale=False, analysed_with=analysed_with) for summary in summaries]
         if rows:
             upsert(connection, tables.sessions, rows)
-
-    def known(self, sessions: Iterable[str]) -> set[str]:
-        """Those of these sessions that have a row."""
-        wanted = list(sessions)
-        found: set[str] = set()
-        table = tables.sessions
-        with self._engine.connect() as connection:
-            for start in range(0, len(wanted), 500):
-                chosen = table.c.session.in_(wanted[start : start + 500])
-                found.update(connection.execute(select(table.c.session).where(chosen)).scalars())
-        return found
 
     def stale(self, analysed_with: str, run: str) -> list[str]:
         """Sessions to analyse again: unfinished ones, and those of an assessment's files

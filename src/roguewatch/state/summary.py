@@ -59,6 +59,8 @@ class SessionSummary(msgspec.Struct, kw_only=True, omit_defaults=True):
     failed_calls: int = 0
     paths: list[str] = []
     """Files that it was read from, at most 20."""
+    kinds: dict[str, int] = {}
+    """Events by kind."""
     sightings: dict[str, int] = {}
     agents: dict[str, int] = {}
     """Events by agent within the session, at most 100 names."""

@@ -1,0 +1,250 @@
+"""Make an assessment: run the pipeline, then put together what it says."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from hashlib import sha256
+from pathlib import Path
+
+import msgspec
+
+from roguewatch import __version__
+from roguewatch.assess import facts as fact_rules
+from roguewatch.assess.document import (
+    SCHEMA,
+    Assessment,
+    Coverage,
+    Format,
+    LedgerState,
+    SessionLine,
+    Unread,
+    Window,
+)
+from roguewatch.assess.detection import Detectors
+from roguewatch.assess.evidence import add_context, finding_line
+from roguewatch.assess.pipeline import Done, Pipeline, Progress
+from roguewatch.assess.questions import questions
+from roguewatch.assess.rendering import LIMITS, render
+from roguewatch.assess.sections import by_behaviour
+from roguewatch.assess.totals import SECOND, Totals, iso
+from roguewatch.assess.verdict import verdict
+from roguewatch.errors import InputError
+from roguewatch.findings import Finding
+from roguewatch.ledger.ledger import Ledger
+from roguewatch.printable import printable, printable_path
+from roguewatch.state.database import connect
+from roguewatch.state.findings import Findings
+from roguewatch.state.sessions import FileReading, Sessions
+from roguewatch.state.summary import SessionSummary
+
+LISTED_UNREAD = 10_000
+"""Files that could not be read are listed up to here, and counted beyond."""
+
+
+def assess(
+    paths: Sequence[Path],
+    store: Path,
+    *,
+    rules: Sequence[Path] = (),
+    disabled: Mapping[str, str] | None = None,
+    since: int | None = None,
+    progress: Progress | None = None,
+) -> tuple[Assessment, Done]:
+    """Read what is new under the paths into the store and assess what these paths hold.
+
+    Args:
+        paths: files and folders.
+        store: where evidence and state are kept; made where it is not there.
+        rules: folders of further rules.
+        disabled: ids of rules and detectors to switch off, each with a reason.
+        since: sessions that ended before (ns UTC) are read but not assessed.
+        progress: told of every file and batch.
+
+    Raises:
+        RoguewatchError: the store or the rules cannot be used.
+    """
+    detectors = Detectors(rules, disabled or {})
+    state = connect(store)
+    run = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(4)}"
+    sessions, findings = Sessions(state), Findings(state)
+    with Ledger.open(store) as ledger:
+        pipeline = Pipeline(ledger, sessions, findings, detectors, run, progress)
+        pipeline.read(paths)
+        if not pipeline.done.stopped:
+            pipeline.analyse_again()
+            ledger.seal()
+        assessment = _put_together(
+            [printable_path(path) for path in paths],
+            run,
+            pipeline.done,
+            ledger,
+            sessions,
+            findings,
+            detectors,
+            since,
+        )
+        assessment.ledger = _ledger_state(ledger, store)
+    return assessment, pipeline.done
+
+
+def write(assessment: Assessment, folder: Path) -> tuple[Path, Path]:
+    """Write `assessment.html` and `assessment.json`, each whole or not at all.
+
+    Raises:
+        InputError: the folder cannot be written.
+    """
+    page = render(assessment).encode("utf-8", "backslashreplace")
+    data = msgspec.json.format(msgspec.json.encode(assessment), indent=1)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        html = _replace(folder / "assessment.html", page)
+        json = _replace(folder / "assessment.json", data + b"\n")
+    except OSError as error:
+        raise InputError(
+            f"{printable_path(folder)}: the assessment cannot be written: {error.strerror}"
+        ) from error
+    return html, json
+
+
+def _put_together(
+    paths: list[str],
+    run: str,
+    done: Done,
+    ledger: Ledger,
+    sessions: Sessions,
+    findings: Findings,
+    detectors: Detectors,
+    since: int | None,
+) -> Assessment:
+    now = datetime.now(UTC)
+    totals = Totals()
+    lines: dict[str, SessionLine] = {}
+    for summary in sessions.all(run=run, since=since):
+        totals.add(summary)
+        lines[summary.session] = session_line(summary)
+    found = []
+    for finding in _within(findings.all(suppressed=False), lines, since):
+        found.append(finding_line(finding))
+        lines[finding.session].findings += 1
+    suppressed = sum(1 for _ in _within(findings.all(suppressed=True), lines, since))
+    shown = by_behaviour(found, LIMITS["findings"])
+    add_context(ledger, [line for behaviour in shown for line in behaviour.shown])
+    coverage = _coverage(paths, done, sessions.readings(run))
+    unattended, modes, impactful = totals.unattended(), totals.modes(), totals.impactful()
+    facts = fact_rules.collect(
+        now=now, totals=totals, coverage=coverage, unattended=unattended, modes=modes,
+        impactful=impactful, findings=found,
+    )  # fmt: skip
+    return Assessment(
+        schema=SCHEMA,
+        generator=f"roguewatch {__version__}",
+        created=facts.as_of,
+        run=run,
+        window=Window(since=iso(since), first=iso(totals.first), last=iso(totals.last)),
+        coverage=coverage,
+        events=totals.events,
+        sessions=list(lines.values()),
+        gaps=totals.gaps(),
+        agents=totals.agents(),
+        activity=totals.activity(since),
+        unattended=unattended,
+        permission_modes=modes,
+        impactful=impactful,
+        findings=found,
+        findings_suppressed=suppressed,
+        detection=detectors.described({line.behaviour for line in found}),
+        facts=facts.all(),
+        verdict=verdict(facts),
+        questions=questions(facts),
+        ledger=LedgerState(size=0, checkpoint="", checkpoint_digest="", verify=[]),
+        notes=[done.stopped] * bool(done.stopped),
+    )
+
+
+def _within(
+    findings: Iterator[Finding], lines: Mapping[str, SessionLine], since: int | None
+) -> Iterator[Finding]:
+    """Those of the assessed sessions and time."""
+    for finding in findings:
+        late = since is None or finding.time is None or finding.time >= since
+        if late and finding.session in lines:
+            yield finding
+
+
+def session_line(summary: SessionSummary) -> SessionLine:
+    """One session as the assessment and `roguewatch sessions --json` show it."""
+    longest = max((stretch.active for stretch in summary.stretches), default=0)
+    return SessionLine(
+        session=printable(summary.session, 500),
+        surface=printable(summary.surface, 100),
+        agent=printable(summary.agent, 200),
+        model=summary.model,
+        path=summary.paths[0] if summary.paths else "",
+        started=iso(summary.started),
+        ended=iso(summary.ended),
+        events=summary.events,
+        user_messages=summary.user_messages,
+        tool_calls=summary.tool_calls,
+        gaps=summary.gap_count,
+        longest_unattended_seconds=longest / SECOND,
+        versions=summary.versions,
+        permission_modes={mode or "not stated": n for mode, n in summary.modes.items()},
+    )
+
+
+def _coverage(paths: list[str], done: Done, readings: Iterator[FileReading]) -> Coverage:
+    formats: dict[str, Format] = {}
+    unread: list[Unread] = []
+    for reading in readings:
+        if reading.error and len(unread) < LISTED_UNREAD:
+            unread.append(Unread(reading.path, reading.error))
+        if not reading.source:
+            continue
+        line = formats.setdefault(reading.source, Format(source=reading.source))
+        line.files += 1
+        line.bytes += reading.size
+        for name, count in msgspec.json.decode(reading.counts or "{}", type=dict[str, int]).items():
+            if hasattr(line, name):
+                setattr(line, name, getattr(line, name) + count)
+    return Coverage(
+        paths=paths,
+        files=done.files,
+        files_read=done.read,
+        files_unchanged=done.unchanged,
+        files_unread=done.unread,
+        bytes=done.bytes,
+        formats=sorted(formats.values(), key=lambda line: -line.bytes),
+        unread=unread,
+    )
+
+
+def _ledger_state(ledger: Ledger, store: Path) -> LedgerState:
+    checkpoint = ledger.checkpoint()
+    name = printable_path(store)
+    return LedgerState(
+        size=checkpoint.size,
+        checkpoint=checkpoint.note,
+        checkpoint_digest=sha256(checkpoint.note.encode()).hexdigest(),
+        verify=[
+            f"roguewatch ledger verify --store {name}",
+            f"roguewatch ledger prove EVENT --store {name} > proof.json",
+        ],
+    )
+
+
+def _replace(path: Path, data: bytes) -> Path:
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    temporary = Path(name)
+    try:
+        with os.fdopen(handle, "wb") as stream:
+            stream.write(data)
+        temporary.chmod(0o644)
+        temporary.replace(path)
+    except OSError:
+        temporary.unlink(missing_ok=True)
+        raise
+    return path

@@ -1,0 +1,96 @@
+"""The detectors of an assessment, and what they are, for the record."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from hashlib import sha256
+from pathlib import Path
+
+import msgspec
+
+from roguewatch import __version__
+from roguewatch.assess.document import Detection
+from roguewatch.assess.impact import Kind, impacts
+from roguewatch.behaviours import taxonomy
+from roguewatch.detect.action import Action
+from roguewatch.detect.engine import Engine
+from roguewatch.events import Event
+from roguewatch.findings import Finding
+
+
+class Reach:
+    """Notes which kinds of impact the current call has; reports nothing.
+
+    It is a detector so that the action's derived view is computed once for all.
+    """
+
+    name = "assess-reach"
+    version = "1"
+
+    def __init__(self) -> None:
+        self.kinds: tuple[Kind, ...] = ()
+
+    def observe(self, action: Action) -> Iterable[Finding]:
+        """Classify a call."""
+        self.kinds = impacts(action) if action.event.kind == "tool_call" else ()
+        return ()
+
+    def finish(self, session: str) -> Iterable[Finding]:
+        """Nothing is kept."""
+        return ()
+
+
+class Detectors:
+    """The engine with everything that an assessment says of it.
+
+    Args:
+        folders: folders of rules besides the pack.
+        disabled: ids of rules and detectors that are off, each with a reason.
+    """
+
+    def __init__(self, folders: Sequence[Path] = (), disabled: Mapping[str, str] = {}) -> None:
+        self.engine = Engine.load(folders, disabled)
+        self._detectors = [(one.name, one.version) for one in self.engine.detectors]
+        self._behaviours: set[str] = {
+            code for one in self.engine.detectors for code in getattr(one, "behaviours", ())
+        }
+        self._reach = Reach()
+        self.engine.detectors.append(self._reach)
+
+    def feed(self, event: Event) -> tuple[list[Finding], tuple[Kind, ...]]:
+        """Findings on an event, and the kinds of impact of a call."""
+        self._reach.kinds = ()
+        return self.engine.feed(event), self._reach.kinds
+
+    def finish(self, session: str) -> list[Finding]:
+        """What only the session's end can tell."""
+        return self.engine.finish(session)
+
+    @property
+    def digest(self) -> str:
+        """Names this set of detectors: sessions seen by another set are looked at again."""
+        on = sorted(
+            (meta.id, meta.version)
+            for meta in self.engine.rules.metas()
+            if meta.id not in self.engine.disabled
+        )
+        record = [__version__, on, sorted(self._detectors), Reach.version]
+        return sha256(msgspec.json.encode(record)).hexdigest()
+
+    def described(self, found: Iterable[str] = ()) -> Detection:
+        """For the record.
+
+        Args:
+            found: behaviours that there are findings of; what was found can be found.
+        """
+        off = self.engine.disabled
+        metas = [meta for meta in self.engine.rules.metas() if meta.id not in off]
+        covered = {meta.behaviour for meta in metas} | self._behaviours | set(found)
+        codes = [behaviour.code for behaviour in taxonomy().behaviours]
+        return Detection(
+            digest=self.digest,
+            detectors=len(metas) + len(self._detectors),
+            disabled=[{"rule": rule, "reason": reason} for rule, reason in off.items()],
+            behaviours_covered=[code for code in codes if code in covered],
+            behaviours_uncovered=[code for code in codes if code not in covered],
+        )

@@ -1,0 +1,144 @@
+"""The assessment as one HTML file: no network, no script, nothing unescaped."""
+
+from __future__ import annotations
+
+import base64
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from functools import cache
+from hashlib import sha256
+from importlib.resources import files
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from roguewatch.assess.document import Assessment, Fact
+from roguewatch.assess.modes import CLASSES
+from roguewatch.assess.questions import percent, shown
+from roguewatch.assess.sections import (
+    by_behaviour,
+    by_hour,
+    grouped,
+    mode_shares,
+    over_time,
+    unknowns,
+)
+from roguewatch.assess.verdict import AXES, RUNGS
+
+LIMITS = {"unread": 50, "modes": 30, "sessions": 100, "findings": 12, "top": 6}
+"""How many of each the page lists; the data file holds all."""
+
+
+def render(assessment: Assessment) -> str:
+    """The page. Everything in it is escaped; its policy forbids script and network."""
+    style = files("roguewatch.assess").joinpath("templates/style.css").read_text(encoding="utf-8")
+    digest = base64.b64encode(sha256(style.encode()).digest()).decode()
+    facts = {fact.id: fact.value for fact in assessment.facts}
+    findings = assessment.findings
+    high = [f for f in findings if f.level in ("high", "critical")]
+    groups = grouped(findings)
+    return _environment().get_template("report.html").render(
+        a=assessment,
+        style=Markup(style),  # noqa: S704 — our own file
+        style_hash=f"sha256-{digest}",
+        fact=facts.get,
+        high=high,
+        own=sum(f.cause == "own" for f in high),
+        top=groups[: LIMITS["top"]],
+        more_groups=max(0, len(groups) - LIMITS["top"]),
+        behaviours=by_behaviour(findings, LIMITS["findings"]),
+        axes=AXES,
+        rungs=RUNGS,
+        cells={(cell.axis, cell.rung): cell for cell in assessment.verdict},
+        unknown=unknowns(assessment),
+        days=over_time(assessment.activity),
+        hours=by_hour(assessment.activity.hours),
+        mode_classes=mode_shares(assessment.permission_modes),
+        class_names=CLASSES,
+        states=Counter(question.state for question in assessment.questions),
+        shown_sessions=sorted(
+            assessment.sessions, key=lambda s: (-s.findings, -s.tool_calls, s.session)
+        )[: LIMITS["sessions"]],
+        limits=LIMITS,
+    )  # fmt: skip
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("roguewatch.assess"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+    )
+    environment.filters |= {
+        "percent": percent,
+        "number": number,
+        "bytes": size,
+        "duration": duration,
+        "moment": moment,
+        "date": lambda text: _written(text, "%-d %B %Y"),
+        "clock": lambda text: _written(text, "%-d %b %H:%M:%S"),
+        "bounded": lambda value: round(max(0.0, float(value)), 2),
+        "names": names,
+        "value": fact_value,
+    }
+    return environment
+
+
+def number(value: float | None) -> str:
+    """A count for reading."""
+    if value is None:
+        return "not known"
+    return f"{value:,}" if isinstance(value, int) else f"{value:,.1f}"
+
+
+def size(value: int) -> str:
+    """Bytes for reading, in powers of 1,000."""
+    amount = float(value)
+    for unit in ("B", "kB", "MB", "GB"):
+        if amount < 1000:
+            return f"{amount:.0f} {unit}" if unit == "B" else f"{amount:.1f} {unit}"
+        amount /= 1000
+    return f"{amount:.1f} TB"
+
+
+def duration(seconds: float | None) -> str:
+    """Seconds for reading, in at most two units."""
+    if seconds is None:
+        return "not known"
+    if seconds < 60:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    if minutes < 60:
+        return f"{minutes} min"
+    hours, minutes = divmod(minutes, 60)
+    if hours < 48:
+        return f"{hours} h {minutes} min" if minutes else f"{hours} h"
+    return f"{hours // 24} d {hours % 24} h"
+
+
+def moment(text: str | None) -> str:
+    """An ISO time for reading."""
+    return _written(text, "%-d %b %Y, %H:%M UTC")
+
+
+def names(values: Mapping[str, int] | Iterable[str], limit: int) -> str:
+    """The first names, and how many there are besides."""
+    every = [str(value) for value in values]
+    rest = len(every) - limit
+    return ", ".join(every[:limit]) + (f" and {rest} more" if rest > 0 else "")
+
+
+def fact_value(fact: Fact) -> str:
+    """A fact's value for reading."""
+    if fact.unit == "seconds" and isinstance(fact.value, int | float):
+        return f"{duration(fact.value)} ({fact.value:,.0f})"
+    return shown(fact.id, fact.value)
+
+
+def _written(text: str | None, form: str) -> str:
+    if not text:
+        return "no time"
+    return datetime.fromisoformat(text).strftime(form)

@@ -1,0 +1,135 @@
+"""`roguewatch findings`: what the detectors found, and what was set aside."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+import msgspec
+
+from roguewatch.cli.options import (
+    existing_store,
+    iso,
+    json_option,
+    nanoseconds,
+    print_json,
+    store_option,
+)
+from roguewatch.findings import LEVELS
+from roguewatch.printable import printable
+
+FORMATS = ("table", "json", "sarif", "ocsf")
+
+
+@click.group(name="findings", invoke_without_command=True)
+@store_option
+@click.option("--behaviour", metavar="CODE", help="Only this behaviour (D1), or family (D).")
+@click.option("--level", type=click.Choice(LEVELS), help="Only this level or above.")
+@click.option("--session", metavar="SESSION", help="Only this session; an id or its beginning.")
+@click.option("--suppressed", is_flag=True, help="Only what is suppressed now.")
+@click.option("--format", "form", type=click.Choice(FORMATS), default="table", show_default=True)
+@json_option
+@click.pass_context
+def command(
+    context: click.Context,
+    store: Path,
+    behaviour: str | None,
+    level: str | None,
+    session: str | None,
+    suppressed: bool,
+    form: str,
+    as_json: bool,
+) -> None:
+    """List what the detectors found, the earliest first.
+
+    Suppressed findings are left out until their suppression expires.
+    """
+    context.obj = store
+    if context.invoked_subcommand:
+        return
+    from roguewatch.state.database import connect
+    from roguewatch.state.findings import Findings
+    from roguewatch.state.sessions import Sessions
+
+    state = connect(existing_store(store))
+    whole = Sessions(state).find(session).session if session else None
+    found = Findings(state).all(
+        whole,
+        behaviour=behaviour,
+        level=level,  # type: ignore[arg-type]
+        suppressed=suppressed,
+    )
+    if as_json or form == "json":
+        for finding in found:
+            value = msgspec.to_builtins(finding)
+            print_json({**value, "time": iso(finding.time), "time_ns": finding.time})
+        return
+    if form in ("sarif", "ocsf"):
+        from roguewatch.detect import output
+
+        for document in output.WRITERS[form](found):
+            print_json(document)
+        return
+    for finding in found:
+        level_text = click.style(f"{finding.level:13}", bold=finding.level in ("high", "critical"))
+        click.echo(
+            f"{finding.id[:12]}  {level_text} {finding.behaviour:4} {finding.cause:11} "
+            f"{printable(finding.title, 90)}  {printable(finding.session, 40)}"
+        )
+
+
+@command.command()
+@click.argument("finding")
+@click.option(
+    "--store", "own_store", type=click.Path(file_okay=False, path_type=Path), metavar="DIR"
+)
+@click.option("--owner", required=True, help="Who answers for this.")
+@click.option("--reason", required=True, help="Why it is no concern.")
+@click.option("--until", required=True, metavar="DATE", help="When it comes back.")
+@json_option
+@click.pass_obj
+def suppress(
+    store: Path,
+    finding: str,
+    own_store: Path | None,
+    owner: str,
+    reason: str,
+    until: str,
+    as_json: bool,
+) -> None:
+    """Set a finding aside until a date; FINDING is its id or the beginning of it."""
+    from roguewatch.state.database import connect
+    from roguewatch.state.findings import Findings
+
+    findings = Findings(connect(existing_store(own_store or store)))
+    kept = findings.suppress(finding, owner=owner, reason=reason, until=nanoseconds(until))
+    if as_json:
+        print_json(
+            {**msgspec.to_builtins(kept), "until": iso(kept.until), "created": iso(kept.created)}
+        )
+    else:
+        click.echo(f"{kept.finding} is suppressed until {iso(kept.until)} by {kept.owner}")
+
+
+@command.command()
+@click.option(
+    "--store", "own_store", type=click.Path(file_okay=False, path_type=Path), metavar="DIR"
+)
+@click.option("--expired", is_flag=True, help="Also those that have expired.")
+@json_option
+@click.pass_obj
+def suppressions(store: Path, own_store: Path | None, expired: bool, as_json: bool) -> None:
+    """List suppressions with their owner, reason and expiry."""
+    from roguewatch.state.database import connect
+    from roguewatch.state.findings import Findings
+
+    findings = Findings(connect(existing_store(own_store or store)))
+    for kept in findings.suppressions(now=0 if expired else None):
+        if as_json:
+            value = {**msgspec.to_builtins(kept), "until": iso(kept.until)}
+            print_json({**value, "created": iso(kept.created)})
+        else:
+            click.echo(
+                f"{kept.finding[:12]}  until {iso(kept.until)}  {printable(kept.owner)}: "
+                f"{printable(kept.reason)}"
+            )

@@ -1,0 +1,58 @@
+"""`roguewatch sessions`: list the sessions in the store."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from roguewatch.cli.options import (
+    existing_store,
+    json_option,
+    nanoseconds,
+    print_json,
+    store_option,
+)
+
+
+@click.command(name="sessions")
+@store_option
+@click.option("--since", metavar="DATE", help="Only sessions that went on after this.")
+@json_option
+def command(store: Path, since: str | None, as_json: bool) -> None:
+    """List the sessions in the store, the earliest first."""
+    from roguewatch.assess.assessment import session_line
+    from roguewatch.state.database import connect
+    from roguewatch.state.findings import Findings
+    from roguewatch.state.sessions import Sessions
+
+    state = connect(existing_store(store))
+    found = Findings(state).counts()
+    summaries = Sessions(state).all(since=nanoseconds(since) if since else None)
+    lines = []
+    for summary in summaries:
+        line = session_line(summary)
+        line.findings = found.get(summary.session, 0)
+        if as_json:
+            print_json(line)
+        else:
+            lines.append(line)
+    if as_json:
+        return
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("session", overflow="fold", min_width=12)
+    for name in ("surface", "model", "started"):
+        table.add_column(name, overflow="ellipsis", no_wrap=True)
+    for name in ("events", "user msgs", "calls", "gaps", "findings"):
+        table.add_column(name, justify="right")
+    for line in lines:
+        table.add_row(
+            *(Text(text) for text in (line.session, line.surface, line.model)),
+            line.started or "",
+            *map(str, (line.events, line.user_messages, line.tool_calls, line.gaps, line.findings)),
+        )
+    Console().print(table)
