@@ -105,7 +105,8 @@ class Archive:
         data = self._stream.read(stored)
         if len(data) < stored:
             raise MemberError("the file ends inside this member", truncated=True)
-        content = _decompress(member, data, min(_limit(len(data)), self._budget))
+        limit = min(_limit(len(data)), self._budget)
+        content = _decompress(member, data, limit if member.size < 0 else min(limit, member.size))
         self._budget -= len(content)
         if member.size >= 0 and len(content) != member.size:
             raise MemberError(f"holds {len(content)} bytes where {member.size} are declared")
@@ -163,7 +164,7 @@ def _decompress(member: Member, data: bytes, limit: int) -> bytes:
         raise MemberError(f"does not decompress: {error}") from error
     if len(content) > limit:
         raise MemberError(
-            f"decompresses {len(data)} bytes to more than {limit}: taken for a zip bomb, not read"
+            f"decompresses {len(data)} bytes to more than {limit}: a zip bomb or damage, not read"
         )
     if not done:
         raise MemberError("its compressed data ends too early", truncated=True)

@@ -21,7 +21,7 @@ from roguewatch.sources.conversation import Said, role_of, taken_apart
 from roguewatch.sources.otel_logs import told_by_log
 from roguewatch.sources.otel_wire import LogRecord, Span
 from roguewatch.sources.source import Counts
-from roguewatch.sources.telling import compact
+from roguewatch.sources.telling import canonical
 
 _MOST_SESSIONS = 10_000
 _MOST_SEEN = 200_000
@@ -227,7 +227,7 @@ class _Teller:
         if call["call_id"]:
             yield from self._called(call, common)
             return
-        key = (call["tool"], compact(call["arguments"]))
+        key = (call["tool"], canonical(call["arguments"]))
         place = event_id(span.trace_id, span.span_id, *key)
         fields = common | call | self.fields | {"key": place, "author": "agent"}
         self._state.asked.setdefault(key, []).append(fields)
@@ -237,7 +237,7 @@ class _Teller:
         if call_id in self._state.called and call["arguments"] == "{}":
             return
         self._state.called[call_id] = call["tool"]
-        key = (call_id, call["tool"], compact(call["arguments"]))
+        key = (call_id, call["tool"], canonical(call["arguments"]))
         yield from self.tell("tool_call", key, author="agent", **call, **common)
 
     def _answered(self, result: dict[str, Any], common: dict[str, Any]) -> Iterator[Event]:
@@ -263,9 +263,11 @@ class _Teller:
     def tool(self, span: Span) -> Iterator[Event]:
         """The call that a tool span ran, and what came of it."""
         call = genai.tool_of(span)
-        waiting = self._state.asked.get((call["tool"], compact(call["arguments"])))
-        if waiting:
-            waiting.pop(0)
+        # a reply may name the tool alone: some writers leave the arguments to the span
+        for arguments in (canonical(call["arguments"]), "{}"):
+            if waiting := self._state.asked.get((call["tool"], arguments)):
+                waiting.pop(0)
+                break
         call["call_id"] = call["call_id"] or span.span_id
         yield from self._called(call, {"time": span.start})
         error = genai.first(span.attributes, "error.type") or ("error" if span.failed else "")

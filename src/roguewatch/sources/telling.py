@@ -183,6 +183,14 @@ def compact(text: str) -> str:
         return text
 
 
+def canonical(text: str) -> str:
+    """JSON text with its keys in order: equal for arguments that two observers wrote apart."""
+    try:
+        return msgspec.json.encode(msgspec.json.decode(text), order="sorted").decode()
+    except (msgspec.DecodeError, UnicodeEncodeError, RecursionError):
+        return text
+
+
 def as_arguments(value: Any) -> str:
     """Arguments of a call as JSON text of an object.
 
