@@ -16,6 +16,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "assess": ("assess", "Read agent activity, detect, and write the assessment."),
     "findings": ("findings", "List what the detectors found."),
     "ledger": ("ledger", "Verify, prove, export and checkpoint the evidence."),
+    "measure": ("measure", "Horizons, rates, monitors, awareness, extrapolation, with intervals."),
     "sessions": ("sessions", "List the sessions in the store."),
     "show": ("show", "Show one session, with findings in the margin."),
     "sources": ("sources", "List the formats that can be read and where they lie."),

@@ -1,0 +1,1 @@
+"""A deployment extrapolated: monitors, audits, latency, red-team strategies; what they give."""
