@@ -10,30 +10,34 @@ from collections.abc import Collection, Mapping
 from importlib import import_module
 from importlib.metadata import entry_points
 
+from roguewatch.detect.cause import Provenances
 from roguewatch.detect.detector import Detector
 from roguewatch.errors import RuleError
 
-# module:class under roguewatch.detect
-BUILT_IN: tuple[str, ...] = ()
+# (module under roguewatch.detect, class, whether it takes the shared provenances)
+BUILT_IN: tuple[tuple[str, str, bool], ...] = (("injection", "InjectionDetector", True),)
 
 
-def detectors(disabled: Collection[str] = ()) -> list[Detector]:
-    """A fresh instance of every detector that is not switched off.
+def detectors(provenances: Provenances) -> list[Detector]:
+    """A fresh instance of every detector.
+
+    Args:
+        provenances: where the causes of all sessions are followed, once for all.
 
     Raises:
         RuleError: an installed entry point gives something that is no detector.
     """
     made: list[Detector] = []
-    for place in BUILT_IN:
-        module, _, name = place.partition(":")
-        made.append(getattr(import_module(f"roguewatch.detect.{module}"), name)())
+    for module, name, shares in BUILT_IN:
+        detector = getattr(import_module(f"roguewatch.detect.{module}"), name)
+        made.append(detector(provenances) if shares else detector())
     for point in entry_points(group="roguewatch.detectors"):
-        detector = point.load()()
-        missing = [n for n in ("name", "version", "observe", "finish") if not hasattr(detector, n)]
+        added = point.load()()
+        missing = [n for n in ("name", "version", "observe", "finish") if not hasattr(added, n)]
         if missing:
             raise RuleError(f"entry point roguewatch.detectors:{point.name} has no {missing[0]}")
-        made.append(detector)
-    return [detector for detector in made if detector.name not in disabled]
+        made.append(added)
+    return made
 
 
 def reasons_checked(disabled: Mapping[str, str], known: Collection[str]) -> dict[str, str]:

@@ -16,7 +16,7 @@ from pathlib import Path
 import msgspec
 
 from roguewatch.detect.action import Action
-from roguewatch.detect.cause import Provenance
+from roguewatch.detect.cause import Provenance, Provenances
 from roguewatch.detect.commands.session import SessionShell
 from roguewatch.detect.detector import Detector
 from roguewatch.detect.detectors import detectors, reasons_checked
@@ -53,11 +53,10 @@ class Slow(msgspec.Struct, frozen=True):
 class _Session:
     """What the engine keeps of one session besides the detectors' own state."""
 
-    __slots__ = ("found", "provenance", "shells")
+    __slots__ = ("found", "shells")
 
     def __init__(self) -> None:
         self.found: set[str] = set()
-        self.provenance = Provenance()
         self.shells: dict[str, SessionShell] = {}
 
 
@@ -68,6 +67,7 @@ class Engine:
         rules: the compiled rules.
         detectors: detectors written in Python.
         disabled: ids that are switched off, each with the reason.
+        provenances: shared with the detectors that trace causes themselves.
     """
 
     def __init__(
@@ -75,15 +75,19 @@ class Engine:
         rules: RuleSet,
         detectors: Sequence[Detector] = (),
         disabled: Mapping[str, str] = {},
+        provenances: Provenances | None = None,
     ) -> None:
         self.rules = rules
         self.detectors = list(detectors)
+        self._provenances = Provenances() if provenances is None else provenances
         self.disabled = dict(disabled)
         """Id: reason. The assessment prints these."""
         self.slow: list[Slow] = []
         self._running = Running(rules, disabled)
         self._sessions: OrderedDict[str, _Session] = OrderedDict()
         self._forgotten: dict[str, int] = {}
+        self._overdue: list[Finding] = []
+        """Findings of sessions that had to be finished early, given with the next event."""
 
     @staticmethod
     def load(folders: Sequence[Path] = (), disabled: Mapping[str, str] = {}) -> Engine:
@@ -98,10 +102,11 @@ class Engine:
                 `disabled` is unknown.
         """
         rules = merged([read_rules([pack()]), *([read_rules(folders)] if folders else [])])
-        every = detectors()
+        provenances = Provenances()
+        every = detectors(provenances)
         known = {meta.id for meta in rules.metas()}
         off = reasons_checked(disabled, known | {detector.name for detector in every})
-        return Engine(rules, [one for one in every if one.name not in off], off)
+        return Engine(rules, [one for one in every if one.name not in off], off, provenances)
 
     def feed(self, event: Event) -> list[Finding]:
         """Look at one event; in order within its session.
@@ -113,14 +118,16 @@ class Engine:
         session = self._session(event.session)
         action = Action(event, self._shell(session, event))
         view = View(action)
-        session.provenance.follow(event)
-        found = [self._finding(hit, session) for hit in self._running.feed(view)]
+        provenance = self._provenances.follow(event)
+        found = [_of_hit(hit, provenance) for hit in self._running.feed(view)]
         found += self._conditions(view)
         for detector in self.detectors:
-            found += [self._caused(one, event, session) for one in detector.observe(action)]
+            found += [_caused(one, event, provenance) for one in detector.observe(action)]
         elapsed = time.perf_counter() - started
         if elapsed > SLOW_SECONDS and len(self.slow) < 1_000:
             self.slow.append(Slow(event.id, event.session, elapsed))
+        if self._overdue:
+            found, self._overdue = self._overdue + found, []
         return self._new(found, session) if found else found
 
     def finish(self, session: str) -> list[Finding]:
@@ -129,6 +136,7 @@ class Engine:
         for detector in self.detectors:
             found += detector.finish(session)
         self._running.finish(session)
+        self._provenances.forget(session)
         state = self._sessions.pop(session, None)
         return self._new(found, state) if state is not None else found
 
@@ -141,7 +149,7 @@ class Engine:
         if state is None:
             state = self._sessions[name] = _Session()
             if len(self._sessions) > MAX_SESSIONS:
-                self.finish(next(iter(self._sessions)))
+                self._overdue += self.finish(next(iter(self._sessions)))
         else:
             self._sessions.move_to_end(name)
         return state
@@ -164,40 +172,6 @@ class Engine:
                 new.append(finding)
         return new
 
-    def _finding(self, hit: Hit, session: _Session) -> Finding:
-        meta, event = hit.meta, hit.action.event
-        cause, basis = session.provenance.cause(event)
-        return Finding(
-            id=finding_id(meta.id, event.session, hit.key),
-            session=event.session,
-            behaviour=meta.behaviour,
-            title=meta.title,
-            level=meta.level,
-            detector=meta.id,
-            detector_version=meta.version,
-            events=hit.events,
-            cause=cause,
-            cause_basis=basis,
-            time=event.time,
-            agent=event.agent,
-            surface=event.surface,
-            rationale=meta.rationale or meta.description,
-            falsifier=meta.falsifier,
-            excerpt=excerpt(hit),
-            overreach=meta.overreach,
-            deception=meta.deception,
-            maturity=meta.maturity,
-            tags=meta.tags,
-        )
-
-    @staticmethod
-    def _caused(finding: Finding, event: Event, session: _Session) -> Finding:
-        """Fill in the cause where the detector did not, for findings on this event."""
-        if finding.cause != "unknown" or finding.cause_basis or finding.events[:1] != (event.id,):
-            return finding
-        cause, basis = session.provenance.cause(event)
-        return msgspec.structs.replace(finding, cause=cause, cause_basis=basis)
-
     def _conditions(self, view: View) -> list[Finding]:
         """The engine's own bounds, where an event met them: reported, never silent."""
         event = view.action.event
@@ -210,6 +184,41 @@ class Engine:
                 found.append(_own(FORGOTTEN, event, name))
             self._forgotten[name] = count
         return found
+
+
+def _of_hit(hit: Hit, provenance: Provenance) -> Finding:
+    meta, event = hit.meta, hit.action.event
+    cause, basis = provenance.cause(event)
+    return Finding(
+        id=finding_id(meta.id, event.session, hit.key),
+        session=event.session,
+        behaviour=meta.behaviour,
+        title=meta.title,
+        level=meta.level,
+        detector=meta.id,
+        detector_version=meta.version,
+        events=hit.events,
+        cause=cause,
+        cause_basis=basis,
+        time=event.time,
+        agent=event.agent,
+        surface=event.surface,
+        rationale=meta.rationale or meta.description,
+        falsifier=meta.falsifier,
+        excerpt=excerpt(hit),
+        overreach=meta.overreach,
+        deception=meta.deception,
+        maturity=meta.maturity,
+        tags=meta.tags,
+    )
+
+
+def _caused(finding: Finding, event: Event, provenance: Provenance) -> Finding:
+    """Fill in the cause where the detector did not, for findings on this event."""
+    if finding.cause != "unknown" or finding.cause_basis or finding.events[:1] != (event.id,):
+        return finding
+    cause, basis = provenance.cause(event)
+    return msgspec.structs.replace(finding, cause=cause, cause_basis=basis)
 
 
 SLOW_TEXT = Meta(

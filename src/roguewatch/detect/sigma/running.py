@@ -19,6 +19,8 @@ from roguewatch.events import Event
 
 _NEED_ARGUMENTS = ("command", "arguments", "paths", "written", "urls", "content", "removed")
 _One = TypeVar("_One", Rule, Correlation)
+_NAMING = ("process", "file_change", "network")
+"""Kinds that name files, commands and addresses in their detail."""
 _SINGLE = 4
 """Up to this many literals are looked for one by one, which is quicker than RE2."""
 
@@ -177,7 +179,7 @@ class Running:
     def _plan(self, action: Action) -> _Plan:
         event = action.event
         tool_class = action.tool_class if event.tool else ""
-        key = (event.kind, tool_class, bool(event.arguments or event.detail))
+        key = (event.kind, tool_class, bool(event.arguments) or event.kind in _NAMING)
         plan = self._plans.get(key)
         if plan is None:
             plan = self._plans[key] = _Plan(
@@ -188,7 +190,7 @@ class Running:
                     and ((classes := allowed(rule.rule.condition, "tool.class")) is None
                     or tool_class in classes)
                 ],
-                key[2] or event.kind in ("process", "file_change", "network"),
+                key[2],
             )  # fmt: skip
         return plan
 
