@@ -197,10 +197,12 @@ class SampleReading:
         if event in INTERNAL:
             return
         self._counts.lines += 1
-        place = self._place(raw, record)
         if event == "tool":
-            yield from self._tool(record, place)
-        elif event == "sandbox":
+            if not self._in_conversation(record):
+                yield from self._tool(record, self._place(raw, record))
+            return
+        place = self._place(raw, record)
+        if event == "sandbox":
             kind, fields = sandboxed(raw, self._attachments)
             yield self._telling.tell(kind, **fields, **place)
         elif event == "model":
@@ -221,13 +223,16 @@ class SampleReading:
                 "malformed", "a transcript record that does not decode", **place
             )
 
+    def _in_conversation(self, record: Record) -> bool:
+        """Whether the call and its result come with the sample's own conversation."""
+        if str(record.id or "").strip() not in self._conversation.called:
+            return False
+        return self._spans.agent(record)[0] == "main" or not len(bytes(record.result))
+
     def _tool(self, record: Record, place: dict[str, Any]) -> Iterator[Event]:
-        """A tool's own record of a call: told where no conversation tells of the call."""
+        """A tool's own record of a call that no conversation tells of."""
         call_id = str(record.id or "").strip()
-        called = call_id in self._conversation.called
-        if called and (place["agent"] == "main" or not bytes(record.result)):
-            return  # its result comes with the conversation
-        if not called:
+        if call_id not in self._conversation.called:
             self._conversation.called.add(call_id)
             yield self._telling.call(
                 tool=str(record.function or ""),

@@ -12,7 +12,18 @@ from roguewatch.sources.repair import decode_any
 from roguewatch.sources.telling import as_arguments
 
 INTERNAL = frozenset(
-    ["span_begin", "span_end", "step", "state", "store", "sample_init", "anchor", "branch", "checkpoint", "timeline"]
+    [
+        "span_begin",
+        "span_end",
+        "step",
+        "state",
+        "store",
+        "sample_init",
+        "anchor",
+        "branch",
+        "checkpoint",
+        "timeline",
+    ]
 )
 """Bookkeeping of the framework: nothing that an agent or a person did."""
 
@@ -33,7 +44,17 @@ KINDS: dict[str, Kind] = {
 }
 
 _LEFT_OUT = frozenset(
-    ["event", "timestamp", "uuid", "span_id", "working_start", "events", "input_ansi", "traceback_ansi", "view"]
+    [
+        "event",
+        "timestamp",
+        "uuid",
+        "span_id",
+        "working_start",
+        "events",
+        "input_ansi",
+        "traceback_ansi",
+        "view",
+    ]
 )
 _MOST_DETAIL = 64 << 10
 _APPROVED = {"approve": "allow", "modify": "modify", "reject": "deny", "escalate": "ask"}

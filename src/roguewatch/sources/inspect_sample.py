@@ -23,14 +23,14 @@ _PROTOCOL = "attachment://"
 _PROTOCOL_BYTES = b"attachment://"
 
 
-class ToolCall(msgspec.Struct, frozen=True):
+class ToolCall(msgspec.Struct, frozen=True, gc=False):
     id: Any = ""
     function: Any = ""
     arguments: msgspec.Raw = NOTHING
     parse_error: Any = None
 
 
-class Message(msgspec.Struct, frozen=True):
+class Message(msgspec.Struct, frozen=True, gc=False):
     role: Any = ""
     content: Any = ""
     id: str | None = None
@@ -44,12 +44,12 @@ class Message(msgspec.Struct, frozen=True):
     """0.3.5x to 0.3.6x kept an assistant's reasoning beside its content."""
 
 
-class Choice(msgspec.Struct, frozen=True):
+class Choice(msgspec.Struct, frozen=True, gc=False):
     message: msgspec.Raw = NOTHING
     stop_reason: Any = None
 
 
-class ModelUsage(msgspec.Struct, frozen=True):
+class ModelUsage(msgspec.Struct, frozen=True, gc=False):
     input_tokens: int | None = 0
     output_tokens: int | None = 0
     input_tokens_cache_read: int | None = 0
@@ -57,14 +57,14 @@ class ModelUsage(msgspec.Struct, frozen=True):
     reasoning_tokens: int | None = 0
 
 
-class Output(msgspec.Struct, frozen=True):
+class Output(msgspec.Struct, frozen=True, gc=False):
     model: Any = ""
     choices: list[Choice] | None = None
     usage: ModelUsage | None = None
     error: Any = None
 
 
-class Record(msgspec.Struct, frozen=True):
+class Record(msgspec.Struct, frozen=True, gc=False):
     """One event of a sample's transcript; which fields it has depends on `event`."""
 
     event: Any = ""
@@ -93,18 +93,18 @@ class Record(msgspec.Struct, frozen=True):
     """Nested transcript of a tool or subtask, in logs before spans (until 0.3.9x)."""
 
 
-class Pools(msgspec.Struct, frozen=True):
+class Pools(msgspec.Struct, frozen=True, gc=False):
     messages: list[msgspec.Raw] = []
 
 
-class Transcript(msgspec.Struct, frozen=True):
+class Transcript(msgspec.Struct, frozen=True, gc=False):
     """Where 0.3.3x and some 0.3.4x logs kept events and attachments."""
 
     events: list[msgspec.Raw] = []
     content: dict[str, Any] = {}
 
 
-class Sample(msgspec.Struct, frozen=True):
+class Sample(msgspec.Struct, frozen=True, gc=False):
     id: Any = None
     epoch: Any = 1
     uuid: Any = None

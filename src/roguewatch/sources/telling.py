@@ -41,6 +41,7 @@ class Telling:
         self.counts = counts
         self.sighting = sighting
         self.model = model
+        self._about = event_id(surface, session)
         self._seq = 0
         self._seen: dict[str, int] = {}
         self._calls = 0
@@ -69,8 +70,13 @@ class Telling:
             key: the record's own id, where it has one that stays the same in copies.
             fields: the other fields of the event.
         """
-        said = (kind, key, agent, text, tool, call_id, compact(arguments), detail)
-        id = event_id(self.surface, self.session, *said)
+        # the lengths bind the parts; one string is several times quicker than eight
+        laid_out = compact(arguments) if arguments else ""
+        said = (
+            f"{kind} {len(key)} {len(agent)} {len(tool)} {len(call_id)} {len(laid_out)} "
+            f"{len(detail)} {key}{agent}{tool}{call_id}{laid_out}{detail}{text}"
+        )
+        id = event_id(self._about, said)
         occurrence = self._seen.get(id, 0)
         self._seen[id] = occurrence + 1
         event = Event(
