@@ -149,9 +149,8 @@ class _Reading:
             if _is_turn(record.value):
                 break
         if self._steps:
-            first = self._steps[0].value
-            opening += [_text(first.get("response")), _text(first.get("action"))]
-            opening.append(_text(first.get("observation")))
+            # with its execution time, which two runs of one task do not share
+            opening.append(compact(self._steps[0].raw.decode("utf-8", "replace")))
         return event_id("swe-agent", *opening)
 
     def _detail(self) -> str:
@@ -179,7 +178,7 @@ class _Reading:
                     yield from self._between(telling, record, before)
                 place = turn + 1
             yield from self._step(telling, step, said)
-            before = step.value
+            before = step.value if said else before
         for record in self._history[place:]:
             yield from self._between(telling, record, before)
 
@@ -198,7 +197,7 @@ class _Reading:
 
     def _step(self, telling: Telling, step: _Record, said: _Record | None) -> Iterator[Event]:
         value = step.value
-        thought = _text(value.get("thought") or value.get("response")).strip()
+        thought = _text(value.get("thought", value.get("response"))).strip()
         action = _text(value.get("action"))
         common: dict[str, Any] = {"cwd": _cwd(value.get("state"))}
         agent = _text(said.value.get("agent")) if said else ""
