@@ -21,6 +21,7 @@ from roguewatch.events import Event, Origin, Usage, event_id
 from roguewatch.sources.claude_content import tell_assistant, tell_user
 from roguewatch.sources.claude_harness import tell_attachment, tell_progress, tell_system
 from roguewatch.sources.claude_lines import (
+    LINE_TYPES,
     OTHER_TYPES,
     PROGRESS_TYPES,
     Message,
@@ -59,7 +60,7 @@ class _Reader:
             try:
                 record = decode(line.data)
             except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-                record, told = understand(line, SessionLine, tally)
+                record, told = understand(line, SessionLine, tally, types_known=LINE_TYPES)
                 yield from told
                 if record is None:
                     continue

@@ -288,6 +288,16 @@ OTHER_TYPES = frozenset(
 )
 """Line types that say something about the session but nothing that an agent did."""
 
+LINE_TYPES = OTHER_TYPES | {
+    "user",
+    "assistant",
+    "system",
+    "progress",
+    "attachment",
+    "permission-mode",
+    "mode",
+}
+
 SYSTEM_SUBTYPES = frozenset(
     (
         "compact_boundary",

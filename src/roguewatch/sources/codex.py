@@ -23,6 +23,7 @@ from roguewatch.sources.codex_lines import (
     DUPLICATES,
     EVENT_TYPES,
     OPAQUE_TYPES,
+    READ_EVENTS,
     OpaqueLine,
     Payload,
     RolloutLine,
@@ -98,11 +99,10 @@ class _Reader:
         elif kind == "compacted":
             told = [{"kind": "compaction", "text": loose_text(payload.message)}]
         elif kind == "token_usage_record":
-            usage = self.tokens.record(payload.response_id or "", payload.usage)
             response = payload.response_id or ""
+            tally.counts.duplicate += self.tokens.knows(response)
+            usage = self.tokens.record(response, payload.usage)
             told = [{"kind": "usage" if usage else "other", "usage": usage, "request_id": response}]
-            if usage is None:
-                tally.counts.duplicate += 1
         elif kind in OPAQUE_TYPES:
             text = loose_text(payload.message or payload.text or payload.content)
             told = [{"kind": "other", "text": text, "detail": json_detail({"type": kind})}]
@@ -249,13 +249,19 @@ class _Reader:
             return RolloutLine(timestamp=opaque.timestamp, type=opaque.type, payload=payload), []
         if tag is None and opaque.type not in _ENVELOPES:
             return self.bare(line, opaque)
-        return understand(line, RolloutLine, self.tally)
+        known = READ_EVENTS if opaque.type == "event_msg" else RESPONSE_ITEMS
+        tagged = tag is not None and opaque.type in ("event_msg", "response_item")
+        if tagged and tag is not None and tag.type not in known:
+            return RolloutLine(type=opaque.type, payload=Payload(type=tag.type)), []
+        return understand(line, RolloutLine, self.tally, types_known=_ENVELOPES)
 
     def bare(self, line: Line, opaque: OpaqueLine) -> tuple[RolloutLine | None, list[Event]]:
         """A line of an early rollout, which had no envelope."""
+        if not opaque.type and line.data.lstrip().startswith(b'{"record_type"'):
+            return RolloutLine(type="world_state"), []
         if opaque.type not in RESPONSE_ITEMS and not _is_bare_meta(line.data):
-            return understand(line, RolloutLine, self.tally)
-        payload, gaps = understand(line, Payload, self.tally, frozenset(("record_type",)))
+            return understand(line, RolloutLine, self.tally, types_known=_ENVELOPES)
+        payload, gaps = understand(line, Payload, self.tally, known=frozenset(("record_type",)))
         kind = "response_item" if opaque.type else "session_meta"
         return RolloutLine(timestamp=opaque.timestamp, type=kind, payload=payload), gaps
 

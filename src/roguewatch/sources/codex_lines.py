@@ -224,6 +224,15 @@ OPAQUE_TYPES = frozenset(
 DUPLICATES = frozenset(("user_message", "agent_message", "agent_reasoning", "context_compacted"))
 """Event messages that repeat what a response item or a compacted line says."""
 
+READ_EVENTS = DUPLICATES | {
+    "token_count",
+    "patch_apply_end",
+    "mcp_tool_call_end",
+    "exec_command_begin",
+    "exec_command_end",
+}
+"""Event messages whose fields are known."""
+
 EVENT_TYPES = frozenset(
     """agent_reasoning_raw_content agent_reasoning_section_break agent_message_content_delta
     task_started task_complete turn_started turn_complete turn_aborted thread_rolled_back
@@ -236,4 +245,4 @@ EVENT_TYPES = frozenset(
     dynamic_tool_call_request dynamic_tool_call_response guardian_assessment
     exec_approval_request apply_patch_approval_request""".split()  # noqa: SIM905
 )
-"""Other event messages."""
+"""Other event messages: kept, their fields not looked at one by one."""

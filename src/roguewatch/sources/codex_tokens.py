@@ -25,6 +25,10 @@ class RunningTokens:
         self._last_total: _Counts | None = None
         self._responses: set[str] = set()
 
+    def knows(self, response_id: str) -> bool:
+        """Whether a record of this response was counted."""
+        return response_id in self._responses
+
     def record(self, response_id: str, usage: Totals | None) -> Usage | None:
         """The tokens of a `token_usage_record`; None where the response was counted."""
         if response_id:

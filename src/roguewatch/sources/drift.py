@@ -41,7 +41,12 @@ def raw_text(raw: msgspec.Raw) -> str:
 
 
 def understand(
-    line: Line, shape: type[S], tally: Tally, known: frozenset[str] = frozenset()
+    line: Line,
+    shape: type[S],
+    tally: Tally,
+    *,
+    known: frozenset[str] = frozenset(),
+    types_known: frozenset[str] | None = None,
 ) -> tuple[S | None, list[Event]]:
     """Decode a line that strict decoding refused.
 
@@ -50,6 +55,8 @@ def understand(
         shape: a struct whose fields all have defaults; `type` names the record.
         tally: where gaps are counted.
         known: top-level fields that are known but that `shape` does not need.
+        types_known: where given, the fields of a record of another type are not told one
+            by one: the type is what is not known.
 
     Returns:
         The record as far as it is understood (None: it is no JSON object), and a gap for
@@ -73,6 +80,8 @@ def understand(
     for name in known:
         fields.pop(name, None)
     record = _struct(fields, shape, label, drifts)
+    if types_known is not None and label not in types_known:
+        return record, []
     gaps = [tally.unknown_field(d.record, d.field, line.offset, d.why) for d in drifts]
     return record, [gap for gap in gaps if gap is not None]
 

@@ -1,0 +1,174 @@
+"""Finding files, recognising formats, and saying why a file cannot be read."""
+
+from __future__ import annotations
+
+import gzip
+import os
+import socket
+from pathlib import Path
+
+import pytest
+
+from roguewatch.sources.reading import discover, read, walk
+from tests.build import SHARED
+from tests.sources.lines_of import claude, codex, meta, reading, write
+
+
+def _good(path: Path) -> Path:
+    return write(path, [claude("user", "hi")])
+
+
+def _errors(folder: Path) -> dict[str, str]:
+    found = {}
+    for each in read([folder]):
+        list(each.events())
+        found[Path(each.name).name] = each.error
+    return found
+
+
+def test_the_name_of_a_file_does_not_matter(tmp_path: Path) -> None:
+    _good(tmp_path / "a.txt")
+    write(tmp_path / "b.json", [meta(), codex("message", role="user", content="x")])
+    assert {Path(r.name).name: r.source for r in read([tmp_path])} == {
+        "a.txt": "claude-code",
+        "b.json": "codex",
+    }
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (b"", "is empty"),
+        (b"\x7fELF\x00\x01\x02", "is binary and of no known format (tried: claude-code, codex"),
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n", "git lfs pull"),
+        (b'{"hello": "world"}', "is JSON of no known format"),
+        (b"just some words\n", "is text of no known format"),
+        ("{}".encode("utf-16"), "is UTF-16 text"),
+        (b"\x1f\x8bbroken", "cannot be read"),
+    ],
+)
+def test_what_cannot_be_read_says_why_and_the_rest_is_read(
+    tmp_path: Path, content: bytes, says: str
+) -> None:
+    (tmp_path / "bad").write_bytes(content)
+    _good(tmp_path / "good")
+    errors = _errors(tmp_path)
+    assert says in errors["bad"] and str(tmp_path) in errors["bad"]
+    assert errors["good"] == ""
+
+
+def test_pipes_sockets_and_devices_are_never_opened(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(str(tmp_path / "sock"))
+    (tmp_path / "null").symlink_to("/dev/null")
+    _good(tmp_path / "good")
+    errors = _errors(tmp_path)
+    assert "a named pipe, which is never opened" in errors["pipe"]
+    assert "a socket" in errors["sock"] and "a character device" in errors["null"]
+    assert errors["good"] == ""
+
+
+def test_loops_of_links_end_with_a_message(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "up").symlink_to(tmp_path)
+    (tmp_path / "self").symlink_to(tmp_path / "self")
+    (tmp_path / "gone").symlink_to(tmp_path / "nothing")
+    _good(tmp_path / "good")
+    errors = _errors(tmp_path)
+    assert "a symbolic link to a folder that it lies in" in errors["up"]
+    assert "a loop of symbolic links" in errors["self"]
+    assert "no such file" in errors["gone"] and errors["good"] == ""
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+def test_files_and_folders_without_permission_say_so(tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    _good(tmp_path / "file").chmod(0)
+    (tmp_path / "folder").chmod(0)
+    _good(tmp_path / "good")
+    errors = _errors(tmp_path)
+    (tmp_path / "folder").chmod(0o700)
+    assert "permission denied" in errors["folder"] and "permission denied" in errors["file"]
+    assert errors["good"] == ""
+
+
+def test_names_that_are_not_unicode_are_read_and_shown_safely(tmp_path: Path) -> None:
+    name = os.fsencode(tmp_path) + b"/\xff\x1b[31m"
+    Path(os.fsdecode(name)).write_bytes(_good(tmp_path / "good").read_bytes())
+    (found,) = [r for r in read([tmp_path]) if not r.name.endswith("good")]
+    assert found.source == "claude-code" and "\x1b" not in found.name
+    found.name.encode()
+
+
+def test_packed_files_are_read_and_bombs_are_not(tmp_path: Path) -> None:
+    data = _good(tmp_path / "plain").read_bytes()
+    (tmp_path / "packed.gz").write_bytes(gzip.compress(data))
+    with gzip.open(tmp_path / "bomb.gz", "wb") as stream:
+        stream.write(data)
+        for _ in range(400):
+            stream.write(b" " * (1 << 20))
+    plain = [e.id for r in read([tmp_path / "plain"]) for e in r.events()]
+    packed = [e.id for r in read([tmp_path / "packed.gz"]) for e in r.events()]
+    assert plain == packed
+    found, told = reading(tmp_path / "bomb.gz")
+    assert "unpacks to more than" in found.error and len(told) == 2
+
+
+def test_a_file_is_read_once_however_often_it_is_named(tmp_path: Path) -> None:
+    path = _good(tmp_path / "a")
+    (tmp_path / "link").symlink_to(path)
+    assert list(walk([tmp_path, path])) == [path]
+
+
+def test_files_come_sorted_and_progress_is_told(tmp_path: Path) -> None:
+    for name in "cab":
+        _good(tmp_path / name)
+    seen: list[str] = []
+    names = [r.name for r in read([tmp_path], progress=lambda r: seen.append(r.name))]
+    assert names == seen == sorted(names)
+
+
+def test_large_outputs_beside_a_session_belong_to_it(tmp_path: Path) -> None:
+    folder = tmp_path / "s-1" / "tool-results"
+    folder.mkdir(parents=True)
+    (folder / "abc.txt").write_text("a very long output")
+    _good(tmp_path / "s-1.jsonl")
+    (found,) = list(read([folder]))
+    assert (found.source, found.error) == ("claude-code", "")
+
+
+def test_a_first_line_longer_than_the_head_is_recognised(tmp_path: Path) -> None:
+    line = meta(base_instructions={"text": "x" * 200_000})
+    found, _ = reading(write(tmp_path / "r", [line, codex("message", role="user", content="x")]))
+    assert found.source == "codex"
+
+
+def test_this_machines_agents_are_found_where_the_environment_says(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    for place in (".claude/projects", ".codex/sessions", ".gemini/tmp", ".copilot/session-state"):
+        (home / place).mkdir(parents=True)
+    elsewhere = tmp_path / "elsewhere"
+    (elsewhere / "projects").mkdir(parents=True)
+    found = discover({}, home)
+    assert [p.relative_to(home).parts[0] for p in found] == [
+        ".claude",
+        ".codex",
+        ".copilot",
+        ".gemini",
+    ]
+    moved = discover({"CLAUDE_CONFIG_DIR": str(elsewhere)}, home)
+    assert elsewhere / "projects" in moved and home / ".claude" / "projects" not in moved
+
+
+@pytest.mark.skipif(not SHARED.exists(), reason="no recorded activity on this machine")
+def test_every_recorded_file_is_read_or_says_why() -> None:
+    unread = []
+    for found in read([SHARED]):
+        for _ in found.events():
+            pass
+        if found.error:
+            unread.append(found.error)
+        else:
+            assert found.source, found.name
+    assert all(": is " in error for error in unread), unread
