@@ -26,7 +26,7 @@ def pack(ids: Sequence[str]) -> bytes:
     """
     joined = "".join(ids)
     packed = bytes.fromhex(joined)
-    if packed.hex() != joined or any(len(one) != 32 for one in ids):
+    if packed.hex() != joined or not set(map(len, ids)) <= {32}:
         raise ValueError("an event id is not 32 lower-case hexadecimal digits")
     return packed
 

@@ -8,12 +8,16 @@ its place. https://c2sp.org/tlog-tiles. Entries stand in the segments, not in
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from roguewatch.errors import TamperError
-from roguewatch.ledger.durable import make_folder, sync_folder, write_file
+from roguewatch.ledger.durable import make_folder, sync_folder, write_all
 from roguewatch.ledger.merkle import Node, node_hash
+
+_NEW = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
 
 WIDTH = 256
 """Hashes in a full tile."""
@@ -61,7 +65,6 @@ class Tiles:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._recent: dict[tuple[int, int], bytes] = {}
 
     def read(self, level: int, index: int, size: int) -> bytes:
         """The hashes of a tile of the tree of `size` leaves.
@@ -86,26 +89,37 @@ class Tiles:
             size: leaves that the tiles hold now.
             fresh: new hashes by tile level (`merkle.Edge.fresh`).
 
-        Each file is written as `durable.write_file` says; then each folder is synced.
-        Only widened partial tiles are superseded, and they stay until `prune`, so
-        that a crash leaves the tree of `size` readable.
+        Sequence: open → write every file, fsync all of them side by side (the file
+        system's journal then commits many at once), fsync each folder. Nothing is
+        renamed: no tile is read before its registration, and none is written over,
+        for widened partial tiles have other names. The superseded ones stay until
+        `prune`, so that a crash leaves the tree of `size` readable.
         """
         folders = set()
-        for level, hashes in enumerate(fresh):
-            if not hashes:
-                continue
-            old = size >> 8 * level
-            data = b"".join(hashes)
-            index, held = divmod(old, WIDTH)
-            if held:
-                data = self.read(level, index, size) + data
-            for start in range(0, len(data), 32 * WIDTH):
-                chunk = data[start : start + 32 * WIDTH]
-                path = self.folder / tile_name(level, index, len(chunk) // 32)
-                make_folder(path.parent)
-                write_file(path, chunk, folder=False)
-                folders.add(path.parent)
-                index += 1
+        handles: list[int] = []
+        try:
+            for level, hashes in enumerate(fresh):
+                if not hashes:
+                    continue
+                data = b"".join(hashes)
+                index, held = divmod(size >> 8 * level, WIDTH)
+                if held:
+                    data = self.read(level, index, size) + data
+                for start in range(0, len(data), 32 * WIDTH):
+                    chunk = data[start : start + 32 * WIDTH]
+                    path = self.folder / tile_name(level, index, len(chunk) // 32)
+                    if path.parent not in folders:
+                        make_folder(path.parent)
+                        folders.add(path.parent)
+                    handles.append(os.open(path, _NEW, 0o644))
+                    write_all(handles[-1], chunk)
+                    index += 1
+            if handles:
+                with ThreadPoolExecutor(min(16, len(handles))) as threads:
+                    list(threads.map(os.fsync, handles))
+        finally:
+            for handle in handles:
+                os.close(handle)
         for folder in folders:
             sync_folder(folder)
 

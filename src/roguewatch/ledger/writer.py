@@ -21,6 +21,7 @@ from __future__ import annotations
 
 import time as clock
 from collections.abc import Iterable, Iterator
+from hashlib import sha256
 
 import msgspec
 
@@ -292,7 +293,7 @@ class Writer:
                 fresh, leaves = self._new(batch, taken)
                 if fresh:
                     segment.add(fresh, pack([event.id for event in fresh]))
-                    self._edge.extend([leaf_hash(leaf) for leaf in leaves])
+                    self._edge.extend([sha256(b"\x00" + leaf).digest() for leaf in leaves])
                     added += len(fresh)
                 batch, _ = _take(iterator)
             if segment.count:
