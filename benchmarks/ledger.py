@@ -15,6 +15,7 @@ from tests.build import SHARED
 
 from benchmarks.report import Row
 from roguewatch.events import Event, Origin, event_id
+from roguewatch.ledger.fsck import Fault, fsck
 from roguewatch.ledger.ledger import Ledger
 
 ROUNDS = 5
@@ -113,6 +114,7 @@ def run() -> list[Row]:
             with Ledger.open(store) as ledger:
                 bulks.append(_seconds(lambda: ledger.append(_stream(parts))))
         hot = _hot(Path(folder) / "hot", parts[0])
+        checked, seconds = _checked(Path(folder) / "check", lines)
         singles = _singles(Path(folder) / "single", parts[0][:2000])
     count = len(lines) * COPIES
     loop_rate, bulk_rate = (total / statistics.median(times) for times in (loops, bulks))
@@ -142,7 +144,28 @@ def run() -> list[Row]:
             target="under 1 ms",
             reached=singles < 1e-3,
         ),
+        Row(
+            name=f"fsck of {checked:,} events, every byte",
+            ours=seconds * 100_000 / checked,
+            unit="s per 100,000",
+            better="lower",
+            target="under 5 s per 100,000 events",
+            reached=seconds * 100_000 / checked < 5,
+        ),
     ]
+
+
+def _checked(store: Path, lines: list[bytes]) -> tuple[int, float]:
+    """(events, seconds) of an fsck that finds nothing."""
+    copies = -(-100_000 // len(lines))
+    with Ledger.open(store) as ledger:
+        for copy in range(copies):
+            ledger.append(_events(lines, copy))
+    faults: list[Fault] = []
+    seconds = _seconds(lambda: faults.extend(fsck(store)))
+    if faults:
+        raise AssertionError(faults)
+    return copies * len(lines), seconds
 
 
 def _hot(store: Path, events: list[Event]) -> float:
