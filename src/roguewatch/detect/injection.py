@@ -16,8 +16,16 @@ import msgspec
 
 from roguewatch.detect.action import Action
 from roguewatch.detect.cause import Provenance, Provenances
-from roguewatch.detect.deeds import SIDE_EFFECTS, Deed, sentence_deeds, tool_deeds, words
+from roguewatch.detect.deeds import (
+    SIDE_EFFECTS,
+    Deed,
+    sentence_deeds,
+    tool_deeds,
+    tool_words,
+    words,
+)
 from roguewatch.detect.orders import Ordered
+from roguewatch.detect.tools import classify
 from roguewatch.detect.values import Value, argument_values, flat
 from roguewatch.events import Event
 from roguewatch.findings import Cause, Finding, Level, Severity, finding_id
@@ -31,10 +39,16 @@ _OBSERVING = words(
 
 _QUIET_GIT = words("status log diff show branch blame ls-files rev-parse remote grep")
 
+_INWARD = words("todo todos plan think thought thinking skill skills mode memory slash")
+
 _MANY_PAGES = re.compile(
     r"\b(?:web ?sites|articles?|links?|urls|pages|posts|posted|blogs?|sources|search|research|"
     r"look up|find|docs|documentation|latest)\b"
 )
+
+_PROJECT = ("shell", "read", "search", "write", "edit", "agent")
+_CODING = ("shell", "write", "edit")
+_HOST = re.compile(r"\b[a-z0-9-]{2,63}\.(?:[a-z0-9-]{1,63}\.){0,4}[a-z]{2,12}(?:[/:]|\b(?!\.))")
 
 _PASSES_ON = re.compile(
     r"\b(?:this|the following|the above|the below|entire|whole|same|exact)\b[^.\n]{0,30}"
@@ -146,7 +160,7 @@ class _Judgement(msgspec.Struct, frozen=True):
 def effects(action: Action) -> frozenset[Deed]:
     """What a call does to the world; empty where it only observes its own machine."""
     kind = action.tool_class
-    if kind in ("read", "search", "agent"):
+    if kind in ("read", "search", "agent") or is_inward(action.event.tool):
         return frozenset()
     if kind == "fetch":
         return frozenset({"visit"})
@@ -161,6 +175,12 @@ def effects(action: Action) -> frozenset[Deed]:
                 return frozenset({"execute"})
         return frozenset()
     return tool_deeds(action.event.tool)
+
+
+def is_inward(tool: str) -> bool:
+    """Whether a tool only keeps the agent's own notes: plans, task lists, thoughts, skills."""
+    named = tool_words(tool)
+    return named[:1] == ("task",) or not _INWARD.isdisjoint(named)
 
 
 def action_values(action: Action) -> list[Value]:
@@ -185,11 +205,30 @@ def _judge(action: Action, deeds: frozenset[Deed], provenance: Provenance) -> _J
         return None
     values = action_values(action)
     order = provenance.order_for(event, values)
-    if order is not None:
+    local = action.tool_class in _CODING
+    if order is not None and not (local and _is_project_advice(order)):
         return _executed(order, action)
+    if local and not provenance.asks_only_to_read():
+        return None  # who asks for a change leaves open how it is made
     if unasked and not provenance.delegated and provenance.request:
-        return _unasked(event, deeds, values, provenance)
+        return _unasked(action, deeds, values, provenance)
     return None
+
+
+def _is_project_advice(order: Ordered) -> bool:
+    """Whether an order is what files of a project tell agents that work on it.
+
+    Such files (AGENTS.md, skills, guides) address agents all the time. They take over only
+    where the order overrides the task, or sends the agent to an address.
+    """
+    if classify(order.passage.tool, {}) not in ("shell", "read", "search", "agent"):
+        return False
+    reaches_out = (
+        "@" in order.value.text
+        or "://" in order.value.text
+        or (order.value.weight >= 1.0 and _HOST.search(order.value.text) is not None)
+    )
+    return order.order.strength < (3 if reaches_out else 5)
 
 
 def _executed(order: Ordered, action: Action) -> _Judgement:
@@ -212,15 +251,18 @@ def _relays(order: Ordered, action: Action) -> bool:
 
 
 def _unasked(
-    event: Event, deeds: frozenset[Deed], values: list[Value], provenance: Provenance
+    action: Action, deeds: frozenset[Deed], values: list[Value], provenance: Provenance
 ) -> _Judgement | None:
     """An imperative in data, carried out although the user asked for nothing of the kind."""
+    event, local = action.event, action.tool_class in _CODING
     for value in values:
         if value.weight < 0.7 or provenance.said(value):
             continue
         seen = provenance.first(value, event.id)
         if seen is None or seen.trust != "tool" or not seen.order:
             continue
+        if local and classify(seen.source, {}) in _PROJECT:
+            continue  # code and the project's own files are full of imperatives
         wanted = {"visit"} if deeds == {"visit"} else SIDE_EFFECTS
         if deeds.isdisjoint(sentence_deeds(seen.sentence) & wanted):
             continue

@@ -1,0 +1,213 @@
+"""Acts that people forbid by name, and how each is recognised in a call.
+
+An act has the words that people use for it and a predicate over the call. Both sides are
+closed lists: a prohibition in words that are not here is not understood, and therefore
+never a false alarm.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+import msgspec
+
+from roguewatch.detect.action import Action
+from roguewatch.detect.claims.checks import command_kinds
+from roguewatch.detect.commands.command import Command
+from roguewatch.detect.deeds import tool_deeds, words
+
+_SCRATCH = ("/tmp/", "/dev/", "/var/tmp/", "/private/tmp/", "/proc/")  # noqa: S108
+_PACKAGE_VERBS = words("install add i get update upgrade ci")
+_PACKAGERS = words(
+    "pip pip3 npm pnpm yarn bun apt apt-get brew dnf yum apk pacman cargo gem uv poetry conda "
+    "mamba go composer pipx snap flatpak zypper choco winget dotnet mix cpan luarocks pdm"
+)
+_NETWORK = words("curl wget ssh scp sftp rsync ftp nc ncat telnet dig nslookup ping http https xh")
+_LOCAL = re.compile(r"(?:^|//|@)(?:localhost|127\.|0\.0\.0\.0|\[?::1|host\.docker\.internal)", re.I)
+_HARMLESS_PUSH = ("--dry-run", "-n")
+
+
+class Act(msgspec.Struct, frozen=True):
+    """One kind of act."""
+
+    name: str
+    verbs: re.Pattern[str]
+    """The words for it, as they follow "do not"."""
+    done: Callable[[Action], str]
+    """What in a call does it, or an empty string."""
+
+
+def _commands(test: Callable[[Command], bool]) -> Callable[[Action], str]:
+    def done(action: Action) -> str:
+        return next((command.text for command in action.commands if test(command)), "")
+
+    return done
+
+
+def _git(*names: str, needs: tuple[str, ...] = ()) -> Callable[[Command], bool]:
+    def test(command: Command) -> bool:
+        if command.program != "git" or not command.arguments:
+            return False
+        sub = next((word for word in command.arguments if not word.startswith("-")), "")
+        if sub not in names or any(word in _HARMLESS_PUSH for word in command.arguments):
+            return False
+        return not needs or any(word in needs for word in command.arguments)
+
+    return test
+
+
+def _sub(program: str, first: str, second: tuple[str, ...]) -> Callable[[Command], bool]:
+    def test(command: Command) -> bool:
+        plain = [word for word in command.arguments if not word.startswith("-")]
+        return (
+            command.program == program
+            and plain[:1] == [first]
+            and plain[1:2] != []
+            and (plain[1] in second)
+        )
+
+    return test
+
+
+def _installs(command: Command) -> bool:
+    if command.program not in _PACKAGERS:
+        return False
+    plain = [word for word in command.arguments if not word.startswith("-")]
+    if command.program == "uv" and plain[:1] == ["pip"]:
+        plain = plain[1:]
+    if command.program == "go":
+        return plain[:1] == ["get"] or plain[:1] == ["install"]
+    return bool(plain) and plain[0] in _PACKAGE_VERBS
+
+
+def _network(action: Action) -> str:
+    for command in action.commands:
+        outward = [url for url in command.urls if not _LOCAL.search(url)]
+        if command.program in _NETWORK and outward:
+            return command.text
+        if command.program == "git" and command.arguments[:1] in (("clone",), ("pull",), ("fetch",),
+                                                                   ("push",)):  # fmt: skip
+            return command.text
+        if _installs(command):
+            return command.text
+    if action.tool_class == "fetch" or action.event.tool.lower() in ("websearch", "web_search"):
+        return next(iter(action.urls), action.event.tool)
+    return ""
+
+
+def _deletes(action: Action) -> str:
+    for command in action.commands:
+        removing = command.program in ("rm", "rmdir", "unlink", "shred", "trash", "del")
+        removing = removing or _git("rm", "clean")(command)
+        scratch = bool(command.paths) and all(path.startswith(_SCRATCH) for path in command.paths)
+        if removing and not scratch:
+            return command.text
+        if command.program == "find" and "-delete" in command.arguments:
+            return command.text
+    if action.tool_class in ("mcp", "other") and "delete" in tool_deeds(action.event.tool):
+        return action.event.tool
+    return ""
+
+
+def _by_tool(deed: str) -> Callable[[Action], str]:
+    def done(action: Action) -> str:
+        if action.tool_class not in ("mcp", "other"):
+            return ""
+        return action.event.tool if deed in tool_deeds(action.event.tool) else ""
+
+    return done
+
+
+def _word(pattern: str) -> Callable[[Command], bool]:
+    compiled = re.compile(pattern)
+
+    def test(command: Command) -> bool:
+        inert = ("grep", "rg", "echo", "cat", "ls", "find", "head", "sed", "printf", "cd", "less")
+        return command.program not in inert and compiled.search(command.text[:400]) is not None
+
+    return test
+
+
+def _any(*tests: Callable[[Action], str]) -> Callable[[Action], str]:
+    def done(action: Action) -> str:
+        return next((found for test in tests if (found := test(action))), "")
+
+    return done
+
+
+def written(action: Action) -> tuple[str, ...]:
+    """Files that a call changes, scratch places left out."""
+    if action.event.kind != "tool_call":
+        return ()
+    return tuple(path for path in action.written if not path.startswith((*_SCRATCH, "$")))
+
+
+def _writes(action: Action) -> str:
+    return next(iter(written(action)), "")
+
+
+def _creates(action: Action) -> str:
+    return _writes(action) if action.tool_class == "write" else ""
+
+
+def _act(name: str, verbs: str, done: Callable[[Action], str]) -> Act:
+    return Act(name, re.compile(rf"\b(?:{verbs})\b"), done)
+
+
+ACTS: tuple[Act, ...] = (
+    _act("force-push", r"force[- ]?push(?:ing|es)?|push(?:ing)? (?:with )?--?force",
+         _commands(_git("push", needs=("-f", "--force", "--force-with-lease")))),
+    _act("push", r"push(?:ing|es)?", _commands(_git("push"))),
+    _act("commit", r"commit(?:ting|s)?|(?:create|make|creating|making) (?:any |a |new )?(?:git )?"
+         r"commits?", _commands(_git("commit"))),
+    _act("merge", r"merg(?:e|ing)(?! conflict)", _commands(
+        lambda c: _git("merge")(c) or _sub("gh", "pr", ("merge",))(c))),
+    _act("pull request", r"(?:open|create|submit|raise|make|opening|creating) (?:a |any |the )?"
+         r"(?:new )?(?:prs?|pull requests?|merge requests?)",
+         _commands(lambda c: _sub("gh", "pr", ("create",))(c) or _sub("glab", "mr", ("create",))(c))),
+    _act("rewrite history", r"rebas(?:e|ing)|amend(?:ing)?|rewrit(?:e|ing) (?:git )?history|"
+         r"squash(?:ing)?|reset --hard",
+         _commands(lambda c: _git("rebase", "filter-branch")(c)
+                   or _git("commit", needs=("--amend",))(c) or _git("reset", needs=("--hard",))(c))),
+    _act("install", r"install(?:ing)?(?: (?:any|new|additional|extra|packages?|dependencies|"
+         r"anything|software|libraries))?|(?:add|adding|introduce|introducing) (?:any )?(?:new |"
+         r"extra |additional |external )*(?:dependenc(?:y|ies)|packages?|libraries)",
+         _commands(_installs)),
+    _act("network", r"(?:use|access|using|accessing|touch|hit|call|calling|reach|make|making|go|"
+         r"connect(?:ing)? to) (?:on |to |any |out to )?(?:the )?(?:internet|network|online|web|"
+         r"external (?:apis?|services?|sites?|requests?|calls?|network)|outbound|network "
+         r"(?:requests?|calls?|access))|brows(?:e|ing) the (?:web|internet)", _network),
+    _act("deploy", r"deploy(?:ing|s)?|publish(?:ing)?|releas(?:e|ing)|roll(?:ing)? out",
+         _any(_commands(lambda c: "deploy" in command_kinds(c)), _by_tool("deploy"))),
+    _act("migrate", r"(?:run|running|apply|applying|execute|executing) (?:any |the |db |database )*"
+         r"migrations?|migrat(?:e|ing) (?:the )?(?:database|db|schema)",
+         _commands(_word(r"\bmigrat\w*|\balembic (?:upgrade|downgrade)|db:migrate|flyway|liquibase|"
+                         r"prisma db push"))),
+    _act("run tests", r"(?:run|running|execute|executing) (?:any |the |all )*(?:test suite|tests?)",
+         _commands(lambda c: "tests" in command_kinds(c))),
+    _act("delete", r"(?:delet(?:e|ing)|remov(?:e|ing)|eras(?:e|ing)) (?:any |the |my |existing |"
+         r"user )*(?:files?|data|anything|records?|branches|folders?|directories|emails?|messages?|"
+         r"things|events?|rows|tables?|backups?)|rm -rf|use rm", _deletes),
+    _act("send", r"(?:send|sending|email|emailing|reply|replying|contact|contacting|message|"
+         r"messaging|notify|notifying|post|posting|tweet|publish|share|sharing)(?: (?:any|to|an|a|"
+         r"the|out|anything|anyone|anybody|e-?mails?|messages?|replies|them|him|her|it)\b)+",
+         _any(_by_tool("send"), _by_tool("admit"))),
+    _act("pay", r"(?:pay|paying|transfer|transferring|spend|spending|buy|buying|purchase|"
+         r"purchasing|book|booking|reserve|order|make(?: any)? (?:payments?|purchases?|bookings?|"
+        r"reservations?|transfers?|transactions?))(?: (?:any|anything|money|funds|the|a|out|for)\b)*",
+         _any(_by_tool("pay"), lambda a: a.event.tool if "reserve" in a.event.tool.lower()
+              or "book_" in a.event.tool.lower() else "")),
+    _act("sudo", r"(?:use|using|run|running)(?: anything)?(?: with| as)? (?:sudo|root)|sudo",
+         _commands(lambda c: "sudo" in c.via or c.program in ("sudo", "doas"))),
+    _act("restart", r"restart(?:ing)?|reboot(?:ing)?|(?:stop|kill|stopping|killing) (?:the |any )?"
+         r"(?:server|service|process(?:es)?|containers?|daemon)",
+         _commands(lambda c: c.program in ("reboot", "shutdown", "killall", "pkill", "kill")
+                   or (c.program in ("systemctl", "service", "docker", "pm2")
+                   and any(w in ("restart", "stop", "kill") for w in c.arguments)))),
+    _act("create files", r"(?:create|creating|add|adding|write|writing) (?:any )?(?:new |extra |"
+         r"additional )+files?", _creates),
+)  # fmt: skip
+BY_NAME = {act.name: act for act in ACTS}
+WRITE = Act("change files", re.compile("$^"), _writes)
+"""Any change of a file: what "read-only" forbids."""

@@ -1,0 +1,170 @@
+"""What a session has shown so far, as far as claims need it. Bounded."""
+
+from __future__ import annotations
+
+from collections import OrderedDict, deque
+
+import re2
+
+from roguewatch.detect.action import Action
+from roguewatch.detect.claims.checks import Check, Outcome, check_of
+from roguewatch.detect.claims.statements import claims
+from roguewatch.detect.claims.summaries import summaries
+from roguewatch.detect.commands.command import Command
+from roguewatch.detect.tools import shell_texts
+from roguewatch.events import Event
+
+MAX_CHECKS = 64
+MAX_COMMANDS = 1024
+MAX_OPEN = 512
+
+_ALL = frozenset({"tests", "build", "lint", "types", "push", "commit", "http"})
+_TELLING = re2.compile(
+    r"(?i)\bpass|\bfail|\bok\b|\berrors?\b|^DONE|success|issues|\bTo \S+|HTTP/|tests? run"
+)
+_PROSE = (".md", ".txt", ".rst", ".mdx", ".adoc", ".log", ".csv", ".svg", ".png", ".jsonl")
+_IMAGES = (".png", ".jpg", ".jpeg", ".webp", ".gif")
+_OPAQUE_CLASSES = ("agent", "mcp", "other")
+
+
+class Session:
+    """Checks, edits and commands of one session, in the order they were seen."""
+
+    def __init__(self) -> None:
+        self.clock = 0
+        """Counts calls and results; orders what has no common ordinal."""
+        self.calls = 0
+        self.edited = 0
+        """Clock of the last edit to something that is not prose; 0 before any."""
+        self.edit_event = ""
+        self.edits = 0
+        self.observed = 0
+        """Clock of the last result that is not an edit's."""
+        self.opaque = 0
+        """Clock of the last call whose doings the record does not show."""
+        self.partial = False
+        """Part of the session is missing: what is not seen may have happened."""
+        self.checks: deque[tuple[int, Check]] = deque(maxlen=MAX_CHECKS)
+        self.commands: deque[str] = deque(maxlen=MAX_COMMANDS)
+        self.pictures = 0
+        self.last_page = ""
+        self.written: OrderedDict[str, None] = OrderedDict()
+        self.raised: OrderedDict[tuple[str, ...], None] = OrderedDict()
+        self._open: OrderedDict[str, tuple[Event, tuple[Command, ...], str]] = OrderedDict()
+        self._known: OrderedDict[str, None] = OrderedDict()
+
+    def follow(self, action: Action) -> None:
+        """Take in one event."""
+        event = action.event
+        if event.kind == "tool_call":
+            self._call(action)
+        elif event.kind == "tool_result":
+            self._result(event)
+        elif event.kind == "user_message" and event.author != "harness":
+            self._told(event)
+        elif event.kind == "compaction" or (
+            event.kind == "gap" and event.parsed_detail().get("code") in _LOSSES
+        ):
+            self.partial = True
+
+    def _told(self, event: Event) -> None:
+        """A person who reports a result is evidence too."""
+        for claim in claims(event.text[:8192]):
+            outcome: dict[str, Outcome] = {claim.kind: "passed"}
+            check = Check(
+                event.id, event.id, event.seq, frozenset(outcome), "told by the user", outcome, {}
+            )
+            self.checks.append((self.clock, check))
+
+    def _call(self, action: Action) -> None:
+        event = action.event
+        key = event.call_id or event.id
+        if key in self._known:
+            return
+        self._known[key] = None
+        if len(self._known) > 8 * MAX_OPEN:
+            self._known.popitem(last=False)
+        self.clock += 1
+        self.calls += 1
+        self._pictures(action)
+        kind = action.tool_class
+        for path in action.written[:64]:
+            self.written[path] = None
+            if len(self.written) > 2048:
+                self.written.popitem(last=False)
+            if kind in ("write", "edit") and not path.lower().endswith(_PROSE):
+                self.edited = self.clock
+                self.edit_event = event.id
+                self.edits += 1
+        text = "\n".join(text for text, _ in shell_texts(event.tool, action.arguments))
+        if text:
+            self.commands.append(text[:2000])
+        elif kind in _OPAQUE_CLASSES:
+            self.opaque = self.clock
+        commands = action.commands if text else ()
+        self._open[key] = (event, commands, text)
+        if len(self._open) > MAX_OPEN:
+            self._open.popitem(last=False)
+
+    def _pictures(self, action: Action) -> None:
+        name = action.event.tool.lower()
+        shot = any(word in name for word in ("screenshot", "browser", "playwright", "computer",
+                                             "puppeteer", "image"))  # fmt: skip
+        texts = action.strings[:8]
+        if (
+            shot
+            or any("screenshot" in text.lower()[:2000] for text in texts)
+            or any(path.lower().endswith(_IMAGES) for path in action.paths[:8])
+        ):
+            self.pictures += 1
+        for url in action.urls[:4]:
+            if shot or "screenshot" in " ".join(texts).lower()[:2000]:
+                self.last_page = url
+
+    def _result(self, event: Event) -> None:
+        key = event.call_id
+        opened = self._open.pop(key, None) if key else None
+        if opened is None and not key:
+            for key, (call, _, _) in self._open.items():
+                if call.tool == event.tool:
+                    opened = self._open.pop(key)
+                    break
+        if opened is None:
+            return
+        self.clock += 1
+        call, commands, text = opened
+        check = check_of(call, commands, text, event) if commands else None
+        if check is None and not commands and event.text and _TELLING.search(event.text[-16384:]):
+            seen = summaries(event.text, _ALL)
+            if seen:
+                outcome: dict[str, Outcome] = {
+                    kind: "passed" if summary.ok else "failed" for kind, summary in seen.items()
+                }
+                check = Check(
+                    call.id, event.id, call.seq, frozenset(seen), call.tool, outcome, seen
+                )
+        if check is not None:
+            self.checks.append((self.clock, check))
+        if commands or not call.arguments or call.tool:
+            changed = call.id == self.edit_event
+            if not changed:
+                self.observed = self.clock
+
+    def latest(self, kind: str) -> tuple[int, Check] | None:
+        """The last check of a kind, with its clock."""
+        for clock, check in reversed(self.checks):
+            if kind in check.outcome:
+                return clock, check
+        return None
+
+    def passed_since_edit(self, kind: str) -> Check | None:
+        """A passing check of a kind after the last edit."""
+        for clock, check in reversed(self.checks):
+            if clock < self.edited:
+                return None
+            if check.outcome.get(kind) == "passed":
+                return check
+        return None
+
+
+_LOSSES = frozenset({"malformed", "truncated_tail", "truncated"})

@@ -1,0 +1,252 @@
+"""Prohibitions and limits, read from what a person, a system prompt or a task says.
+
+Only explicit ones, and only in forms whose meaning is plain: "do not push", "without
+committing", "read-only", "only touch src/", "don't change the tests", "ask before
+deploying". A condition that is not about permission ("don't push until the tests pass")
+makes a sentence undecidable, and it is left alone.
+"""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from typing import Literal
+
+import msgspec
+import re2
+
+from roguewatch.detect.acts import ACTS
+
+Form = Literal["act", "read-only", "only-paths", "not-paths"]
+
+MAX_MESSAGE = 32_768
+
+
+class Constraint(msgspec.Struct, frozen=True):
+    """One prohibition or limit."""
+
+    form: Form
+    sentence: str
+    """As it was written, at most 300 characters."""
+    act: str = ""
+    """Name of the forbidden act, for the form `act`."""
+    paths: tuple[str, ...] = ()
+    """Paths or words, for the path forms, lower case; for an act, the branch it is about."""
+    ask: bool = False
+    """Allowed once a person agreed."""
+    on_request: bool = False
+    """Allowed where the user asks for it ("never commit unless the user asks")."""
+
+
+_NO = (
+    r"(?:do not|don't|dont|never|must not|mustn't|should not|shouldn't|may not|can't|cannot|"
+    r"not (?:allowed|permitted|supposed|authori[sz]ed) to|are forbidden to|prohibited from|avoid|"
+    r"refrain from|without|under no circumstances(?: should you| may you)?|no)"
+)
+_HEAD = re.compile(rf"\b{_NO}\s+(?:(?:ever|please|yet|just|actually|you|under any circumstances|to|"
+                   r"try to|attempt to|directly|automatically)\s+){0,3}")  # fmt: skip
+_ANY = re2.compile(
+    r"(?i)do not|don.?t|never|must ?n|should ?n|may not|can.?t|cannot|not allowed|not permitted|"
+    r"avoid|refrain|without|read[- ]only|\bonly\b|stay (?:in|with)|leave|limit|restrict|no (?:\w+ )?"
+    r"(?:network|changes|edits|internet|commits?|push|install|new)|untouched|off[- ]limits|"
+    r"(?:ask|check|confirm|approv|permission)\w* .{0,40}before|before .{0,60}(?:ask|confirm|approv)|"
+    r"offline|hands off|forbidden|prohibited|not supposed|not authori"
+)
+_PERMISSION = re.compile(
+    r"\b(?:unless|until|without|before|if)\b.{0,40}\b(?:i|me|my|ask\w*|approv\w*|permission|confirm\w*|"
+    r"consent|told|say|tell|explicit\w*|instructed|user|requests?|go-?ahead|sign-?off)\b"
+)
+_CONDITION = re.compile(r"\b(?:unless|until|if|when|while|except|before|after|once|because)\b")
+_READ_ONLY = re.compile(
+    r"\b(?:this is (?:a |an )?|strictly |stay(?:ing)? |remain |keep (?:it|this|everything) |work |"
+    r"mode ?:? ?|you (?:have|are|must be|only have) (?:only |strictly )?)read[- ]only\b|"
+    r"\bread[- ]only (?:mode|task|session|access|analysis|review|investigation|audit|please|research|"
+    r"exploration)\b|^\W*read[- ]only\W*$|(?:^|[.,;:!(-] ?)\W{0,3}(?:please )?(?:make |making )?no "
+    r"(?:code |file )?(?:changes|edits|modifications)\b(?! (?:are|were|to the|in the|needed|found|"
+    r"have|required|detected|since))|\b(?:only|just) (?:read|look|analy[sz]e|investigate|review|"
+    r"explain|report)\b.{0,40}\b(?:no|don't|do not|not) (?:edit|change|modify|touch|fix|write)"
+)
+_CHANGE = r"(?:touch|chang|modif|edit|alter|updat|rewrit|writ|overwrit|mak)(?:e|es|y|ing|ying)?"
+_NOTHING = re.compile(
+    rf"^{_CHANGE}(?: to| in| into)?(?: (?:any|anything|the|to|of|other|existing|source|actual|my|our|"
+    r"these|this|new|more|in|code|files?|changes?|edits?|project|repo(?:sitory)?|codebase|"
+    r"modifications?))*\W*$"
+)
+_NO_CHANGES = re.compile(
+    rf"^(?!mak){_CHANGE} (?:any(?:thing)?\b(?! (?:other|else|outside|in|under))|(?:any )?(?:code |file )?"
+    r"(?:changes|edits|modifications)\b(?! (?:to|in|outside|under)))|^mak(?:e|ing) (?:any )?(?:code |file )?"
+    r"(?:changes|edits|modifications)\b(?! (?:to|in|outside|under))"
+)
+_INDIRECT = re.compile(r"\b(?:directly|manually|by hand|yourself|unnecessar\w*|unrelated|twice)\b")
+_TAIL = re.compile(
+    r"^(?:\W*$|\W*(?:or|and|,|/)|(?: (?:any(?:thing)?|the|your|my|our|these|this|code|changes?|commits?|"
+    r"it|them|yet|now|for|at|all|branch(?:es)?|to|remote|origin|github|upstream|repo\w*|production|prod|"
+    r"automatically|directly|yourself|on|own|still|today|here|with|tests?|git|files?|data|migrations?|"
+    r"suite|either|live)\b)*\W*(?:$|or\b|and\b|,|/))"
+)
+_BRANCH = re.compile(r"^ (?:directly |straight |any \w+ |changes )?(?:to|into|on) (?:the )?[`'\"]?"
+                     r"(main|master|develop|trunk|prod|production|release)\b")  # fmt: skip
+_TELLS_OF = re.compile(r"\b(?:it|they|he|she|which|that|this|skill|tool|command|script|mode|flow|hook|we|"
+                       r"i|users?)\W+$")  # fmt: skip
+_OUTSIDE = re.compile(r"\b(?:outside(?: of)?|beyond|other than|except(?: for)?|anywhere but)\b")
+_OBJECT = re.compile(rf"^{_CHANGE}(?: to| in| into)? (.{{2,160}})")
+_ONLY = re.compile(
+    rf"\bonly (?:ever )?(?:{_CHANGE}|work (?:on|in|inside|within)|create|add)(?: to| in| into| files in"
+    r"| files under| files inside| code in| changes (?:in|to|under))? (.{2,160})|"
+    r"\b(?:stay|keep|remain|work)(?:ing)? (?:strictly |only )?(?:inside|within|in) (?:of )?(.{2,120})|"
+    r"\b(?:limit|restrict|confine) (?:your |all |the )?(?:changes|edits|yourself|work|scope|"
+    r"modifications)? ?to (.{2,120})|"
+    r"\b(?:changes|edits|modifications) (?:are )?only (?:in|to|inside|under|within|allowed in) (.{2,120})"
+)
+_ALONE = re.compile(
+    r"\b(?:leave|keep) (.{2,80}?) (?:alone|untouched|unchanged|as (?:is|it is|they are))\b|"
+    r"^\W*(.{2,80}?) (?:is|are) off[- ]limits|\bhands off (.{2,80})"
+)
+_ASK = re.compile(
+    r"\b(?:ask|check with|confirm with|consult|get (?:my |explicit )?(?:approval|permission|"
+    r"confirmation|consent|sign-?off)|request (?:approval|permission)|wait for (?:my )?(?:approval|"
+    r"confirmation|ok|go-?ahead)|seek approval)(?: (?:me|us|the user|a human|first|for approval|from me|"
+    r"permission|from the user))* before (?:you )?(.{3,120})|"
+    r"\balways (?:ask|confirm) (?:me |the user )?(?:first )?(?:before )(.{3,120})"
+)
+_PATH = re.compile(r"`([^`\n]{1,120})`|\"([^\"\n]{1,120})\"|'([^'\n]{1,120})'|"
+                   r"((?:~|\.{1,2})?/?[\w.@*-]+(?:/[\w.@*-]+)+/?|[\w-]+/(?=[\s,.;)]|$)|"
+                   r"\.?[\w-]+\.[a-z]{1,6}\b)")  # fmt: skip
+_PLACE = re.compile(
+    r"^(?:any of |all |any |the |existing |my |our |your )*(?:existing |other )?([a-z][\w-]{2,24})"
+    r"(?: (?:files?|folders?|director(?:y|ies)|dirs?|code|suites?|configs?|configuration|modules?|"
+    r"packages?|cases))?\W*$"
+)
+_PLACES = frozenset(
+    ["tests", "test", "spec", "specs", "migrations", "schema", "docs", "config", "ci", "vendor",
+     "fixtures", "snapshots", "workflows", "generated", "lockfile", "production", "infra",
+     "terraform", "scripts", "examples", "node_modules", "dist"]
+)  # fmt: skip
+_FENCE = re.compile(r"```.*?(?:```|\Z)", re.S)
+_SPLIT = re.compile(r"(?<=[.!?;])(?=\s)|\n|(?<=,)(?= (?:but|and|so) )")
+_NETLESS = re.compile(
+    r"\b(?:no (?:network|internet|outbound|external)(?: access| requests?| calls?| connections?)?|"
+    r"(?:stay|work|run|remain) offline|offline only)\b(?! is| was| issues?| errors?)"
+)
+_SPOKEN = re.compile(r"^\W*(?:i|we|they|he|she|it|users?|people|customers|this|that|there|which|who)\b"
+                     r".{0,40}\b(?:do not|don't|never|can't|cannot|should not|shouldn't)\b")  # fmt: skip
+
+
+def constraints(text: str) -> list[Constraint]:
+    """The prohibitions and limits in one message. Linear; code blocks are left out."""
+    text = text[:MAX_MESSAGE]
+    if _ANY.search(text) is None:
+        return []
+    if "```" in text:
+        text = _FENCE.sub("\n", text)
+    found: list[Constraint] = []
+    for raw in _SPLIT.split(text):
+        sentence = raw.strip()[:300]
+        if len(sentence) < 6 or sentence.startswith(">"):
+            continue
+        plain = sentence.lower().replace("’", "'").replace("**", "")
+        found += _in_sentence(sentence, plain)
+    return found[:64]
+
+
+def _in_sentence(sentence: str, plain: str) -> list[Constraint]:
+    permission = _PERMISSION.search(plain) is not None
+    on_request = permission and re.search(r"\b(?:user|explicit\w*|requests?)\b", plain) is not None
+    found: list[Constraint] = []
+    asked = _ASK.search(plain)
+    if asked:
+        rest = asked.group(1) or asked.group(2)
+        names = [act.name for act in ACTS if act.verbs.search(rest[:60])]
+        found += [Constraint("act", sentence, name, ask=True) for name in names[:2]]
+        if _NO_CHANGES.match(rest) or _NOTHING.match(rest):
+            found.append(Constraint("read-only", sentence, ask=True))
+        return found
+    if _READ_ONLY.search(plain):
+        found.append(Constraint("read-only", sentence, ask=permission, on_request=on_request))
+    if _NETLESS.search(plain) and not _CONDITION.search(plain):
+        found.append(Constraint("act", sentence, "network", ask=permission))
+    limit = _ONLY.search(plain)
+    if limit and not plain.startswith(("if ", "when ")):
+        paths = _paths(next(group for group in limit.groups() if group))
+        if paths:
+            found.append(Constraint("only-paths", sentence, paths=paths))
+    alone = _ALONE.search(plain)
+    if alone:
+        paths = _paths(next(group for group in alone.groups() if group))
+        if paths:
+            found.append(Constraint("not-paths", sentence, paths=paths, ask=permission))
+    if _SPOKEN.search(plain):
+        return found
+    for match in _HEAD.finditer(plain):
+        found += _forbidden(sentence, plain, match, permission, on_request)
+    return found
+
+
+def _forbidden(
+    sentence: str, plain: str, match: re.Match[str], permission: bool, on_request: bool
+) -> list[Constraint]:
+    bare = match.group().startswith(("without", "no "))
+    if not bare and _TELLS_OF.search(plain[: match.start()]):
+        return []
+    rest = plain[match.end() :]
+    condition = _CONDITION.search(rest)
+    if condition and not permission:
+        return []
+    if condition:
+        rest = rest[: condition.start()]
+    rest = re.split(r"[;:(]|, (?:but|instead|just|so|as)\b| but | instead| - | so that", rest)[
+        0
+    ].strip()
+    if match.group().startswith(("without", "no ")) and not rest:
+        return []
+    if match.group().startswith("without") and re.match(
+        r"(?:ask|my|explicit|permission|appro|first)", rest
+    ):
+        # "don't push without asking": the act stands before.
+        return []
+    outside = _OUTSIDE.search(rest)
+    if outside and re.match(_CHANGE, rest):
+        paths = _paths(rest[outside.end() :].strip())
+        return [Constraint("only-paths", sentence, paths=paths, ask=permission)] if paths else []
+    if _INDIRECT.search(rest) and re.match(_CHANGE, rest):
+        return []
+    if _NO_CHANGES.match(rest) or _NOTHING.match(rest):
+        return [Constraint("read-only", sentence, ask=permission, on_request=on_request)]
+    place = _OBJECT.match(rest)
+    if place and (paths := _paths(place.group(1))):
+        return [Constraint("not-paths", sentence, paths=paths, ask=permission)]
+    found = []
+    for act in ACTS:
+        said = act.verbs.search(rest[:90])
+        if said is None:
+            continue
+        lead = rest[: said.start()]
+        if lead and not re.fullmatch(r"(?:[\w-]+(?:,| or| and|/) ?){1,4}(?:or |and )?", lead):
+            continue
+        third_person = said.group().endswith("es") and not match.group().startswith("no ")
+        branch = _BRANCH.match(rest[said.end() :])
+        if third_person or not (branch or _TAIL.match(rest[said.end() :])):
+            continue
+        target = (branch.group(1),) if branch else ()
+        found.append(
+            Constraint("act", sentence, act.name, target, ask=permission, on_request=on_request)
+        )
+        if act.name == "force-push":
+            break
+    return found
+
+
+def _paths(text: str) -> tuple[str, ...]:
+    """Paths, file names and known places that a phrase names; empty where it names none."""
+    found = []
+    for groups in _PATH.findall(text):
+        path = next(group for group in groups if group).strip()
+        if re.fullmatch(r"[\w.@*/~-]{2,120}", path) and not path.replace(".", "").isdigit():
+            found.append(posixpath.normpath(path.rstrip("/")).lower().removeprefix("./"))
+    if found:
+        return tuple(found[:12])
+    first = re.split(r"[,.;(]| or | and ", text)[0].strip()
+    place = _PLACE.match(first)
+    if place and place.group(1) in _PLACES:
+        return (place.group(1),)
+    return ()
