@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
+from scipy import optimize, special, stats
 
 from roguewatch.errors import InputError
 from roguewatch.measure.logistic import Fit, fit
@@ -44,22 +45,17 @@ class CapabilityCurve(msgspec.Struct, frozen=True):
 def capability_curve(
     trials: Sequence[Trial],
     target: float = 0.2,
-    *,
-    draws: int = 2000,
-    seed: int = 0,
     level: float = 0.95,
 ) -> CapabilityCurve:
     """Fit the uncaught share against monitor strength and read off the strength needed.
 
-    Logistic regression by maximum likelihood; the interval resamples attacks within each
-    trial (parametric bootstrap from Jeffreys-smoothed rates, so that a trial with none or
-    all uncaught still varies).
+    Logistic regression by maximum likelihood; the interval of the strength needed is its
+    profile likelihood (Williams 1986, Biometrics 42:641), which stays honest where the curve
+    is hardly known: an end may then be unbounded.
 
     Args:
         trials: at least two strengths.
         target: uncaught share to reach, 0.2 by default.
-        draws: resamples.
-        seed: of the resamples.
         level: of the interval.
 
     Raises:
@@ -80,16 +76,7 @@ def capability_curve(
     if fitted is None:
         raise InputError("every attack had the same outcome: no curve can be fitted")
     needed = _needed(fitted, target)
-    rng = np.random.default_rng(seed)
-    chance = (hit + 0.5) / (n + 1)
-    drawn = []
-    for _ in range(draws):
-        again = fit(x, rng.binomial(n.astype(int), chance) / n, n, 1e-3)
-        value = _needed(again, target) if again is not None else None
-        drawn.append(np.inf if value is None else value)
-    tail = (1 - level) / 2
-    ends = np.quantile(drawn, [tail, 1 - tail], method="nearest")
-    low, high = (float(end) if np.isfinite(end) else None for end in ends)
+    low, high = _profile(x, hit, n, fitted, needed, target, level)
     return CapabilityCurve(
         fitted.intercept,
         fitted.slope,
@@ -103,3 +90,40 @@ def capability_curve(
 
 def _needed(fitted: Fit, target: float) -> float | None:
     return fitted.x_at(target) if fitted.slope < 0 else None
+
+
+def _loss(x: Array, hit: Array, n: Array, intercept: float, slope: float) -> float:
+    eta = intercept + slope * x
+    return float(n @ np.logaddexp(0.0, eta) - hit @ eta)
+
+
+def _profile(
+    x: Array, hit: Array, n: Array, fitted: Fit, needed: float | None, target: float, level: float
+) -> tuple[float | None, float | None]:
+    """Strengths that the likelihood-ratio test does not reject as the one needed."""
+    if needed is None:
+        return None, None
+    least = _loss(x, hit, n, fitted.intercept, fitted.slope)
+    reach = float(stats.chi2.ppf(level, 1)) / 2
+    base = float(special.logit(target))
+    steepest = 60 / float(np.ptp(x))
+
+    def excess(strength: float) -> float:
+        best = optimize.minimize_scalar(
+            lambda slope: _loss(x, hit, n, base - slope * strength, slope),
+            bounds=(-steepest, steepest),
+            method="bounded",
+        )
+        return float(best.fun) - least - reach
+
+    def end(direction: int) -> float | None:
+        step = 0.05 * float(np.ptp(x))
+        inner, outer = needed, needed + direction * step
+        while excess(outer) < 0:
+            inner, step = outer, 2 * step
+            outer = needed + direction * step
+            if step > 1000 * float(np.ptp(x)):
+                return None
+        return float(optimize.brentq(excess, min(inner, outer), max(inner, outer)))
+
+    return end(-1), end(1)

@@ -180,7 +180,7 @@ def _attack(
     shape = (len(now), size)
     score = gauge.attacks(attack_noise(deployment, shape, rng))
     flagged = score >= threshold
-    hours = np.full(shape, watch.audit_hours)
+    hours = np.full(shape, float(watch.audit_hours))
     if watch.latency == "exponential":
         hours *= rng.standard_exponential(shape)
     seen = flagged & (rng.random(shape) < watch.auditor_recall)
@@ -267,8 +267,10 @@ def _replace(part: msgspec.Struct, path: list[str], value: float, field: str) ->
             part, **{path[0]: _replace(current, path[1:], value, field)}
         )
     elif len(path) == 1 and isinstance(current, int | float) and not isinstance(current, bool):
-        whole = isinstance(current, int) and float(value).is_integer()
-        made = msgspec.structs.replace(part, **{path[0]: int(value) if whole else value})
+        if isinstance(current, int) and not float(value).is_integer():
+            raise InputError(f"sensitivity: {field!r} takes whole numbers, not {value:g}")
+        kept = int(value) if isinstance(current, int) else float(value)
+        made = msgspec.structs.replace(part, **{path[0]: kept})
     else:
         raise InputError(f"sensitivity: there is no number {field!r} in this deployment")
     return made  # type: ignore[return-value]
