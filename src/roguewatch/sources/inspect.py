@@ -71,9 +71,8 @@ class _ArchiveReading:
     def events(self) -> Iterator[Event]:
         head, gaps = self._head()
         log = Log(head, self._counts)
-        about = log.telling(log.session("", 0, self._name.encode()))
         for code, reason in gaps:
-            yield about.gap(code, reason, Origin(self._name, 0))
+            yield log.gap(log.session("", 0, b"log"), code, reason, Origin(self._name, 0))
         self._counts.duplicate += sum(
             1 for member in self._archive.superseded if member.name.startswith("samples/")
         )
@@ -90,11 +89,11 @@ class _ArchiveReading:
             try:
                 data = self._chunked(shell.group(1)) if shell else self._archive.read(member)
             except MemberError as error:
-                telling = log.telling(log.session(named.group(1), named.group(2)))
+                session = log.session(named.group(1), named.group(2))
                 code = "truncated_tail" if error.truncated else "malformed"
                 setattr(self._counts, code, getattr(self._counts, code) + 1)
                 reason = f"{printable(member.name)}: {printable(str(error))}"
-                yield telling.gap(code, reason, Origin(self._place(member), 0))
+                yield log.gap(session, code, reason, Origin(self._place(member), 0))
                 continue
             yield from log.events(data, self._place(member))
         yield from self._missing(log, found)
@@ -163,15 +162,16 @@ class _ArchiveReading:
             except MemberError as error:
                 self._counts.malformed += 1
                 reason = f"{printable(name)}: {printable(str(error))}"
-                telling = log.telling(log.session("", 0, self._name.encode()))
-                yield telling.gap("malformed", reason, Origin(self._name, 0))
+                session = log.session("", 0, b"log")
+                yield log.gap(session, "malformed", reason, Origin(self._name, 0))
                 continue
             for each in listed:
                 if (str(each.id), str(each.epoch)) not in found:
                     self._counts.truncated_tail += 1
-                    telling = log.telling(log.session(each.id, each.epoch))
+                    session = log.session(each.id, each.epoch)
                     reason = "a sample that the log's summaries list is not in the log"
-                    yield telling.gap("sample_missing", reason, Origin(f"{self._name}!{name}", 0))
+                    origin = Origin(f"{self._name}!{name}", 0)
+                    yield log.gap(session, "sample_missing", reason, origin)
 
 
 def _read_json(document: Document) -> Iterator[Event]:
@@ -193,13 +193,13 @@ def _read_json(document: Document) -> Iterator[Event]:
                 setattr(counts, code, getattr(counts, code) + 1)
                 reason = "larger than is read" if item.complete else "the file ends inside it"
                 origin = Origin(document.name, item.offset)
-                yield log.telling(session).gap(code, f"sample {item.index}: {reason}", origin)
+                yield log.gap(session, code, f"sample {item.index}: {reason}", origin)
                 continue
             yield from log.events(item.data, document.name, item.offset)
     if log is None:
-        head = _json_head(parts, document)
-        telling = Log(head, counts).telling(Log(head, counts).session("", 0))
-        yield telling.gap("no_samples", "the log holds no sample", Origin(document.name, 0))
+        log = Log(_json_head(parts, document), counts)
+        reason = "the log holds no sample"
+        yield log.gap(log.session("", 0), "no_samples", reason, Origin(document.name, 0))
 
 
 def _json_head(parts: dict[str, msgspec.Raw], document: Document) -> Head:

@@ -137,9 +137,11 @@ def _directory(stream: IO[bytes]) -> list[Member]:
 def _data_start(stream: IO[bytes], member: Member, end: int) -> int:
     if member.method < 0:
         raise MemberError("encrypted")
+    if not 0 <= member.offset < end:
+        raise MemberError("the directory places it outside the file")
     stream.seek(member.offset)
     header = stream.read(_LOCAL.size)
-    if len(header) < _LOCAL.size or member.offset + _LOCAL.size > end:
+    if len(header) < _LOCAL.size:
         raise MemberError("the file ends inside this member's header", truncated=True)
     fields = _LOCAL.unpack(header)
     if fields[0] != _SIGNATURE:

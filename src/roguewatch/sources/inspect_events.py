@@ -193,7 +193,7 @@ class SampleReading:
 
     def _other(self, raw: bytes, record: Record) -> Iterator[Event]:
         """A record of the transcript that is no generation of an agent."""
-        event = record.event
+        event = record.event if isinstance(record.event, str) else None
         if event in INTERNAL:
             return
         self._counts.lines += 1

@@ -67,6 +67,8 @@ class Log:
     def __init__(self, head: Head, counts: Counts) -> None:
         self.head = head
         self._counts = counts
+        self._told: dict[str, int] = {}
+        self._gaps: dict[str, Telling] = {}
 
     def session(self, sample: Any, epoch: Any, content: bytes = b"") -> str:
         """The session id of a sample.
@@ -80,7 +82,12 @@ class Log:
             evaluation = event_id("inspect", content)
         return f"{_name(evaluation)}/{_name(str(sample))}/{_name(str(epoch))}"
 
-    def telling(self, session: str) -> Telling:
+    def gap(self, session: str, code: str, reason: str, origin: Origin, raw: bytes = b"") -> Event:
+        """A gap of a session that none of its own events can tell."""
+        telling = self._gaps.setdefault(session, self._telling(session))
+        return telling.gap(code, reason, origin, raw=raw)
+
+    def _telling(self, session: str) -> Telling:
         return Telling(
             "inspect", session, self._counts, model=printable(str(self.head.eval.model or ""), 200)
         )
@@ -99,11 +106,13 @@ class Log:
         except msgspec.DecodeError as error:
             self._counts.malformed += 1
             session = self.session("unreadable", 0, data)
-            yield self.telling(session).gap(
-                "malformed", f"a sample that does not decode: {error}", origin, raw=data[:4096]
-            )
+            reason = printable(f"a sample that does not decode: {error}", 500)
+            yield self.gap(session, "malformed", reason, origin, data[:4096])
             return
-        telling = self.telling(self.session(sample.id, sample.epoch, bytes(sample.input)))
+        session = self.session(sample.id, sample.epoch, bytes(sample.input))
+        times = self._told[session] = self._told.get(session, 0) + 1
+        # one log tells a sample once; what claims to be the same is kept beside it
+        telling = self._telling(session if times == 1 else f"{session}#{times}")
         yield self._start(sample, telling, origin)
         reading = SampleReading(sample, Bytes(file, offset, data, used), telling, self._counts)
         try:

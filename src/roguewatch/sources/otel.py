@@ -167,11 +167,13 @@ def _json(document: Document, offset: int, data: bytes, traces: Traces) -> Itera
         return
     group: list[Any] = value if isinstance(value, list) else [value]
     records: list[Span | LogRecord] = []
-    for each in group:
+    for number, each in enumerate(group):
         if is_otel(each):
             records.extend(records_of_json(each, b"" if records else data))
         else:
-            yield _gap(document, "unknown_type", "no span and no export request", offset, data)
+            yield _gap(
+                document, "unknown_type", "no span and no export request", offset, data, number
+            )
     yield from traces.events(records, Origin(document.name, offset))
 
 
@@ -213,22 +215,24 @@ def _protobuf(
             return
 
 
-def _gap(document: Document, code: str, reason: str, offset: int, raw: bytes) -> Event:
+def _gap(
+    document: Document, code: str, reason: str, offset: int, raw: bytes, number: int = 0
+) -> Event:
     counts = document.counts
     setattr(counts, code, getattr(counts, code) + 1)
     counts.lines += 1
     counts.events += 1
     session = event_id("otel", "unreadable", raw)
     return Event(
-        id=event_id("otel", session, "gap", code, offset),
+        id=event_id("otel", session, "gap", code, offset, number),
         session=session,
-        seq=0,
+        seq=number,
         kind="gap",
         surface="otel",
         sighting="otel",
         text=f"a record that cannot be read: {reason}",
         detail=f'{{"code":"{code}"}}',
-        raw=raw,
+        raw=b"" if number else raw,
         origin=Origin(document.name, offset),
     )
 
