@@ -88,7 +88,7 @@ def _is_record(data: bytes) -> bool:
 def _scalar(data: bytes | None) -> Any:
     try:
         return msgspec.json.decode(data or b"null")
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
 
 
