@@ -11,6 +11,7 @@ from __future__ import annotations
 import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Sequence
+from typing import Protocol
 from urllib.parse import urlsplit
 
 import msgspec
@@ -22,7 +23,6 @@ from roguewatch.control.leases import Leases
 from roguewatch.control.policy import Policy
 from roguewatch.control.situation import LEVEL_NUMBER, Principal, Request, Situation, mode_of
 from roguewatch.detect.action import Action
-from roguewatch.detect.engine import Engine
 from roguewatch.errors import RoguewatchError
 from roguewatch.events import Event, event_id
 from roguewatch.findings import Finding
@@ -33,6 +33,14 @@ HUMAN_PRESENT_SECONDS = 600
 
 MAX_SESSIONS = 4096
 _WRAPPERS_THAT_MATTER = ("sudo", "su", "doas", "pkexec", "ssh", "docker", "kubectl")
+
+
+class Detection(Protocol):
+    """What looks at every event: the engine, or a live one that can rebuild itself."""
+
+    def feed(self, event: Event) -> list[Finding]:
+        """New findings of this event."""
+
 
 Recorder = Callable[[Sequence[Event]], Awaitable[None]]
 """Makes events durable before it returns; raises where it cannot."""
@@ -77,7 +85,7 @@ class Gate:
         self,
         *,
         record: Recorder,
-        engine: Engine,
+        engine: Detection,
         policy_of: Callable[[Deployment], Policy],
         leases: Leases,
         stopped: Callable[[str], bool],

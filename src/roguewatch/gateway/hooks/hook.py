@@ -1,0 +1,135 @@
+"""A hook call, whoever's agent it comes from, and the answer to it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from hashlib import sha256
+from typing import Any
+
+import msgspec
+
+from roguewatch.control.decision import Decision
+from roguewatch.errors import InputError
+from roguewatch.events import Author, Event, Kind, Origin, event_id
+
+MAX_TEXT = 1 << 20
+"""Characters of a tool's output that are kept from a hook; the transcript has the rest."""
+
+
+class Answer(msgspec.Struct, frozen=True, kw_only=True):
+    """What goes back to the agent: a body for its stdout or HTTP response, an exit status
+    for its process client, and one sentence for its stderr."""
+
+    body: bytes = b"{}"
+    exit_status: int = 0
+    stderr: str = ""
+
+
+class Hook(msgspec.Struct, frozen=True, kw_only=True):
+    """One call of a hook, understood."""
+
+    event: Event
+    name: str
+    """The agent's own name of the hook's event."""
+    awaits: bool
+    """A decision is awaited: this call comes before the action and can block it."""
+    can_ask: bool = False
+    """The agent can put `ask` to its own user."""
+
+
+class Agent(msgspec.Struct, frozen=True):
+    """One agent's hooks."""
+
+    name: str
+    understand: Callable[[bytes], Hook]
+    """Raises `InputError` where it cannot; the caller answers with `refuse`."""
+    answer: Callable[[Hook, Decision], Answer]
+    refuse: Callable[[str], Answer]
+    """The block for a call that could not be understood or recorded."""
+
+
+def decoded(raw: bytes) -> dict[str, Any]:
+    """A hook's JSON object.
+
+    Raises:
+        InputError: it is none, or one key is there twice (two readers could each see
+            another action).
+    """
+    try:
+        value = msgspec.json.decode(raw)
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
+        raise InputError(f"the hook's body is not JSON: {error}") from error
+    if not isinstance(value, dict):
+        raise InputError(f"the hook's body is a JSON {type(value).__name__}, expected an object")
+    return value
+
+
+def text_of(payload: Mapping[str, Any], *keys: str) -> str:
+    """The first of `keys` that is there, as text; other JSON is kept as JSON."""
+    for key in keys:
+        value = payload.get(key)
+        if value is not None:
+            return value if isinstance(value, str) else msgspec.json.encode(value).decode()
+    return ""
+
+
+def arguments_of(value: object) -> str:
+    """A tool's arguments as the JSON text of an object."""
+    if isinstance(value, str):
+        try:
+            if isinstance(msgspec.json.decode(value), dict):
+                return value
+        except (msgspec.DecodeError, RecursionError):
+            return msgspec.json.encode({"input": value}).decode()
+        return msgspec.json.encode({"input": value}).decode()
+    if isinstance(value, dict):
+        return msgspec.json.encode(value).decode()
+    return msgspec.json.encode({"input": value}).decode() if value is not None else ""
+
+
+def hook_event(
+    raw: bytes,
+    *,
+    surface: str,
+    name: str,
+    kind: Kind,
+    session: str,
+    agent: str = "main",
+    call_id: str = "",
+    text: str = "",
+    author: Author = "",
+    detail: Mapping[str, Any] | None = None,
+    **fields: Any,
+) -> Event:
+    """The event of a hook call, sighted now.
+
+    Its id derives from the agent's own ids where the call has one; a hook without any
+    (a permission request, a prompt) is one sighting per arrival.
+    """
+    now = time.time_ns()
+    own = call_id or f"{now}"
+    return Event(
+        id=event_id(surface, "hook", session, name, own, sha256(raw).digest()),
+        session=session or "unknown",
+        seq=now // 1000,
+        kind=kind,
+        surface=surface,
+        sighting="hook",
+        time=now,
+        agent=agent or "main",
+        parent_agent="main" if agent not in ("", "main") else "",
+        author=author,
+        call_id=call_id.strip(),
+        text=text[:MAX_TEXT],
+        truncated=len(text) > MAX_TEXT,
+        detail=msgspec.json.encode({"hook": name, **(detail or {})}).decode(),
+        raw=raw,
+        origin=Origin(file=f"hook:{surface}", offset=0),
+        **fields,
+    )
+
+
+def body(value: Mapping[str, Any]) -> bytes:
+    """JSON for the agent."""
+    return msgspec.json.encode(value)
