@@ -85,6 +85,14 @@ def _is_record(data: bytes) -> bool:
     return is_message({**whole, "role": role}) if role else False
 
 
+def _loose(data: bytes) -> Any:
+    """The value; None where it cannot be decoded, which its reader tells as a gap."""
+    try:
+        return decode_any(data)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None
+
+
 def _scalar(data: bytes | None) -> Any:
     try:
         return msgspec.json.decode(data or b"null")
@@ -206,9 +214,9 @@ class _Reading:
                     meta[item.key] = msgspec.Raw(item.data)
         if not messages:
             raise SourceError(f"{self._name}: holds no messages that can be read")
-        first = decode_any(messages[0].data)
+        first = _loose(messages[0].data)
         if is_message(first):
-            known = {key: decode_any(bytes(value)) for key, value in meta.items()}
+            known = {key: _loose(bytes(value)) for key, value in meta.items()}
             yield from self._conversation(0, 0, known, {}, iter(messages))
         else:
             yield from self.records(iter(messages))

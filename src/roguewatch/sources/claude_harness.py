@@ -14,6 +14,7 @@ from roguewatch.sources.claude_lines import (
 )
 from roguewatch.sources.drift import raw_text
 from roguewatch.sources.prompts import author_of_prompt
+from roguewatch.sources.repair import decode_any
 from roguewatch.sources.values import json_detail, loose_text
 
 
@@ -45,7 +46,7 @@ def tell_system(told: list[dict[str, Any]], record: SessionLine) -> None:
     if subtype.endswith("compact_boundary"):
         fields["kind"] = "compaction"
         metadata = record.compactMetadata or record.microcompactMetadata
-        detail["metadata"] = msgspec.json.decode(metadata) if metadata else None
+        detail["metadata"] = _loose_json(metadata)
     elif subtype == "local_command":
         fields = {"kind": "system_message", "author": "harness", "text": text}
     elif subtype == "stop_hook_summary":
@@ -105,3 +106,11 @@ def tell_attachment(told: list[dict[str, Any]], record: SessionLine) -> None:
         fields["text"] = loose_text(said.content or said.snippet or said.description)
         detail |= {"path": said.filename, "task": said.taskId, "status": said.status}
     told.append({**fields, "detail": json_detail(detail)})
+
+
+def _loose_json(raw: msgspec.Raw) -> Any:
+    """The value of a slice; its text where that is no value."""
+    try:
+        return decode_any(bytes(raw)) if raw else None
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return raw_text(raw)

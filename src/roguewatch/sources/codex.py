@@ -223,7 +223,7 @@ class _Reader:
         for path, change in (said.changes or {}).items():
             try:
                 how = msgspec.json.decode(change, type=_Tag).type
-            except msgspec.MsgspecError:
+            except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
                 how = ""
             changes.append({"path": path, "how": how})
         detail = {"changes": changes, "auto_approved": said.auto_approved}
@@ -301,7 +301,8 @@ def _recognise(head: bytes) -> bool:
     """A line with a rollout's envelope, an early rollout, or an exec stream."""
     for number, fields in enumerate(first_objects(head)):
         kind = fields.get("type")
-        if kind in _ENVELOPES and isinstance(fields.get("payload"), dict):
+        payload = fields.get("payload")
+        if isinstance(kind, str) and kind in _ENVELOPES and isinstance(payload, dict):
             return True
         if number == 0 and is_exec_stream(fields):
             return True

@@ -163,7 +163,7 @@ class _Reader:
             if record.set:
                 try:
                     update = msgspec.json.decode(record.set, type=_Session)
-                except msgspec.MsgspecError:
+                except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
                     return
                 yield from self.items(update.messages or [], line.data, line.offset)
         elif record.sessionId:

@@ -13,6 +13,7 @@ import os
 import stat
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import cache
 from pathlib import Path
 from typing import IO
 
@@ -86,6 +87,12 @@ class Reading:
             self.error = f"{self.name}: nested too deeply"
         except MemoryError:
             self.error = f"{self.name}: too large for the memory of this machine"
+        except Exception as error:
+            # Sources are plug-ins: a fault in one ends its file, never the others'.
+            said = printable(str(error), 200)
+            self.error = (
+                f"{self.name}: the {self.source} reader failed: {type(error).__name__}: {said}"
+            )
 
 
 class File(Document):
@@ -214,8 +221,7 @@ def read(
         paths: files and folders.
         progress: called with each reading before it is given.
     """
-    known = sources()
-    ordered = sorted(known.values(), key=lambda source: source.name == _LAST)
+    ordered = sorted(_installed().values(), key=lambda source: source.name == _LAST)
     for found in walk(paths):
         if isinstance(found, Unread):
             reading = Reading(found.name, error=found.error)
@@ -241,7 +247,7 @@ def _reading(path: Path, ordered: list[Source]) -> Reading:
         return Reading(name, error=f"{name}: cannot be read: {_reason(error)}")
     if not head:
         return Reading(name, error=f"{name}: is empty")
-    source = next((source for source in ordered if source.recognise(head)), None)
+    source = next((source for source in ordered if _recognises(source, head)), None)
     if source is None:
         if _belongs(path):
             # Its text stands, cut, in the session's transcript, which names the file.
@@ -252,6 +258,20 @@ def _reading(path: Path, ordered: list[Source]) -> Reading:
     chosen = source
     reading._start = lambda: chosen.read(document)
     return reading
+
+
+@cache
+def _installed() -> dict[str, Source]:
+    """The sources, looked up once a process: looking costs as much as reading a session."""
+    return sources()
+
+
+def _recognises(source: Source, head: bytes) -> bool:
+    """Whether a source takes the file; one that fails on it does not."""
+    try:
+        return source.recognise(head)
+    except Exception:  # Sources are plug-ins: a fault in one must not stop the others.
+        return False
 
 
 def _belongs(path: Path) -> bool:
