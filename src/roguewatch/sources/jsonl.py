@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -25,13 +26,19 @@ def first_objects(head: bytes, most: int = _LINES) -> Iterator[dict[str, Any]]:
         if not piece.strip():
             continue
         try:
-            value = decode_any(piece)
+            value = _decoded(piece)
         except (msgspec.DecodeError, UnicodeDecodeError, ValueError):
             if number == len(pieces) - 1 and piece.lstrip()[:1] == b"{":
                 yield cut_object(piece)
             continue
         if isinstance(value, dict):
             yield value
+
+
+@lru_cache(maxsize=64)
+def _decoded(piece: bytes) -> Any:
+    """The value of a line. Kept, since each source in turn looks at the same head."""
+    return decode_any(piece)
 
 
 def cut_object(text: bytes) -> dict[str, Any]:
