@@ -59,6 +59,24 @@ def small_disk(tmp_path: Path):
 
 
 @pytest.mark.root
+def test_a_ledger_that_met_a_full_disk_goes_on_and_closes_clean(small_disk: Path) -> None:
+    with Ledger.open(small_disk / "store") as ledger:
+        ledger.append([event("other", seq=n, raw=os.urandom(1000)) for n in range(600)])
+        filler = small_disk / "filler"
+        with pytest.raises(LedgerError), filler.open("wb", buffering=0) as stream:
+            try:
+                while True:
+                    stream.write(bytes(4096))
+            except OSError:
+                ledger.seal()
+        filler.unlink()
+        ledger.seal()
+        ledger.append([event("other", seq=600)])
+        assert [e.seq for e in ledger.events()] == list(range(601))
+    assert fsck(small_disk / "store") == []
+
+
+@pytest.mark.root
 @pytest.mark.parametrize("chunk", [10, 2100])
 def test_a_full_disk_is_a_clear_error_and_loses_nothing(small_disk: Path, chunk: int) -> None:
     filler = small_disk / "filler"

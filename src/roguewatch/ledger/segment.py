@@ -138,6 +138,7 @@ class SegmentWriter:
             )
         except OSError as error:
             self._thread.shutdown()
+            self._temporary.unlink(missing_ok=True)
             raise self._failure(error) from error
 
     def add(self, events: Sequence[Event], packed: bytes) -> None:

@@ -21,6 +21,7 @@ from __future__ import annotations
 
 import time as clock
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from hashlib import sha256
 
 import msgspec
@@ -102,6 +103,8 @@ class Writer:
         self._sealed = 0
         self._witnessed = 0.0
         self._witnessed_note = ""
+        self._behind = False
+        """A published file is behind the hot store: to be mended as after a kill."""
         self._start(new_witness)
 
     def _start(self, new_witness: bool) -> None:
@@ -296,14 +299,18 @@ class Writer:
                     self._edge.extend([sha256(b"\x00" + leaf).digest() for leaf in leaves])
                     added += len(fresh)
                 batch, _ = _take(iterator)
-            if segment.count:
-                self._register(segment)
-            else:
+            if not segment.count:
                 segment.abort()
+                return seen, added, batch
+            old = self._register(segment)
         except BaseException:
             segment.abort()
             self._edge.reset(mark)
+            with suppress(OSError):
+                # What cannot be cleared now is left to the next start after a kill.
+                self._tiles.clear_beyond(self._sealed)
             raise
+        self._publish(old)
         return seen, added, batch
 
     def _hot_groups(self) -> Iterator[list[Event]]:
@@ -321,8 +328,8 @@ class Writer:
         if group:
             yield group
 
-    def _register(self, segment: SegmentWriter) -> None:
-        """Make a written segment part of the ledger."""
+    def _register(self, segment: SegmentWriter) -> int:
+        """Make a written segment part of the ledger; the number of leaves sealed before."""
         row, ids, parts = segment.finish()
         old, size = self._sealed, self._edge.size
         digest = segments_digest(self._digest, row.first, row.count, row.size, row.sha256)
@@ -344,8 +351,15 @@ class Writer:
         self._hot_ids.clear()
         self._hot_bytes = 0
         self._edge.fresh = []
-        write_file(self._layout.checkpoint, note)
-        self._tiles.prune(old, size)
+        return old
+
+    def _publish(self, old: int) -> None:
+        """Show the world what is durable already: failing here loses nothing."""
+        try:
+            write_file(self._layout.checkpoint, self.checkpoint.note.encode())
+            self._tiles.prune(old, self._sealed)
+        except OSError:
+            self._behind = True
         self._testify(sync=True)
 
     def _issue(self) -> Checkpoint:
@@ -368,14 +382,14 @@ class Writer:
         self._testify(sync=True)
         settled = self.hot.close(settle=True)
         try:
-            if settled:
+            if settled and not self._behind:
                 text = self._layout.closing_text(self._signer.verifier.name, self.checkpoint.size)
                 write_file(self._layout.closed, self._signer.sign(text).encode())
-        except OSError:
+        except OSError as error:
             settled = False
-            raise
+            raise LedgerError(f"the ledger could not be closed off: {error}") from error
         finally:
-            self._lock.release(clean=settled)
+            self._lock.release(clean=settled and not self._behind)
 
 
 def _take(iterator: Iterator[Event]) -> tuple[list[Event], bool]:
