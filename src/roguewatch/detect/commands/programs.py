@@ -330,6 +330,9 @@ KNOWN = [
 def candidates(pattern: str) -> list[str]:
     """Known programs that a glob (`/bin/c?t`) may name; at most four."""
     name = pattern.rsplit("/", 1)[-1]
+    if len(name) > 64:
+        # Translating a long hostile glob costs seconds; no program has such a name.
+        return []
     return [known for known in KNOWN if fnmatchcase(known, name)][:4]
 
 
