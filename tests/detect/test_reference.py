@@ -100,7 +100,7 @@ def real_events(most: int) -> list[Event]:
     folders = [path for path in sorted(SHARED.glob("*")) if path.is_dir()]
     for folder in folders:
         of_folder: list[Event] = []
-        for one in reading.read(reading.walk([folder])):
+        for one in reading.read([folder]):
             if one.source:
                 of_folder += [e for e in one.events() if e.kind != "usage" and len(e.text) < 50_000]
             if len(of_folder) > most:

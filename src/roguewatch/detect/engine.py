@@ -15,7 +15,7 @@ from pathlib import Path
 
 import msgspec
 
-from roguewatch.detect.action import Action
+from roguewatch.detect.action import Action, clean
 from roguewatch.detect.cause import Provenance, Provenances
 from roguewatch.detect.commands.session import SessionShell
 from roguewatch.detect.detector import Detector
@@ -115,6 +115,7 @@ class Engine:
             Findings not given before in this session, the rules' first.
         """
         started = time.perf_counter()
+        event = _encodable(event)
         session = self._session(event.session)
         action = Action(event, self._shell(session, event))
         view = View(action)
@@ -219,6 +220,19 @@ def _caused(finding: Finding, event: Event, provenance: Provenance) -> Finding:
         return finding
     cause, basis = provenance.cause(event)
     return msgspec.structs.replace(finding, cause=cause, cause_basis=basis)
+
+
+def _encodable(event: Event) -> Event:
+    """The event without lone surrogates, which no regular expression engine can read.
+
+    Sources replace them; a live event may still hold some.
+    """
+    changed = {}
+    for name in ("text", "arguments", "detail", "tool", "cwd"):
+        value = getattr(event, name)
+        if not value.isascii() and (cleaned := clean(value)) != value:
+            changed[name] = cleaned
+    return msgspec.structs.replace(event, **changed) if changed else event
 
 
 SLOW_TEXT = Meta(

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from roguewatch.errors import RuleError
 from roguewatch.events import Event, Origin, event_id
 from roguewatch.printable import printable
 
@@ -57,29 +56,25 @@ def example_events(example: Sequence[dict[str, Any]]) -> list[Event]:
     return events
 
 
-def check_examples(one: Rule | Correlation, rules: RuleSet) -> None:
-    """Try the examples of a rule or correlation with only what it depends on.
-
-    Raises:
-        RuleError: an example does not hold.
-    """
-    if not one.meta.must_match and not one.meta.must_not_match:
-        return
-    for key, examples, expected in (
-        ("must_match", one.meta.must_match, True),
-        ("must_not_match", one.meta.must_not_match, False),
-    ):
-        for number, example in enumerate(examples, start=1):
-            where = f"{one.meta.file}: {one.meta.title}: roguewatch.{key}[{number}]"
-            try:
-                events = example_events(example)
-            except (TypeError, ValueError, AttributeError) as error:
-                raise RuleError(f"{where}: is no event: {error}") from error
-            if _found(one, rules, events) is not expected:
-                shown = printable(json.dumps(example, default=str), _MAX_SHOWN)
-                raise RuleError(
-                    f"{where}: the rule {'does not match' if expected else 'matches'} {shown}"
-                )
+def example_faults(rules: RuleSet) -> Iterator[str]:
+    """What is wrong with the rules' examples: file, rule, key and the example."""
+    every: list[Rule | Correlation] = [*rules.rules, *rules.correlations]
+    for one in every:
+        for key, examples, expected in (
+            ("must_match", one.meta.must_match, True),
+            ("must_not_match", one.meta.must_not_match, False),
+        ):
+            for number, example in enumerate(examples, start=1):
+                where = f"{one.meta.file}: {one.meta.title}: roguewatch.{key}[{number}]"
+                try:
+                    events = example_events(example)
+                except (TypeError, ValueError, AttributeError) as error:
+                    yield f"{where}: is no event: {error}"
+                    continue
+                if _found(one, rules, events) is not expected:
+                    shown = printable(json.dumps(example, default=str), _MAX_SHOWN)
+                    says = "does not match" if expected else "matches"
+                    yield f"{where}: the rule {says} {shown}"
 
 
 def _found(one: Rule | Correlation, rules: RuleSet, events: list[Event]) -> bool:

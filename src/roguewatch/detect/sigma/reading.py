@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Sequence
+from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,7 +14,7 @@ import msgspec
 import yaml
 
 from roguewatch import __version__
-from roguewatch.detect.sigma.rule import Correlation, Rule, RuleSet
+from roguewatch.detect.sigma.rule import Correlation, RuleSet
 from roguewatch.errors import RuleError
 from roguewatch.printable import printable_path
 
@@ -23,6 +24,13 @@ if TYPE_CHECKING:
 MAX_RULE_BYTES = 1 << 20
 _FORMAT = b"roguewatch rules 1 " + __version__.encode()
 _CACHE_FOLDER = "__pycache__"
+
+
+class _Compiled(msgspec.Struct, frozen=True):
+    """What a cache file holds. Nothing has a default: a damaged file is no empty one."""
+
+    key: str
+    rules: RuleSet
 
 
 class _Loader(yaml.CSafeLoader):
@@ -99,7 +107,8 @@ def _cached(cache: Path, home: Path) -> RuleSet | None:
             shared = status.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
             if shared or status.st_uid not in (home.stat().st_uid, os.getuid()):
                 return None
-            return msgspec.msgpack.decode(stream.read(), type=RuleSet)
+            found = msgspec.msgpack.decode(stream.read(), type=_Compiled)
+            return found.rules if found.key == cache.name else None
     except (OSError, msgspec.DecodeError):
         return None
 
@@ -111,15 +120,20 @@ def _keep(cache: Path, rules: RuleSet) -> None:
         cache.parent.mkdir(exist_ok=True)
         for old in cache.parent.glob("rules-*.msgpack"):
             old.unlink(missing_ok=True)
-        temporary.write_bytes(msgspec.msgpack.encode(rules))
+        temporary.write_bytes(msgspec.msgpack.encode(_Compiled(cache.name, rules)))
         temporary.chmod(0o644)
         temporary.replace(cache)
     except OSError:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
 
 
-def compile_rules(texts: Sequence[tuple[Path, bytes]]) -> RuleSet:
+def compile_rules(texts: Sequence[tuple[Path, bytes]], *, examples: bool = True) -> RuleSet:
     """Parse, check and resolve rule files, and try every rule's examples.
+
+    Args:
+        texts: each file's path and content.
+        examples: whether an example that does not hold is an error.
 
     Raises:
         RuleError: naming file, key and reason.
@@ -128,6 +142,9 @@ def compile_rules(texts: Sequence[tuple[Path, bytes]]) -> RuleSet:
     from sigma.correlations import SigmaCorrelationRule
     from sigma.filters import SigmaFilter
     from sigma.rule import SigmaRule
+
+    from roguewatch.detect.sigma.examples import example_faults
+    from roguewatch.detect.sigma.gates import check_possible
 
     documents = [document for path, text in texts for document in _documents(path, text)]
     ids: dict[str, str] = {}
@@ -146,7 +163,11 @@ def compile_rules(texts: Sequence[tuple[Path, bytes]]) -> RuleSet:
         tuple(document.rule(name not in quiet) for name, document in rules.items()),
         _ordered([d.correlation(ids, d.id not in quiet) for d in correlations], set(rules)),
     )
-    _check(compiled)
+    for rule in compiled.rules:
+        check_possible(rule)
+    if examples:
+        for fault in example_faults(compiled):
+            raise RuleError(fault)
     return compiled
 
 
@@ -212,14 +233,3 @@ def _ordered(found: list[Correlation], known: set[str]) -> tuple[Correlation, ..
         known |= {one.meta.id for one in ready}
         waiting = [one for one in waiting if one not in ready]
     return tuple(ordered)
-
-
-def _check(rules: RuleSet) -> None:
-    from roguewatch.detect.sigma.examples import check_examples
-    from roguewatch.detect.sigma.gates import check_possible
-
-    for rule in rules.rules:
-        check_possible(rule)
-    every: list[Rule | Correlation] = [*rules.rules, *rules.correlations]
-    for one in every:
-        check_examples(one, rules)

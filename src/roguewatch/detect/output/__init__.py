@@ -1,0 +1,1 @@
+"""Findings for other systems: SARIF, OCSF, JSON lines."""
