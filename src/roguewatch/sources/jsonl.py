@@ -16,22 +16,25 @@ _LINES = 20
 
 
 def first_objects(head: bytes, most: int = _LINES) -> Iterator[dict[str, Any]]:
-    """The objects of the first lines; of a last line that is cut, the fields before the cut.
+    """The objects of the first lines; of a line that is cut, where none is
+    whole, the fields before the cut.
 
     Lines that are no JSON objects are passed over. Never raises.
     """
     head = head.removeprefix(b"\xef\xbb\xbf")
     pieces = head.split(b"\n", most)[:most]
+    whole = False
     for number, piece in enumerate(pieces):
         if not piece.strip():
             continue
         try:
             value = _decoded(piece)
         except (msgspec.DecodeError, UnicodeDecodeError, ValueError):
-            if number == len(pieces) - 1 and piece.lstrip()[:1] == b"{":
+            if not whole and number == len(pieces) - 1 and piece.lstrip()[:1] == b"{":
                 yield cut_object(piece)
             continue
         if isinstance(value, dict):
+            whole = True
             yield value
 
 
