@@ -9,11 +9,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
+from typing import Self
 
 import msgspec
 
 from roguewatch import __version__
 from roguewatch.assess import facts as fact_rules
+from roguewatch.assess.detection import Detectors
 from roguewatch.assess.document import (
     SCHEMA,
     Assessment,
@@ -24,7 +26,6 @@ from roguewatch.assess.document import (
     Unread,
     Window,
 )
-from roguewatch.assess.detection import Detectors
 from roguewatch.assess.evidence import add_context, finding_line
 from roguewatch.assess.pipeline import Done, Pipeline, Progress
 from roguewatch.assess.questions import questions
@@ -67,28 +68,71 @@ def assess(
     Raises:
         RoguewatchError: the store or the rules cannot be used.
     """
-    detectors = Detectors(rules, disabled or {})
-    state = connect(store)
-    run = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(4)}"
-    sessions, findings = Sessions(state), Findings(state)
-    with Ledger.open(store) as ledger:
-        pipeline = Pipeline(ledger, sessions, findings, detectors, run, progress)
-        pipeline.read(paths)
-        if not pipeline.done.stopped:
-            pipeline.analyse_again()
-            ledger.seal()
-        assessment = _put_together(
-            [printable_path(path) for path in paths],
-            run,
-            pipeline.done,
-            ledger,
-            sessions,
-            findings,
-            detectors,
+    with _Run(store, rules, disabled or {}, progress) as run:
+        run.read(paths)
+        assessment = run.assessment([printable_path(path) for path in paths], since)
+        assessment.ledger = _ledger_state(run.ledger, store)
+    return assessment, run.pipeline.done
+
+
+def read(
+    paths: Sequence[Path],
+    store: Path,
+    *,
+    rules: Sequence[Path] = (),
+    disabled: Mapping[str, str] | None = None,
+    progress: Progress | None = None,
+) -> Done:
+    """Only read what is new into the store, with everything found kept; see `assess`."""
+    with _Run(store, rules, disabled or {}, progress) as run:
+        run.read(paths)
+    return run.pipeline.done
+
+
+class _Run:
+    """One run into one store, which it holds open."""
+
+    def __init__(
+        self,
+        store: Path,
+        rules: Sequence[Path],
+        disabled: Mapping[str, str],
+        progress: Progress | None,
+    ) -> None:
+        self.name = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(4)}"
+        self.detectors = Detectors(rules, disabled)
+        state = connect(store)
+        self.sessions, self.findings = Sessions(state), Findings(state)
+        self.ledger = Ledger.open(store)
+        self.pipeline = Pipeline(
+            self.ledger, self.sessions, self.findings, self.detectors, self.name, progress
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.ledger.close()
+
+    def read(self, paths: Sequence[Path]) -> None:
+        """Read, look again at what is out of date, and seal."""
+        self.pipeline.read(paths)
+        if not self.pipeline.done.stopped:
+            self.pipeline.analyse_again()
+            self.ledger.seal()
+
+    def assessment(self, paths: list[str], since: int | None) -> Assessment:
+        """Put together what the files of this run say."""
+        return _put_together(
+            paths,
+            self.name,
+            self.pipeline.done,
+            self.ledger,
+            self.sessions,
+            self.findings,
+            self.detectors,
             since,
         )
-        assessment.ledger = _ledger_state(ledger, store)
-    return assessment, pipeline.done
 
 
 def write(assessment: Assessment, folder: Path) -> tuple[Path, Path]:

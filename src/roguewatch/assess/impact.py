@@ -79,9 +79,9 @@ _CREDENTIAL_COMMAND = re.compile(
     r"|kubectl (?:get|describe) secrets?|git credential fill|printenv(?: .*(?:KEY|TOKEN|SECRET|PASS))?$"
     r"|env$)"
 )
-_GIT_REMOTE = re.compile(
-    r"(?:^|\s)(?:push(?:\s|$)|remote (?:add|set-url|remove|rename)|send-pack|send-email)"
-)
+_GIT_REMOTE = re.compile(r"(?:push|send-pack|send-email)\b|remote (?:add|set-url|remove|rename)\b")
+_GIT_VALUED = _words("-C -c --git-dir --work-tree --namespace --exec-path")
+"""Options of git before its subcommand that take the next word."""
 _FORGE = re.compile(
     r"^(?:gh|glab|hub) (?:pr (?:create|merge|close|review)|mr (?:create|merge)|release (?:create|delete|upload)"
     r"|repo (?:create|delete|edit|fork)|secret |workflow run|api .*(?:-X|--method))"
@@ -141,13 +141,21 @@ def _network(command: Command) -> bool:
     if command.program in _NETWORK:
         return True
     if command.program == "git":
-        return not _GIT_NETWORK.isdisjoint(command.arguments)
+        return not _GIT_NETWORK.isdisjoint(_git_words(command)[:1])
     return any("://" in url for url in command.urls)
+
+
+def _git_words(command: Command) -> list[str]:
+    """The subcommand of git and what follows it."""
+    words = list(command.arguments)
+    while words and words[0].startswith("-"):
+        del words[: 2 if words[0] in _GIT_VALUED else 1]
+    return words
 
 
 def _git_remote(command: Command) -> bool:
     if command.program == "git":
-        return bool(_GIT_REMOTE.search(" ".join(command.arguments)))
+        return bool(_GIT_REMOTE.match(" ".join(_git_words(command)[:2])))
     return bool(_FORGE.match(command.text))
 
 

@@ -34,11 +34,11 @@ from roguewatch.state.sessions import FileReading, Sessions
 from roguewatch.state.summary import SessionSummary
 
 BATCH_EVENTS = 2048
-BUNDLE_EVENTS = 16 * 1024
-BUNDLE_BYTES = 24 << 20
+BUNDLE_EVENTS = 8 * 1024
+BUNDLE_BYTES = 8 << 20
 """A bundle is made durable when it holds this much."""
 
-OPEN_SESSIONS = 64
+OPEN_SESSIONS = 16
 """Sessions that may go on in the next file; the one longest without an event is closed."""
 
 

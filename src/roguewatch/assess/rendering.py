@@ -13,12 +13,13 @@ from importlib.resources import files
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from roguewatch.assess.document import Assessment, Fact
+from roguewatch.assess.document import Assessment, Fact, Window
 from roguewatch.assess.modes import CLASSES
 from roguewatch.assess.questions import percent, shown
 from roguewatch.assess.sections import (
     by_behaviour,
     by_hour,
+    by_mode,
     grouped,
     mode_shares,
     over_time,
@@ -55,6 +56,7 @@ def render(assessment: Assessment) -> str:
         days=over_time(assessment.activity),
         hours=by_hour(assessment.activity.hours),
         mode_classes=mode_shares(assessment.permission_modes),
+        modes=by_mode(assessment.permission_modes),
         class_names=CLASSES,
         states=Counter(question.state for question in assessment.questions),
         shown_sessions=sorted(
@@ -70,7 +72,7 @@ def _environment() -> Environment:
         loader=PackageLoader("roguewatch.assess"),
         autoescape=True,
         undefined=StrictUndefined,
-        trim_blocks=True,
+        trim_blocks=False,
     )
     environment.filters |= {
         "percent": percent,
@@ -80,6 +82,7 @@ def _environment() -> Environment:
         "moment": moment,
         "date": lambda text: _written(text, "%-d %B %Y"),
         "clock": lambda text: _written(text, "%-d %b %H:%M:%S"),
+        "span": span,
         "bounded": lambda value: round(max(0.0, float(value)), 2),
         "names": names,
         "value": fact_value,
@@ -122,6 +125,17 @@ def duration(seconds: float | None) -> str:
 def moment(text: str | None) -> str:
     """An ISO time for reading."""
     return _written(text, "%-d %b %Y, %H:%M UTC")
+
+
+def span(window: Window) -> str:
+    """First to last day, without saying the month or year twice."""
+    first, last = _written(window.first, "%-d %B %Y"), _written(window.last, "%-d %B %Y")
+    if first == last:
+        return first
+    early, late = first.split(), last.split()
+    while len(early) > 1 and early[-1] == late[len(early) - 1]:
+        early.pop()
+    return f"{' '.join(early)} to {last}"
 
 
 def names(values: Mapping[str, int] | Iterable[str], limit: int) -> str:

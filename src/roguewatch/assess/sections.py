@@ -57,6 +57,16 @@ class Bars(msgspec.Struct, frozen=True):
     highest: int
 
 
+class ModeLine(msgspec.Struct, frozen=True):
+    """One permission mode on all the surfaces that name it so."""
+
+    mode: str
+    kind: str
+    surfaces: tuple[str, ...]
+    tool_calls: int
+    share: float
+
+
 class ModeShare(msgspec.Struct, frozen=True):
     """One class of permission modes in a stacked bar that goes from 0 to 1."""
 
@@ -149,6 +159,22 @@ def over_time(activity: Activity) -> Bars:
 def by_hour(hours: list[int]) -> list[Bar]:
     """Tool calls by hour of the day."""
     return _bars({f"{hour:02}:00": count for hour, count in enumerate(hours)})
+
+
+def by_mode(modes: list[Mode]) -> list[ModeLine]:
+    """Modes of the same name together, the most used first."""
+    lines: dict[tuple[str, str], ModeLine] = {}
+    for mode in modes:
+        key = (mode.kind, mode.mode)
+        line = lines.get(key) or ModeLine(mode.mode, mode.kind, (), 0, 0.0)
+        lines[key] = ModeLine(
+            mode.mode,
+            mode.kind,
+            (*line.surfaces, mode.surface),
+            line.tool_calls + mode.tool_calls,
+            line.share + mode.share,
+        )
+    return sorted(lines.values(), key=lambda line: -line.tool_calls)
 
 
 def mode_shares(modes: list[Mode]) -> list[ModeShare]:
