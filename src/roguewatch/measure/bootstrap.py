@@ -39,6 +39,10 @@ class Design(msgspec.Struct, frozen=True):
     agents: tuple[str, ...]
     families: tuple[Index, ...]
     """Indices of the tasks of each family; families and tasks in order of their names."""
+    family_tasks: Index
+    """The same, one family after the other; shape (tasks,)."""
+    family_start: Index
+    family_size: Index
     group_task: Index
     """Task of each group; shape (groups,)."""
     group_size: Index
@@ -60,7 +64,8 @@ class Design(msgspec.Struct, frozen=True):
         Returns:
             Pairs of shape (draws, points of the agent).
         """
-        gathered = (self.gather @ np.ascontiguousarray(counts.T, dtype=np.float64)).T
+        # Draw by draw: the whole batch at once would not fit the processor's cache.
+        gathered = np.stack([self.gather @ row for row in counts.astype(np.float64)])
         half = gathered.shape[1] // 2
         ends = np.cumsum([len(points) for points in self.points])[:-1]
         success = np.split(gathered[:, :half], ends, axis=1)
@@ -96,9 +101,14 @@ def design(runs: Runs, weighting: Weighting = "invsqrt") -> Design:
     mass = np.concatenate([(weight * runs.score)[order], weight[order]])
     rows = np.concatenate([column[order], column[order] + width])
     columns = np.tile(np.arange(len(runs)), 2)
+    families = tuple(np.flatnonzero(family == f) for f in range(family.max() + 1))
+    sizes = np.array([len(members) for members in families], dtype=np.int64)
     return Design(
         agents=tuple(str(name) for name in agents),
-        families=tuple(np.flatnonzero(family == f) for f in range(family.max() + 1)),
+        families=families,
+        family_tasks=np.concatenate(families),
+        family_start=np.cumsum(sizes) - sizes,
+        family_size=sizes,
         group_task=task[begin].astype(np.int64),
         group_size=size.astype(np.int64),
         order=order,
@@ -125,14 +135,16 @@ def draw(plan: Design, seed: int, levels: Levels = "ftr") -> Index:
             method), or only the upper ones. What is not resampled is kept whole.
     """
     rng = np.random.default_rng(seed)
-    tasks = np.zeros(int(plan.group_task.max()) + 1, dtype=np.int64)
-    for chosen in rng.integers(0, len(plan.families), len(plan.families)).tolist():
-        members = plan.families[chosen]
-        if len(members) == 1 or levels == "f":  # drawing one of one consumes no random number
-            tasks[members] += 1
-        else:
-            picked = rng.integers(0, len(members), len(members))
-            tasks[members] += np.bincount(picked, minlength=len(members))
+    chosen = rng.integers(0, len(plan.families), len(plan.families))
+    sizes = plan.family_size[chosen]
+    starts = np.repeat(plan.family_start[chosen], sizes)
+    if levels == "f":
+        picked = np.arange(len(starts)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+    else:
+        # One call with many bounds takes the random numbers that one call a family would.
+        picked = rng.integers(0, np.repeat(sizes, sizes))
+    drawn_tasks = plan.family_tasks[starts + picked]
+    tasks = np.bincount(drawn_tasks, minlength=len(plan.family_tasks))
     size = plan.group_size
     if levels != "ftr":
         return np.repeat(tasks[plan.group_task], size)

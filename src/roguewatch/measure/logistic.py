@@ -22,6 +22,7 @@ Array = NDArray[np.float64]
 _FAST_STEPS = 40
 _SLOW_STEPS = 200
 _TOLERANCE = 1e-11
+_SETTLED = 1e-7
 
 
 class Fit(msgspec.Struct, frozen=True):
@@ -123,17 +124,20 @@ def _newton(z: Array, success: Array, total: Array, penalty: float, theta: Array
     powers = np.stack([np.ones_like(z), z, z * z], axis=1)
     result = np.full_like(theta, np.nan)
     index = np.arange(len(theta))
+    won, all_ = success, total
     for _ in range(_FAST_STEPS):
-        step = _step(powers, success[index], total[index], penalty, theta)
+        step = _step(powers, won, all_, penalty, theta)
         size = np.abs(step).max(axis=1)
         # No leap beyond 4 on the logit scale: far from the optimum Newton overshoots.
         theta = theta + step / np.maximum(size / 4.0, 1.0)[:, None]
-        done = size < _TOLERANCE * (1 + np.abs(theta).max(axis=1))
-        if done.any():
+        # Convergence is quadratic: what is left after this step is about its square.
+        done = size < _SETTLED * (1 + np.abs(theta).max(axis=1))
+        if done.all() or done.mean() > 0.5:
             result[index[done]] = theta[done]
             index, theta = index[~done], theta[~done]
             if not index.size:
                 return result
+            won, all_ = success[index], total[index]
     for one in index:
         result[one] = _search(powers, success[one], total[one], penalty)
     return result
@@ -141,7 +145,8 @@ def _newton(z: Array, success: Array, total: Array, penalty: float, theta: Array
 
 def _step(powers: Array, success: Array, total: Array, penalty: float, theta: Array) -> Array:
     """The Newton step at theta for each fit, shape (fits, 2)."""
-    chance = expit(theta @ powers[:, :2].T)
+    with np.errstate(over="ignore"):
+        chance = 1 / (1 + np.exp(-(theta @ powers[:, :2].T)))
     gradient = (success - total * chance) @ powers[:, :2]
     gradient[:, 1] -= penalty * theta[:, 1]
     curvature = (total * (chance * (1 - chance))) @ powers
