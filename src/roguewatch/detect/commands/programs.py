@@ -336,6 +336,17 @@ def candidates(pattern: str) -> list[str]:
     return [known for known in KNOWN if fnmatchcase(known, name)][:4]
 
 
+def _spelled_by(pattern: str, path: str) -> bool:
+    """Whether a glob may spell this very path: step by step, and not by `*` alone."""
+    steps, names = pattern.split("/"), path.split("/")
+    return (
+        len(steps) == len(names)
+        and steps[0] == names[0]
+        and steps[-1].strip("*") != ""
+        and all(fnmatchcase(name, step) for step, name in zip(steps, names, strict=True))
+    )
+
+
 def is_pathlike(word: str) -> bool:
     """Whether a word names a file by its looks alone."""
     if not word or word[0] == "-" or "://" in word or len(word) > 4096 or "\n" in word:
@@ -396,7 +407,7 @@ def paths_of(program: str, arguments: tuple[str, ...], state: State) -> list[str
         resolved = state.resolve(name)
         found[resolved] = None
         if _GLOB.search(resolved):
-            found.update(dict.fromkeys(p for p in SENSITIVE if fnmatchcase(p, resolved)))
+            found.update(dict.fromkeys(p for p in SENSITIVE if _spelled_by(resolved, p)))
     return list(found)
 
 

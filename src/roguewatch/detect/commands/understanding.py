@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 
 from roguewatch.detect.commands import embedded
@@ -14,6 +15,9 @@ MAX_TEXT = 131_072
 
 BOUNDED = Command(program="", via=("bounded",), certain=False)
 """Stands for what was not looked at: the text was too long, too deep or too wide."""
+
+_EDIT = re.compile(r"\s*edit ([\d:]+[^\n]*)\n.*\nend_of_edit\s*\Z", re.S)
+"""SWE-agent's editor is given as a command whose lines are the file's, not a script's."""
 
 _CACHED = 8192
 """Longer texts are not kept in the cache: they are rare, and theirs is the memory."""
@@ -60,6 +64,8 @@ def interpret(text: str, shell: str, state: State) -> tuple[Command, ...]:
         embedded.powershell_text(run, text, frame)
     elif shell == "cmd":
         embedded.cmd_text(run, text, frame)
+    elif match := _EDIT.match(text):
+        run.words(["edit", *match[1].split()], frame)
     else:
         run.text(text, frame)
     defined = [name for name in state.functions if name not in before]
