@@ -158,7 +158,8 @@ class SegmentWriter:
         self._ids.append(packed)
         while len(self._pending) > 1:
             self._await(self._pending.pop(0))
-        self._pending.append(self._thread.submit(self._write, batch))
+        # One call, without Python in between: the thread would wait for the interpreter.
+        self._pending.append(self._thread.submit(self._file.write_batch, batch, GROUP_EVENTS))
 
     def finish(self) -> tuple[SegmentRow, bytes, list[SessionPart]]:
         """Make the file durable.
@@ -192,12 +193,6 @@ class SegmentWriter:
             self._file.is_open = False  # a full disk: the file is removed next anyway
         self._temporary.unlink(missing_ok=True)
         (self._folder / self._row.name).unlink(missing_ok=True)
-
-    def _write(self, batch: pa.RecordBatch) -> None:
-        self._file.write_batch(batch, GROUP_EVENTS)
-        # Bytes that reach the disk now need no waiting for at the end.
-        with self._temporary.open("rb+") as stream:
-            os.fdatasync(stream.fileno())
 
     def _settle(self, path: Path) -> tuple[int, bytes]:
         self._file.close()
