@@ -80,6 +80,7 @@ def _plot(command: Command) -> Command:
 @click.option("--since", help="Only releases from this date on.", metavar="DATE")
 @click.option("--sensitivity", is_flag=True, help="Also other ridges and a Bayesian fit.")
 @click.option("--messiness", is_flag=True, help="Also split at the median `messiness`.")
+@click.option("--scorer", metavar="NAME", help="Of Inspect logs with several scorers.")
 @_plot
 def horizon(
     file: Path,
@@ -94,6 +95,7 @@ def horizon(
     since: str | None,
     sensitivity: bool,
     messiness: bool,
+    scorer: str | None,
     plot: Path | None,
 ) -> None:
     """Time horizons from rows of runs, or from Inspect logs with human times.
@@ -106,7 +108,7 @@ def horizon(
 
     from roguewatch.measure.horizon import by_cheats, by_messiness, horizons
 
-    runs = _runs(file)
+    runs = _runs(file, scorer)
     found = horizons(
         runs,
         cheats=cheats,
@@ -151,10 +153,16 @@ def horizon(
         show([msgspec.to_builtins(document["trend"])], "Trend")
 
 
-def _runs(file: Path) -> Runs:
+def _runs(file: Path, scorer: str | None) -> Runs:
+    from roguewatch.measure.logs import describe, looks_like_logs, read_logs
     from roguewatch.measure.runs import read_runs
 
-    return read_runs(file)
+    if not looks_like_logs(file):
+        return read_runs(file)
+    gathered = read_logs(file, scorer)
+    if left_out := describe(gathered, file):
+        click.echo(left_out, err=True)
+    return gathered.runs
 
 
 def _sensitivity(runs: Runs) -> dict[str, Any]:

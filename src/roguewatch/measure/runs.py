@@ -81,15 +81,20 @@ def read_runs(path: Path) -> Runs:
     Raises:
         InputError: names file, line and field of the first row that cannot be used.
     """
-    return _gather(read_rows(path))
+    return gather(read_rows(path))
 
 
 def runs_from(table: Any) -> Runs:
     """Runs from a dataframe, a mapping of columns, or a sequence of mappings."""
-    return _gather(rows_of(table))
+    return gather(rows_of(table))
 
 
-def _gather(rows: Iterable[Row]) -> Runs:
+def gather(rows: Iterable[Row]) -> Runs:
+    """Runs from rows, wherever they were read.
+
+    Raises:
+        InputError: names place and field of the first row that cannot be used.
+    """
     text: list[tuple[str, str, str]] = []
     numbers: list[tuple[float, float, bool, float, float]] = []
     families: dict[str, tuple[str, str]] = {}
