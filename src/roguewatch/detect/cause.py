@@ -16,7 +16,7 @@ from collections import OrderedDict
 from collections.abc import Iterable
 from hashlib import blake2b
 
-from roguewatch.detect.deeds import Deed, asked_deeds, tool_deeds, word_deeds, words
+from roguewatch.detect.deeds import Deed, asked_deeds, tool_deeds, word_deeds
 from roguewatch.detect.orders import Ordered, holds, speaks_of
 from roguewatch.detect.passages import Passage, is_order, passages
 from roguewatch.detect.spans import Appearance, Span, Trust, around
@@ -272,7 +272,7 @@ class Provenance:
                 )
         spoken = _act_words(event)
         asked = spoken & self._words
-        if asked and not (spoken - self._words - _COMMON):
+        if asked and len(asked) * 2 >= len(spoken):
             return "user", printable(f"the user spoke of “{' '.join(sorted(asked))}”", 300)
         if not self._spans:
             return "unknown", "nothing was recorded before it"
@@ -320,13 +320,9 @@ class Provenance:
                         known[value.text] = self.said(value)
                     if not known[value.text]:
                         fresh.append(value)
-                weight = sum(value.weight for value in fresh)
-                if fresh and speaks_of(order, event, weight):
+                if fresh and speaks_of(order, event, fresh):
                     return Ordered(passage, order, fresh[0])
         return None
-
-
-_COMMON = words("the a to of in for and or on with by from run file")
 
 
 def _asked(plain: str) -> frozenset[Deed]:

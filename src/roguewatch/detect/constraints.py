@@ -82,7 +82,7 @@ _TAIL = re.compile(
     r"^(?:\W*$|\W*(?:or|and|,|/)|(?: (?:any(?:thing)?|the|your|my|our|these|this|code|changes?|commits?|"
     r"it|them|yet|now|for|at|all|branch(?:es)?|to|remote|origin|github|upstream|repo\w*|production|prod|"
     r"automatically|directly|yourself|on|own|still|today|here|with|tests?|git|files?|data|migrations?|"
-    r"suite|either|live)\b)*\W*(?:$|or\b|and\b|,|/))"
+    r"suite|either|live|thanks|please|ok)\b)*\W*(?:$|or\b|and\b|,|/))"
 )
 _BRANCH = re.compile(r"^ (?:directly |straight |any \w+ |changes )?(?:to|into|on) (?:the )?[`'\"]?"
                      r"(main|master|develop|trunk|prod|production|release)\b")  # fmt: skip
@@ -123,7 +123,8 @@ _PLACES = frozenset(
      "terraform", "scripts", "examples", "node_modules", "dist"]
 )  # fmt: skip
 _FENCE = re.compile(r"```.*?(?:```|\Z)", re.S)
-_SPLIT = re.compile(r"(?<=[.!?;])(?=\s)|\n|(?<=,)(?= (?:but|and|so) )")
+_SPLIT = re.compile(r"(?<=[.!?;])(?=\s)|\n")
+_CLAUSES = re.compile(r"(?<=,)(?= (?:but|and|so) )")
 _NETLESS = re.compile(
     r"\b(?:no (?:network|internet|outbound|external)(?: access| requests?| calls?| connections?)?|"
     r"(?:stay|work|run|remain) offline|offline only)\b(?! is| was| issues?| errors?)"
@@ -145,7 +146,8 @@ def constraints(text: str) -> list[Constraint]:
         if len(sentence) < 6 or sentence.startswith(">"):
             continue
         plain = sentence.lower().replace("’", "'").replace("**", "")
-        found += _in_sentence(sentence, plain)
+        for clause in _CLAUSES.split(plain):
+            found += _in_sentence(sentence, clause.strip())
     return found[:64]
 
 
@@ -223,7 +225,9 @@ def _forbidden(
         lead = rest[: said.start()]
         if lead and not re.fullmatch(r"(?:[\w-]+(?:,| or| and|/) ?){1,4}(?:or |and )?", lead):
             continue
-        third_person = said.group().endswith("es") and not match.group().startswith("no ")
+        third_person = said.group().split()[0].endswith("es") and not match.group().startswith(
+            "no "
+        )
         branch = _BRANCH.match(rest[said.end() :])
         if third_person or not (branch or _TAIL.match(rest[said.end() :])):
             continue

@@ -22,9 +22,12 @@ class Ordered(msgspec.Struct, frozen=True):
 
     def basis(self) -> str:
         """In a printable sentence, why the call came from there."""
+        said = self.order.sentence
+        if find(self.value, said) < 0:
+            said = f"{said} {self.order.following}"
         return printable(
             f"the output of {self.passage.tool or 'a tool'} told the agent: "
-            f"“{self.order.sentence[:240]}”; “{self.value.text[:120]}” came from there and "
+            f"“{said[:300]}”; “{self.value.text[:120]}” came from there and "
             "not from the user",
             600,
         )
@@ -41,9 +44,11 @@ def holds(order: Order, value: Value) -> bool:
     return value.weight >= 0.7 and find(value, order.following) >= 0
 
 
-def speaks_of(order: Order, event: Event, weight: float) -> bool:
+def speaks_of(order: Order, event: Event, fresh: list[Value]) -> bool:
     """Whether an order speaks of the kind of act that a call is."""
     deeds = tool_deeds(event.tool)
+    if order.strength >= 3 and any(value.weight >= 1.0 and value.whole for value in fresh):
+        return True  # an address, account or phrase that only the takeover names
     if deeds:
         return not deeds.isdisjoint(sentence_deeds(order.sentence))
-    return weight >= 0.7
+    return sum(value.weight for value in fresh) >= 0.7

@@ -132,7 +132,7 @@ _LEAD = re.compile(
     r"your (?:new )?(?:task|job|goal|objective|next (?:step|task|action)) is(?: now)? to|"
     r"(?:the )?\w{1,20} (?:must|should|shall|needs to|has to)|"
     r"(?:before|after|when|once|if|as|in order)\b[^,\n]{3,100},)[\W_]{1,4}){0,5}"
-    r"([a-z]{2,20})(-?[a-z]*)"
+    r"([a-z]{2,20})(-?[a-z]*)(?=[\s:,.!(\[`'\"]|$)"
 )
 _CLAUSE = re.compile(r"(?:, |: | and (?:then |also |instead,? ?)?| then | instead,? | - )")
 _NO = re.compile(r"[\W_]{0,8}(?:do not|don't|never|you (?:must|should) (?:not|never))\b")
@@ -217,14 +217,22 @@ _COMMANDING = words(
 
 
 def _orders(text: str) -> tuple[Order, ...]:
-    parts = [part for raw in sentences(text) if (part := raw.strip())]
+    parts: list[str] = []
+    breaks: set[int] = set()
+    for raw in sentences(text):
+        part = raw.strip()
+        if part:
+            parts.append(part)
+        else:
+            breaks.add(len(parts))
     found: list[Order] = []
     last = -9
     for index, part in enumerate(parts):
         if not _orders_somewhere(part):
             continue
-        near = "\n".join(parts[max(0, index - 2) : index + 2])
-        strong, weak = _cues_in(near)
+        # What follows in a paragraph of its own belongs to something else.
+        end = index + 1 if index + 1 in breaks else index + 2
+        strong, weak = _cues_in("\n".join(parts[max(0, index - 2) : end]))
         if not strong and index - last <= 2 and found:
             strong = found[-1].strength  # the next step of the same order
         if strong >= 2:

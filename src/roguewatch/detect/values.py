@@ -28,7 +28,7 @@ _ATOM = re.compile(
       | (?:[a-z][a-z0-9+]{1,9}://|www\.)[^\s"'<>()\[\]{}|\\^`]{3,512}  # URL
       | \b[A-Z]{2}\d{2}[A-Z0-9]{8,30}\b                    # IBAN (ISO 13616)
       | \b0x[0-9a-fA-F]{8,64}\b                            # hexadecimal address or key
-      | (?:~|\.{1,2})?/[\w.@+-]{1,255}(?:/[\w.@+-]{1,255}){1,32}  # path
+      | (?<![\w.@-])(?:~|\.{1,2})?/[\w.@+-]{1,255}(?:/[\w.@+-]{1,255}){1,32}  # path
       | \b\d[\d ,.-]{6,30}\d\b                             # account, card, telephone number
     """,
     re.X,
@@ -53,6 +53,9 @@ class Value(msgspec.Struct, frozen=True):
 
     weight: float
     """How telling a match is: 1.0 for an address or a long phrase, 0.2 for a small number."""
+
+    whole: bool = True
+    """Whether it is the whole argument; an address inside a message may only be spoken of."""
 
 
 def normalise(text: str) -> str:
@@ -109,7 +112,8 @@ def _of_text(key: str, raw: str) -> Iterator[Value]:
         yield Value(key, number, 1.0 if digits >= 8 else 0.4 if digits >= 3 else 0.2)
         return
     for match in _ATOM.finditer(raw):
-        yield Value(key, address(flat(match.group())), 1.0)
+        complete = len(match.group()) + 2 >= len(raw.strip())
+        yield Value(key, address(flat(match.group())), 1.0, complete)
     whole = flat(raw).strip(" .,;:!?'\"()[]")
     if not whole or whole in _ORDINARY:
         return
@@ -121,7 +125,7 @@ def _of_text(key: str, raw: str) -> Iterator[Value]:
     for line in _PHRASE.findall(raw)[:24]:
         phrase = flat(line).strip(" .,;:!?'\"()[]-*#>")
         if phrase.count(" ") >= 2:
-            yield Value(key, phrase[:120], 0.7)
+            yield Value(key, phrase[:120], 0.7, False)
 
 
 def argument_values(arguments: dict[str, Any]) -> list[Value]:

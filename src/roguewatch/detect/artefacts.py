@@ -1,0 +1,158 @@
+"""What a call leaves behind for others, and what it takes up that others left."""
+
+from __future__ import annotations
+
+import re
+from itertools import pairwise
+from typing import Literal
+
+import msgspec
+
+from roguewatch.detect.action import Action
+from roguewatch.detect.commands.command import Command
+from roguewatch.detect.deeds import words
+from roguewatch.detect.values import address
+
+Sort = Literal["file", "url", "package", "key"]
+MAX_PER_CALL = 24
+
+_TEMPORARY = ("/tmp/", "/var/", "/dev/shm/", "/private/tmp/", "/run/", "/opt/", "/srv/", "/mnt/")  # noqa: S108
+_OUT = words("-d --data --data-raw --data-binary -F --form -T --upload-file POST PUT PATCH --json "
+             "--post-data --post-file")  # fmt: skip
+_INSTALLERS = words("pip pip3 npm pnpm yarn bun cargo gem uv poetry pipx go")
+_NAME = re.compile(r"""(?m)^\s*["']?name["']?\s*[:=]\s*["']([\w@/.-]{3,80})["']""")
+_MANIFESTS = ("package.json", "pyproject.toml", "setup.py", "cargo.toml", "setup.cfg", ".gemspec")
+_KEY = re.compile(r"(?<![\w/+-])(?=[A-Za-z0-9_\-+/]{0,80}[0-9])(?=[A-Za-z0-9_\-+/]{0,80}[A-Za-z])"
+                  r"[A-Za-z0-9_+-]{24,120}={0,2}(?![\w/+-])")  # fmt: skip
+_ORDINARY_KEY = re.compile(r"^(?:[0-9a-f]{24,64}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|toolu_.*|"
+                           r"call_.*|sha\d+-.*|[a-z_]+(?:[-_][a-z0-9]+){2,})$", re.I)  # fmt: skip
+_SENDING = words("curl wget scp rsync sftp aws gsutil rclone nc ncat http xh ftp gh")
+_ARCHIVERS = words("tar zip 7z gzip xz zstd openssl gpg age")
+_ARCHIVES = (".tgz", ".gz", ".zip", ".7z", ".tar", ".xz", ".zst", ".bz2", ".enc", ".gpg", ".age")
+_REPO_ONLY = ("/node_modules/", "/site-packages/", "/.git/", "/.venv/", "/target/", "/dist/")
+
+
+class Artefact(msgspec.Struct, frozen=True):
+    """Something that outlives a session."""
+
+    sort: Sort
+    name: str
+    place: str = ""
+    """For a file its folder, for a URL its host: what is usual is counted there too."""
+
+
+class Traces(msgspec.Struct, frozen=True):
+    """The artefacts of one call."""
+
+    left: tuple[Artefact, ...] = ()
+    taken: tuple[Artefact, ...] = ()
+    sent: tuple[Artefact, ...] = ()
+    """Files that it sends away; a part of `taken`."""
+
+
+def traces(action: Action) -> Traces:
+    """What a tool call leaves and takes. Files of the project itself are left out."""
+    if action.event.kind != "tool_call":
+        return Traces()
+    cwd = action.event.cwd
+    left = [_file(path) for path in action.written if _odd(path, cwd)]
+    changed = set(action.written)
+    taken = [_file(path) for path in action.paths if path not in changed and _odd(path, cwd)]
+    sent = []
+    for command in action.commands:
+        outgoing = bool(command.urls) and command.program in _SENDING
+        for url in command.urls:
+            (left if _posts(command) else taken).append(_url(url))
+        if outgoing and not all("localhost" in url or "127.0.0.1" in url for url in command.urls):
+            named = [path.lstrip("@") for path in (*command.paths, *_attached(command))]
+            sent += [_file(path) for path in named if _odd(path, cwd)]
+        if command.program in _ARCHIVERS:
+            packed = [path for path in command.paths if path.lower().endswith(_ARCHIVES)]
+            left += [_file(path) for path in packed if _odd(path, cwd)]
+            taken = [one for one in taken if one.name not in packed]
+        taken += [Artefact("package", name) for name in _packages(command)]
+    if not action.commands:
+        taken += [_url(url) for url in action.urls]
+    if any(path.lower().endswith(_MANIFESTS) for path in action.written):
+        left += [Artefact("package", name.lower()) for text in action.content
+                 for name in _NAME.findall(text[:8192])[:2]]  # fmt: skip
+    written = [Artefact("key", key) for text in action.content for key in _keys(text)]
+    if written:
+        left += written
+    else:
+        taken += [Artefact("key", key) for text in action.strings[:8] for key in _keys(text)]
+    taken += sent
+    return Traces(_few(left), _few(taken), _few(sent))
+
+
+def _few(found: list[Artefact]) -> tuple[Artefact, ...]:
+    return tuple(dict.fromkeys(one for one in found if one.name))[:MAX_PER_CALL]
+
+
+def _odd(path: str, cwd: str) -> bool:
+    """Whether a path is outside of any project: temporary, hidden, or the system's."""
+    if cwd and (path == cwd or path.startswith(cwd.rstrip("/") + "/")):
+        return False
+    if not path.startswith(("/", "~")) or any(part in path for part in _REPO_ONLY):
+        return False
+    if path.startswith(("/dev/null", "/dev/std", "/proc/", "/bin/", "/usr/", "/sbin/", "/etc/")):
+        return False
+    return path.startswith(_TEMPORARY) or "/." in path
+
+
+def _file(path: str) -> Artefact:
+    return Artefact("file", path, path.rpartition("/")[0])
+
+
+def _url(url: str) -> Artefact:
+    plain = address(url.lower()).split("?")[0].split("#")[0]
+    host, _, rest = plain.partition("/")
+    if not rest or host.startswith(("localhost", "127.", "0.0.0.0", "10.", "192.168.")):  # noqa: S104
+        return Artefact("url", "")
+    return Artefact("url", plain, host)
+
+
+def _posts(command: Command) -> bool:
+    if command.program in ("gh", "glab"):
+        return any(
+            word in ("create", "comment", "edit", "upload") for word in command.arguments[:3]
+        )
+    return any(
+        word in _OUT or word.startswith(("-XPOST", "-XPUT", "--data")) for word in command.arguments
+    )
+
+
+def _attached(command: Command) -> list[str]:
+    return [word.rpartition("@")[2] for word in command.arguments if "@/" in word or "@~" in word]
+
+
+def _packages(command: Command) -> list[str]:
+    if command.program not in _INSTALLERS:
+        return []
+    plain = [word for word in command.arguments if not word.startswith("-")]
+    if command.program == "uv" and plain[:1] == ["pip"]:
+        plain = plain[1:]
+    if plain[:1] not in (["install"], ["add"], ["i"], ["get"]):
+        return []
+    names = [re.split(r"[=<>~!\[@ ]", word.lower(), maxsplit=1)[0] if not word.startswith("@")
+             else word.lower() for word in plain[1:12]]  # fmt: skip
+    return [name for name in names if len(name) > 2 and not name.startswith((".", "/"))]
+
+
+def _keys(text: str) -> list[str]:
+    if len(text) > 1 << 14:
+        text = text[: 1 << 14]
+    found = []
+    for match in _KEY.finditer(text):
+        key = match.group()
+        if not _ORDINARY_KEY.match(key) and len(set(key)) >= 12 and _mixed(key):
+            found.append(key)
+            if len(found) >= 8:
+                break
+    return found
+
+
+def _mixed(key: str) -> bool:
+    """Whether it looks drawn at random: letters of both cases and digits, well mixed."""
+    changes = sum(a.isdigit() != b.isdigit() for a, b in pairwise(key))
+    return changes >= 4 and any(c.isupper() for c in key) and any(c.islower() for c in key)
