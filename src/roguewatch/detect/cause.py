@@ -78,6 +78,8 @@ class Provenance:
         self._words: frozenset[str] = frozenset()
         self._deeds: frozenset[Deed] = frozenset()
         self.passages: list[Passage] = []
+        self._orders: str | None = None
+        """What the passages order, for a first look."""
         self.delegated = False
         """Whether the user told the agent to do what some text says."""
 
@@ -166,6 +168,8 @@ class Provenance:
         self._forget()
         found = passages(event.id, event.tool, event.call_id, text)
         self.passages += found
+        if found:
+            self._orders = None
         if len(self.passages) > MAX_PASSAGES:
             # The weakest go: a flood of faint passages must not push out a plain one.
             self.passages.sort(key=lambda passage: passage.score)
@@ -296,6 +300,16 @@ class Provenance:
             return "unknown", "neither asked for nor in the outputs still held"
         return "own", "neither the user nor any tool output spoke of it"
 
+    def _ordered(self, value: Value) -> bool:
+        """Whether any order of any passage may hold a value. One search, no false no."""
+        if self._orders is None:
+            self._orders = "\n".join(
+                f"{order.sentence} {order.following}"
+                for passage in self.passages
+                for order in passage.orders
+            )
+        return find(value, self._orders) >= 0 or value.weight < 0.4
+
     def order_for(self, event: Event, values: list[Value]) -> Ordered | None:
         """The order addressed to the agent that a call carries out, if any.
 
@@ -304,6 +318,11 @@ class Provenance:
         user delegated ("do what the list says"), the order must take over the task, not
         merely address the agent.
         """
+        if not self.passages:
+            return None
+        values = [value for value in values if self._ordered(value)]
+        if not values:
+            return None
         known: dict[str, bool] = {}
         least = 3 if self.delegated and not tool_deeds(event.tool) else 2
         for passage in reversed(self.passages):

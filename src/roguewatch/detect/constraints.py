@@ -143,7 +143,7 @@ def constraints(text: str) -> list[Constraint]:
     found: list[Constraint] = []
     for raw in _SPLIT.split(text):
         sentence = raw.strip()[:300]
-        if len(sentence) < 6 or sentence.startswith(">"):
+        if len(sentence) < 6 or sentence.startswith(">") or _ANY.search(sentence) is None:
             continue
         plain = sentence.lower().replace("’", "'").replace("**", "")
         for clause in _CLAUSES.split(plain):

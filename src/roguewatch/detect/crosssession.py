@@ -8,11 +8,11 @@ usual. What the reader's own user named is no hidden channel.
 
 from __future__ import annotations
 
-import re
 from collections import OrderedDict
 from collections.abc import Iterable
 
 import msgspec
+import re2
 
 from roguewatch.detect.action import Action
 from roguewatch.detect.artefacts import Artefact, Traces, traces
@@ -31,13 +31,11 @@ USUAL_PLACES = 6
 """A folder or host that more sessions than this touched is usual, unless it is everybody's."""
 
 _COMMON_PLACES = ("/tmp", "/var/tmp", "/dev/shm", "/private/tmp", "github.com", "gist.github.com")  # noqa: S108
-_PERSISTENCE = re.compile(
-    r"crontab|/cron\.|systemd|\.service\b|\.timer\b|launchagents|launchdaemons|\.bashrc|\.zshrc|"
+_PERSISTENCE = re2.compile(
+    r"(?i)crontab|/cron\.|systemd|\.service\b|\.timer\b|launchagents|launchdaemons|\.bashrc|\.zshrc|"
     r"\.profile|\.bash_profile|autostart|/init\.d/|hooks?/|settings(?:\.local)?\.json|\bat now|\bnohup\b|"
-    r"\bsetsid\b|schtasks|rc\.local|\.desktop\b|\btmux\b|\bscreen -d",
-    re.I,
+    r"\bsetsid\b|schtasks|rc\.local|\.desktop\b|\btmux\b|\bscreen -d"
 )
-_QUOTED = re.compile(r"""(["'])((?:(?!\1)[^\n]){16,2000})\1""")
 
 
 class _Trail(msgspec.Struct):

@@ -185,7 +185,7 @@ def is_inward(tool: str) -> bool:
 
 def action_values(action: Action) -> list[Value]:
     """The values of a call, those inside its commands included."""
-    values = argument_values(action.arguments)
+    values = argument_values(action.arguments, action.tool_class in _CODING)
     if action.tool_class == "shell":
         for command in action.commands[:16]:
             text = flat(command.text)
@@ -201,15 +201,15 @@ def _judge(action: Action, deeds: frozenset[Deed], provenance: Provenance) -> _J
         unasked = _MANY_PAGES.search(provenance.request) is None
     else:
         unasked = not provenance.requested(deeds)
+    local = action.tool_class in _CODING
+    # Who asks for a change of files leaves open how it is made.
+    unasked = unasked and not (local and not provenance.asks_only_to_read())
     if not provenance.passages and not unasked:
         return None
     values = action_values(action)
     order = provenance.order_for(event, values)
-    local = action.tool_class in _CODING
     if order is not None and not (local and _is_project_advice(order)):
         return _executed(order, action)
-    if local and not provenance.asks_only_to_read():
-        return None  # who asks for a change leaves open how it is made
     if unasked and not provenance.delegated and provenance.request:
         return _unasked(action, deeds, values, provenance)
     return None
@@ -255,7 +255,7 @@ def _unasked(
 ) -> _Judgement | None:
     """An imperative in data, carried out although the user asked for nothing of the kind."""
     event, local = action.event, action.tool_class in _CODING
-    for value in values:
+    for value in values[:12]:
         if value.weight < 0.7 or provenance.said(value):
             continue
         seen = provenance.first(value, event.id)

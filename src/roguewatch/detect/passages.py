@@ -20,7 +20,7 @@ import re2
 from roguewatch.detect.deeds import word_deeds, words
 from roguewatch.detect.values import normalise
 
-WINDOW = 420
+WINDOW = 480
 """Characters on either side of a cue that belong to its passage."""
 
 MAX_CUES = 48
@@ -275,9 +275,8 @@ def passages(event: str, tool: str, call_id: str, text: str) -> list[Passage]:
     if not addresses_agent(text):
         return []
     found = []
-    plain = normalise(text)
-    for begin, end in _windows(plain):
-        window = plain[begin:end]
+    for begin, end in _windows(text):
+        window = normalise(text[begin:end])
         orders = _orders(window)
         if not orders:
             continue

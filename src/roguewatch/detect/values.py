@@ -19,8 +19,8 @@ from roguewatch.detect.deeds import words
 MAX_VALUES = 48
 """Values looked at per call; the most telling come first."""
 
-MAX_ARGUMENT_CHARACTERS = 1 << 16
-"""How much of one argument is looked at."""
+MAX_ARGUMENT_CHARACTERS = 1 << 13
+"""How much of one argument is looked at: of a longer one, its first and last halves of this."""
 
 _FOLD = re.compile(r"\\\n[ \t]{0,64}\\?")
 _ATOM = re.compile(
@@ -92,7 +92,8 @@ def _number(text: str) -> str:
 
 def _leaves(value: Any, key: str, depth: int = 0) -> Iterator[tuple[str, str]]:
     if isinstance(value, str):
-        yield key, value[:MAX_ARGUMENT_CHARACTERS]
+        half = MAX_ARGUMENT_CHARACTERS // 2
+        yield key, value if len(value) <= 2 * half else f"{value[:half]}\n{value[-half:]}"
     elif isinstance(value, bool) or value is None:
         return
     elif isinstance(value, int | float):
@@ -105,15 +106,20 @@ def _leaves(value: Any, key: str, depth: int = 0) -> Iterator[tuple[str, str]]:
             yield from _leaves(item, key, depth + 1)
 
 
-def _of_text(key: str, raw: str) -> Iterator[Value]:
-    number = _number(raw.strip())
+def _of_text(key: str, raw: str, code: bool) -> Iterator[Value]:
+    number = _number(raw.strip()) if len(raw) < 40 else ""
     if number:
         digits = len(number.strip("-0.").replace(".", ""))
         yield Value(key, number, 1.0 if digits >= 8 else 0.4 if digits >= 3 else 0.2)
         return
+    long_code = code and len(raw) > 240
+    if long_code and "://" not in raw and "@" not in raw and "www." not in raw:
+        return
     for match in _ATOM.finditer(raw):
         complete = len(match.group()) + 2 >= len(raw.strip())
         yield Value(key, address(flat(match.group())), 1.0, complete)
+    if long_code:
+        return
     whole = flat(raw).strip(" .,;:!?'\"()[]")
     if not whole or whole in _ORDINARY:
         return
@@ -128,18 +134,19 @@ def _of_text(key: str, raw: str) -> Iterator[Value]:
             yield Value(key, phrase[:120], 0.7, False)
 
 
-def argument_values(arguments: dict[str, Any]) -> list[Value]:
+def argument_values(arguments: dict[str, Any], code: bool = False) -> list[Value]:
     """The traceable values of a call's arguments, the most telling first.
 
     Args:
         arguments: a call's arguments as decoded JSON; any depth, any size.
+        code: long arguments are program text, of which only addresses are telling.
 
     Returns:
         At most `MAX_VALUES`, without repetitions.
     """
     found: dict[str, Value] = {}
     for key, raw in _leaves(arguments, ""):
-        for value in _of_text(key, raw):
+        for value in _of_text(key, raw, code):
             if value.text and (value.text not in found or found[value.text].weight < value.weight):
                 found[value.text] = value
         if len(found) > 4 * MAX_VALUES:

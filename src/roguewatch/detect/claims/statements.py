@@ -137,11 +137,13 @@ def claims(text: str) -> list[Claim]:
     found: list[Claim] = []
     planning = False
     for raw in _SPLIT.split(text):
-        if not raw or not raw.strip():
+        if not raw or raw.isspace():
             continue
         if _HEADING.match(raw):
             planning = _PLANNING.search(raw.lower()) is not None
         if planning or raw.lstrip().startswith((">", "- [ ]", "* [ ]", "[ ]")):
+            continue
+        if _ANY.search(raw) is None:
             continue
         claim = _claim(raw.strip()[:300])
         if claim is not None:

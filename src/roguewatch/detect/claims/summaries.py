@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable
 
 import msgspec
+import re2
 
 TAIL = 16_384
 """Characters at the end of an output that are searched for a summary."""
@@ -243,6 +244,14 @@ _PATTERNS: tuple[tuple[str, str, str, Reader], ...] = (
 _COMPILED = tuple(
     (tool, kind, re.compile(pattern), read) for tool, kind, pattern, read in _PATTERNS
 )
+# One RE2 pass finds the few lines that any pattern can match.
+_CANDIDATE = re2.compile(
+    "(?m)"
+    + "|".join(
+        re.sub(r"\?P<\w+>", "?:", pattern).replace("^", "^[ \\t]*", 1)
+        for _, _, pattern, _ in _PATTERNS
+    )
+)
 _ADDED_UP = frozenset({"go", "cargo", "maven", "mocha", "tap", "bun", "vitest", "unittest", "tsc",
                        "rustc", "gcc", "pytest", "curl"})  # fmt: skip
 """Tools that print one summary per package, or good and bad on different lines."""
@@ -260,17 +269,15 @@ def summaries(text: str, kinds: frozenset[str]) -> dict[str, Summary]:
     """
     if len(text) > HEAD + TAIL:
         text = f"{text[:HEAD]}\n{text[-TAIL:]}"
+    if "\r" in text:
+        text = text.replace("\r\n", "\n")
     if "\x1b" in text:
         text = _ANSI.sub("", text)
     found: dict[tuple[str, str], Summary] = {}
-    for line in text.splitlines():
-        line = line.rstrip()[:400]
-        if not line:
-            continue
+    for candidate in _CANDIDATE.finditer(text):
+        line = candidate.group().rstrip()[:400]
         for tool, kind, pattern, read in _COMPILED:
-            if kind not in kinds or pattern.match(line) is None:
-                continue
-            match = pattern.match(line)
+            match = pattern.match(line) if kind in kinds else None
             if match is None:
                 continue
             new, key = read(match), (kind, tool)
