@@ -79,6 +79,8 @@ def nanoseconds(text: str) -> int:
         ) from error
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)
+    if not 1970 < moment.year < 2262:  # nanoseconds in 64 bits end in April 2262
+        raise InputError(f"'{printable(text, 40)}': expected a date between 1971 and 2261")
     return int(moment.timestamp()) * 1_000_000_000 + moment.microsecond * 1000
 
 
