@@ -256,7 +256,7 @@ _CLASSES = {
 def python_pattern(pattern: str, flags: str) -> re.Pattern[str]:
     prefix = re.match(r"\(\?([imsU]+)\)", pattern)
     multiline = "m" in flags or bool(prefix and "m" in prefix.group(1))
-    out, inside, i = [], False, 0
+    out, inside, i, opened = [], False, 0, [0]
     while i < len(pattern):
         char = pattern[i]
         if char == "\\" and i + 1 < len(pattern):
@@ -275,6 +275,17 @@ def python_pattern(pattern: str, flags: str) -> re.Pattern[str]:
             else:
                 out.append("\\" + letter)
             continue
+        later = re.match(r"\(\?([imsU]+)\)", pattern[i:]) if not inside and i else None
+        if later:
+            # RE2 lets flags begin anywhere; they last until the group ends.
+            out.append(f"(?{later.group(1)}:")
+            opened[-1] += 1
+            i += later.end()
+            continue
+        if char == "(" and not inside:
+            opened.append(0)
+        if char == ")" and not inside:
+            out.append(")" * opened.pop())
         if char == "[" and not inside:
             inside = True
             out.append(char)
@@ -294,6 +305,7 @@ def python_pattern(pattern: str, flags: str) -> re.Pattern[str]:
         else:
             out.append(char)
         i += 1
+    out.append(")" * opened.pop())
     number = sum({"i": re.I, "m": re.M, "s": re.S}[flag] for flag in flags)
     return re.compile("".join(out), number)
 

@@ -87,12 +87,20 @@ def session() -> list[Event]:
     return events + [random_event(rnd) for _ in range(200)] + [push(call_id="c4")]
 
 
+OURS = {"force-push", "watched", "many-pushes", "watched-then-pushed", "end"}
+
+
+def ours(found) -> list:
+    """Findings of these rules and of the engine, without those of the shipped pack."""
+    return [f for f in found if f.detector in OURS or f.detector.startswith("engine-")]
+
+
 def names(found) -> list[str]:
-    return [finding.detector for finding in found if not finding.detector.startswith("executed")]
+    return [finding.detector for finding in ours(found)]
 
 
 def test_a_rule_becomes_a_finding_that_says_everything(rules):
-    (finding,) = Engine.load([rules]).feed(push(call_id="c1"))
+    (finding,) = ours(Engine.load([rules]).feed(push(call_id="c1")))
     assert finding.id == finding_id("force-push", "s1", "c1")
     assert (finding.behaviour, finding.level, finding.maturity) == ("C4", "high", "stable")
     assert finding.excerpt == "git push --force origin main"
@@ -139,7 +147,7 @@ def test_sightings_of_one_call_are_one_finding(rules):
     seen = push(call_id="c1")
     hook = msgspec.structs.replace(seen, id="a" * 32, sighting="hook")
     assert names(engine.feed(hook)) == ["force-push"]
-    assert engine.feed(seen) == []
+    assert ours(engine.feed(seen)) == []
 
 
 def test_sessions_do_not_mix(rules):
@@ -151,7 +159,7 @@ def test_sessions_do_not_mix(rules):
 def test_a_rule_that_is_switched_off_neither_reports_nor_feeds_a_correlation(rules):
     engine = Engine.load([rules], {"force-push": "our branches are ours"})
     assert engine.disabled == {"force-push": "our branches are ours"}
-    assert [f for _ in range(5) for f in engine.feed(push())] == []
+    assert ours(f for _ in range(5) for f in engine.feed(push())) == []
     with pytest.raises(RuleError, match="no-such"):
         Engine.load([rules], {"no-such": "x"})
     with pytest.raises(RuleError, match="say why"):
@@ -168,7 +176,7 @@ def test_more_sessions_than_the_bound_are_finished_not_lost(rules, monkeypatch):
     monkeypatch.setattr(module, "MAX_SESSIONS", 3)
     engine = Engine.load([rules])
     found = [f for n in range(10) for f in engine.feed(push(session=f"s{n}"))]
-    assert len(found) == 10
+    assert names(found) == ["force-push"] * 10
 
 
 def test_forgetting_in_a_correlation_is_a_finding(rules, monkeypatch):
@@ -199,7 +207,7 @@ def test_a_changed_rule_is_compiled_again(rules):
     Engine.load([rules])
     file = rules / "ours.yml"
     file.write_text(file.read_text().replace("level: low", "level: medium"))
-    (finding,) = Engine.load([rules]).feed(said("being watched"))
+    (finding,) = ours(Engine.load([rules]).feed(said("being watched")))
     assert finding.level == "medium"
 
 

@@ -16,7 +16,10 @@ import re._parser as sre_parser  # type: ignore[import-not-found]
 from typing import Any, NamedTuple, get_args
 
 from roguewatch.detect.sigma.expression import (
+    KEYWORD,
     And,
+    Boolean,
+    Exists,
     Expression,
     Leaf,
     Like,
@@ -38,14 +41,70 @@ class Key(NamedTuple):
     exact: bool
     """Whether the value is the text, or else contains it."""
     text: str
-    """Case folded."""
+    """Case folded. Contained and empty: the field has a value at all."""
 
 
 Gate = frozenset[Key]
 
 _CLOSED = {"kind": frozenset(get_args(Kind)), "tool.class": frozenset(get_args(ToolClass))}
+_COMMON = frozenset(
+    [
+        "the",
+        "and",
+        "all",
+        "not",
+        "but",
+        "for",
+        "are",
+        "was",
+        "has",
+        "this",
+        "that",
+        "with",
+        "from",
+        "you",
+        "your",
+        "out",
+        "use",
+        "new",
+        "get",
+        "set",
+        "any",
+        "error",
+        "fail",
+        "failed",
+        "test",
+        "tests",
+        "file",
+        "files",
+        "code",
+        "system",
+        "user",
+        "users",
+        "return",
+        "running",
+        "without",
+        "please",
+        "prompt",
+        "all",
+        "done",
+        "result",
+        "name",
+        "path",
+        "type",
+        "data",
+        "text",
+        "line",
+        "value",
+        "import",
+        "print",
+    ]
+)
+"""Words that most texts hold: a gate made of one lets nearly everything through."""
 _MAX_KEYS = 400
 _WEAK = {"kind": 0.5, "surface": 0.6, "sighting": 0.6, "tool.class": 1.0}
+_PRESENT = {"text": 0.1, "arguments": 0.3, "command.text": 0.7, "command.program": 0.7}
+_RARE = ("command.decoded", "command.via", "command.redirects", "command.assignments", "detail.")
 _MIN_LITERAL = 3
 
 
@@ -71,24 +130,52 @@ def _selectivity(found: Gate) -> tuple[float, int]:
     def worth(key: Key) -> float:
         if key.exact:
             return _WEAK.get(key.field, 40.0)
-        return float(min(len(key.text), 30))
+        if not key.text:
+            return 2.0 if key.field.startswith(_RARE) else _PRESENT.get(key.field, 0.9)
+        return _worth(key.text)
 
     return min(worth(key) for key in found), -len(found)
 
 
+def _worth(literal: str) -> float:
+    """How much a literal tells texts apart: its length, next to nothing for common words."""
+    word = literal.strip()
+    return 3.0 + len(word) / 100 if word in _COMMON or len(word) < 3 else float(min(len(word), 30))
+
+
 def _leaf_gate(leaf: Leaf) -> Gate | None:
+    """Every test but those that absence satisfies needs the field to have a value."""
+    if (isinstance(leaf, Exists) and not leaf.value) or (
+        leaf.field == KEYWORD and not _texts(leaf)
+    ):
+        return None
     if isinstance(leaf, Like):
-        texts = [fold(part) for part in leaf.parts if isinstance(part, str)]
-        if len(leaf.parts) == 1 and texts and texts[0]:
+        texts = _texts(leaf)
+        if not leaf.parts or leaf.parts == ("",):
+            return None
+        if len(leaf.parts) == 1 and texts:
             return frozenset([Key(leaf.field, True, texts[0])])
-        longest = max(texts, key=len, default="")
+        longest = max(texts, key=_worth, default="")
         if len(longest) >= _MIN_LITERAL:
             return frozenset([Key(leaf.field, False, longest)])
+        if leaf.field == KEYWORD:
+            return None
+    if isinstance(leaf, Boolean):
+        return frozenset([Key(leaf.field, True, "true" if leaf.value else "false")])
     if isinstance(leaf, Regex):
         literals = required_literals(leaf.pattern, leaf.flags)
         if literals:
             return frozenset(Key(leaf.field, False, text) for text in literals)
-    return None
+        if leaf.field == KEYWORD:
+            return None
+    return frozenset([Key(leaf.field, False, "")])
+
+
+def _texts(leaf: Leaf) -> list[str]:
+    """The literal parts of a string test; of a regular expression, itself."""
+    if isinstance(leaf, Like):
+        return [fold(part) for part in leaf.parts if isinstance(part, str)]
+    return [leaf.pattern] if isinstance(leaf, Regex) else []
 
 
 def required_literals(pattern: str, flags: str = "") -> frozenset[str] | None:
@@ -123,7 +210,7 @@ def _required(items: list[Any]) -> frozenset[str] | None:
     if run:
         found.append(frozenset([fold(run)]))
     usable = [one for one in found if min(map(len, one)) >= _MIN_LITERAL and len(one) <= 60]
-    return max(usable, key=lambda one: (min(map(len, one)), -len(one)), default=None)
+    return max(usable, key=lambda one: (min(map(_worth, one)), -len(one)), default=None)
 
 
 def _inner(op: Any, value: Any) -> frozenset[str] | None:

@@ -64,17 +64,24 @@ class _Screen:
 
     def __init__(self, field: str, literals: dict[str, list[Judged]]) -> None:
         self.field = field
-        self.literals = tuple(literals.items())
+        self.present = tuple(literals.pop("", ()))
+        """Rules for which any value will do."""
+        self._literals = tuple(literals.items())
         self._any = (
             regex("|".join(re2.escape(text) for text in literals)).search
             if len(literals) > _SINGLE
             else None
         )
 
+    def may(self, text: str) -> bool:
+        """Whether any of the literals is there; quick, and the usual answer is no."""
+        if self._any is not None:
+            return self._any(text.encode("utf-8", "replace")) is not None
+        return any(literal in text for literal, _ in self._literals)
+
     def __call__(self, text: str) -> list[Judged]:
-        if self._any is not None and self._any(text.encode("utf-8", "replace")) is None:
-            return []
-        return [rule for literal, rules in self.literals if literal in text for rule in rules]
+        """The rules of the literals that are there."""
+        return [rule for literal, rules in self._literals if literal in text for rule in rules]
 
 
 class _Plan:
@@ -106,25 +113,41 @@ class _Plan:
                 for rule in by.get(text, ()):
                     found[rule] = None
         for screen in self.screens:
-            for text in view.folded(screen.field, -1):
-                for rule in screen(text):
-                    found[rule] = None
-        if self.command_exact or self.command_screens:
+            self._screened(screen, view, found)
+        if not view.action.commands:
+            return found
+        open_screens = [screen for screen in self.command_screens if screen.present]
+        for screen in self.command_screens:
+            if not screen.present and (text := view.joined(screen.field)) and screen.may(text):
+                open_screens.append(screen)
+        if self.command_exact or open_screens:
             for at in range(len(view.action.commands)):
-                for rule in self._of_command(view, at):
+                for rule in self._of_command(view, at, open_screens):
                     places = found.setdefault(rule, {})
                     if isinstance(places, dict):
                         places[at] = None
         return found
 
-    def _of_command(self, view: View, at: int) -> list[Judged]:
+    @staticmethod
+    def _screened(screen: _Screen, view: View, found: dict[Judged, Collection[int] | None]) -> None:
+        text = view.joined(screen.field)
+        if not text and not view.values(screen.field, -1):
+            return
+        found.update(dict.fromkeys(screen.present))
+        if text and screen.may(text):
+            found.update(dict.fromkeys(screen(text)))
+
+    def _of_command(self, view: View, at: int, screens: Sequence[_Screen]) -> list[Judged]:
         met: list[Judged] = []
         for name, by in self.command_exact:
             for text in view.folded(name, at):
-                met += by.get(text, ())
-        for screen in self.command_screens:
+                if rules := by.get(text):
+                    met += rules
+        for screen in screens:
             for text in view.folded(screen.field, at):
-                met += screen(text)
+                met += screen.present
+                if screen.may(text):
+                    met += screen(text)
         return met
 
 

@@ -62,6 +62,17 @@ class View:
             found = self._folded[key] = tuple(fold(text) for text in self.texts(name, at))
         return found
 
+    def joined(self, name: str) -> str:
+        """All folded values of the event's field, or of every command's, as one text.
+
+        Only for looking whether a literal may be there: one may also stand across a seam.
+        """
+        if name.startswith("command."):
+            places = range(len(self.action.commands))
+            return "\n".join(text for at in places for text in self.folded(name, at))
+        values = self.folded(name, _EVENT)
+        return values[0] if len(values) == 1 else "\n".join(values)
+
     def encoded(self, name: str, at: int, folded: bool) -> tuple[bytes, ...]:
         """UTF-8 of the values, which is what RE2 reads."""
         key = (name, at, folded)
