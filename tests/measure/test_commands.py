@@ -60,6 +60,7 @@ def test_horizon_prints_the_agents_with_the_promised_fields(tmp_path):
     assert first["p50_interval"][0] < first["p50"] < first["p50_interval"][1]
     assert set(document["by_cheats"]["agent 0"]) == {"fail", "exclude", "pass"}
     assert document["trend"]["doubling_days"] > 0
+    assert "joint" in document["trend"]["interval_from"]
     assert plot.read_bytes().startswith(b"\x89PNG")
 
 

@@ -173,7 +173,7 @@ def test_all_failures_and_all_successes_have_defined_answers():
 
 def test_a_rising_success_and_equal_times_have_no_horizon_and_say_why():
     rising = horizons(runs_from(rows_of([0, 0, 1, 1], [1, 10, 100, 1000])), draws=20)[0]
-    assert rising.p50 is None and "rises" in rising.note
+    assert rising.p50 is rising.p50_interval is None and "rises" in rising.note
     equal = horizons(runs_from(rows_of([0, 1, 1], [10, 10, 10])), draws=20)[0]
     assert equal.p50 is None and "same human time" in equal.note
 
@@ -263,6 +263,9 @@ def test_a_bad_row_is_named_by_file_line_and_field(tmp_path):
         ({**good, "score_binarized": 2}, "score_binarized"),
         ({**good, "score_binarized": None}, "score_binarized"),
         ({**good, "alias": ""}, "alias"),
+        ({**good, "alias": "a" * 5000}, "alias"),
+        ({**good, "alias": "a\0"}, "alias"),
+        ({**good, "score_binarized": 10**400}, "score_binarized"),
         ({**good, "cheated": "perhaps"}, "cheated"),
         ({k: v for k, v in good.items() if k != "task_id"}, "task_id"),
     ):
@@ -272,10 +275,12 @@ def test_a_bad_row_is_named_by_file_line_and_field(tmp_path):
             read_runs(path)
 
 
-@pytest.mark.parametrize("text", ["", "\n\n", "[1]\n", "{", '{"human_minutes": NaN}\n'])
+@pytest.mark.parametrize(
+    "text", ["", "\n\n", "[1]\n", "{", '{"human_minutes": NaN}\n', '{"alias": "\udcff"}\n']
+)
 def test_empty_and_malformed_files_are_clear_errors(tmp_path, text):
     path = tmp_path / "runs.jsonl"
-    path.write_text(text)
+    path.write_bytes(text.encode("utf-8", "surrogateescape"))
     with pytest.raises(InputError, match=r"runs\.jsonl"):
         read_runs(path)
 

@@ -80,6 +80,15 @@ def test_metadata_names_agent_family_and_cheating(tmp_path):
     assert set(runs.agent) == {"me"} and set(runs.family) == {"fam"} and runs.cheated.all()
 
 
+def test_a_folder_of_logs_sets_aside_what_it_cannot_read(tmp_path):
+    folder = tmp_path / "logs"
+    folder.mkdir()
+    log(folder / "a.eval", SCORES, TIMES)
+    (folder / "picture.png").write_bytes(b"\x89PNG\r\n\x1a\n\0\0")
+    found = read_logs(folder)
+    assert (len(found.runs), found.unread) == (5, 1)
+
+
 def test_logs_without_human_times_are_a_clear_error(tmp_path):
     with pytest.raises(InputError, match="human time"):
         read_logs(log(tmp_path / "a.eval", ["C"], [None]))

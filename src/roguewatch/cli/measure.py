@@ -132,7 +132,9 @@ def horizon(
     if sensitivity:
         document["sensitivity"] = _sensitivity(runs.treated(cheats))
     if releases is not None:
-        document["trend"] = _trend(found, read_dates(releases), since)
+        treated = runs.treated(cheats)
+        drawn = _drawn(treated, bootstrap, seed, ridge, weighting, levels) if bootstrap else None
+        document["trend"] = _trend(found, read_dates(releases), since, drawn)
     if plot is not None:
         from roguewatch.measure.plots import plot_horizons
 
@@ -176,7 +178,20 @@ def _sensitivity(runs: Runs) -> dict[str, Any]:
     return table
 
 
-def _trend(found: list[Horizon], dates: dict[str, Any], since: str | None) -> Any:
+def _drawn(runs: Runs, draws: int, seed: int, ridge: float, weighting: Any, levels: Any) -> Any:
+    """Log2 of the 50% horizons over the joint bootstrap, by agent."""
+    import numpy as np
+
+    from roguewatch.measure.bootstrap import design, refit
+
+    plan = design(runs, weighting)
+    intercepts, slopes = refit(plan, draws, seed, ridge, levels)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return dict(zip(plan.agents, -intercepts / slopes, strict=True))
+
+
+def _trend(found: list[Horizon], dates: dict[str, Any], since: str | None, drawn: Any) -> Any:
+    """The doubling time of the agents with a release date and a horizon."""
     from roguewatch.measure.trend import Release, doubling_time
 
     releases = []
@@ -184,7 +199,7 @@ def _trend(found: list[Horizon], dates: dict[str, Any], since: str | None) -> An
         if one.agent in dates and one.p50:
             low, high = one.p50_interval or (None, None)
             releases.append(Release(one.agent, dates[one.agent], one.p50, low, high))
-    return doubling_time(releases, since=date_of(since))
+    return doubling_time(releases, since=date_of(since), drawn=drawn)
 
 
 @command.command()

@@ -148,7 +148,7 @@ def _horizon(
     p50, p80, note = _points(runs, fitted)
     low = high = None
     used = 0
-    if drawn is not None and fitted is not None:
+    if drawn is not None and fitted is not None and fitted.slope < 0:
         used = int(np.isfinite(drawn[1]).sum())
         low, high = (interval(*drawn, chance, level) for chance in (0.5, 0.8))
     return Horizon(

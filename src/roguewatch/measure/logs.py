@@ -30,6 +30,8 @@ class Gathered(msgspec.Struct, frozen=True):
     """Samples without a score (an error or a limit): not observed, so no run."""
     untimed: int
     """Samples without a human time."""
+    unread: int = 0
+    """Files of a folder that could not be read as activity of any kind."""
 
 
 def looks_like_logs(path: Path) -> bool:
@@ -51,10 +53,12 @@ def read_logs(path: Path, scorer: str | None = None) -> Gathered:
     Raises:
         InputError: no sample has both a score and a human time, or the scorer is unclear.
     """
-    return runs_of(_events(path), scorer)
+    unread: list[str] = []
+    gathered = runs_of(_events(path, unread), scorer)
+    return msgspec.structs.replace(gathered, unread=len(unread))
 
 
-def _events(path: Path) -> Iterator[Event]:
+def _events(path: Path, unread: list[str]) -> Iterator[Event]:
     kinds = ("session_start", "session_end")
     if (path / "ledger").is_dir():
         from roguewatch.ledger.ledger import Ledger
@@ -65,9 +69,12 @@ def _events(path: Path) -> Iterator[Event]:
     from roguewatch.sources.reading import read
 
     for reading in read([path]):
-        if reading.error:
+        if reading.error and path.is_dir():
+            unread.append(reading.name)
+        elif reading.error:
             raise InputError(f"{reading.name}: {reading.error}")
-        yield from (event for event in reading.events() if event.kind in kinds)
+        else:
+            yield from (event for event in reading.events() if event.kind in kinds)
 
 
 def runs_of(events: Iterable[Event], scorer: str | None = None) -> Gathered:
@@ -138,9 +145,9 @@ def _score(scores: Any, scorer: str | None, place: str) -> float | None:
 
 def describe(gathered: Gathered, path: Path) -> str:
     """One line on what could not be used; empty where all could."""
-    if not gathered.unscored and not gathered.untimed:
+    if not gathered.unscored and not gathered.untimed and not gathered.unread:
         return ""
     return (
         f"{printable_path(path)}: left out {gathered.unscored} samples without a score and "
-        f"{gathered.untimed} without a human time"
+        f"{gathered.untimed} without a human time; {gathered.unread} files could not be read"
     )

@@ -13,6 +13,7 @@ from roguewatch.errors import InputError
 from roguewatch.printable import printable, printable_path
 
 MAX_LINE_BYTES = 64 << 20
+MAX_NAME = 1000
 
 
 class Row:
@@ -78,15 +79,23 @@ class Row:
         return None if self.find(names) is None else self.number(names, **limits)
 
     def text(self, names: Sequence[str]) -> str:
-        """A text (numbers are taken as their text), under any of `names`; never empty."""
+        """A name (numbers are taken as their text), under any of `names`; never empty.
+
+        Bounded, valid Unicode and without NUL, so that it can stand in an array and in JSON.
+        """
+        expected = f"a text of 1 to {MAX_NAME} valid characters"
         name = self.find(names)
         if name is None:
-            raise self.wrong(names[0], "a non-empty text")
+            raise self.wrong(names[0], expected)
         value = self.fields[name]
         if isinstance(value, int) and not isinstance(value, bool):
             value = str(value)
-        if not isinstance(value, str) or not value:
-            raise self.wrong(name, "a non-empty text")
+        if not isinstance(value, str) or not 0 < len(value) <= MAX_NAME or "\0" in value:
+            raise self.wrong(name, expected)
+        try:
+            value.encode()
+        except UnicodeEncodeError:
+            raise self.wrong(name, expected) from None
         return value
 
     def flag(self, names: Sequence[str], default: bool = False) -> bool:
@@ -126,7 +135,7 @@ def read_rows(path: Path) -> Iterator[Row]:
 def _decode(line: bytes, place: str) -> dict[str, Any]:
     try:
         value = msgspec.json.decode(line)
-    except (msgspec.DecodeError, RecursionError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise InputError(f"{place}: is not valid JSON ({printable(str(error), 120)})") from None
     if not isinstance(value, dict):
         raise InputError(f"{place}: is a JSON {type(value).__name__}; expected an object")
