@@ -109,6 +109,14 @@ def test_findings_lists_the_documented_keys_and_filters(store: Path) -> None:
     assert "test" in {line["detector"] for line in mine}
 
 
+def test_findings_go_out_as_sarif_and_ocsf(store: Path) -> None:
+    (log,) = json_lines(roguewatch("findings", "--store", store, "--format", "sarif").stdout)
+    events = json_lines(roguewatch("findings", "--store", store, "--format", "ocsf").stdout)
+    assert log["version"] == "2.1.0"
+    assert len(log["runs"][0]["results"]) == len(events) > 0
+    assert {event["class_uid"] for event in events} == {2004}
+
+
 def test_a_suppressed_finding_is_gone_until_it_expires_and_says_who_and_why(store: Path) -> None:
     (mine,) = (
         f

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from hashlib import sha256
 from pathlib import Path
@@ -65,6 +66,20 @@ class Detectors:
     def finish(self, session: str) -> list[Finding]:
         """What only the session's end can tell."""
         return self.engine.finish(session)
+
+    def still_on(self, finding: Finding) -> bool:
+        """Whether the detector that found it is on and unchanged.
+
+        One that is may rest on another session (a correlation), so that looking at its own
+        session again does not find it again.
+        """
+        if finding.detector in self.engine.disabled:
+            return False
+        rules = {meta.id: meta.version for meta in self.engine.rules.metas()}
+        if finding.detector in rules:
+            return rules[finding.detector] == finding.detector_version
+        # Rules are versioned by twelve digits of their digest; one that is gone is off.
+        return not re.fullmatch("[0-9a-f]{12}", finding.detector_version)
 
     @property
     def digest(self) -> str:

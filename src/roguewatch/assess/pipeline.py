@@ -149,7 +149,7 @@ class Pipeline:
                 self._progress.events(tally.summary.events)
             found += self._detectors.finish(session)
             with transaction(self._sessions.engine) as connection:
-                self._findings.replace(session, found, connection)
+                self._findings.replace(session, found, connection, self._detectors.still_on)
                 self._sessions.keep(connection, [tally.finish()], self._digest)
         self.done.analysed_again = len(again)
 

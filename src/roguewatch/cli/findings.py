@@ -64,11 +64,16 @@ def command(
             value = msgspec.to_builtins(finding)
             print_json({**value, "time": iso(finding.time), "time_ns": finding.time})
         return
-    if form in ("sarif", "ocsf"):
-        from roguewatch.detect import output
+    if form == "sarif":
+        from roguewatch.detect.output.sarif import sarif
 
-        for document in output.WRITERS[form](found):
-            print_json(document)
+        print_json(sarif(found))
+        return
+    if form == "ocsf":
+        from roguewatch.detect.output.ocsf import ocsf
+
+        for event in ocsf(found):
+            print_json(event)
         return
     for finding in found:
         level_text = click.style(f"{finding.level:13}", bold=finding.level in ("high", "critical"))

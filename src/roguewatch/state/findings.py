@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import msgspec
@@ -62,20 +62,30 @@ class Findings:
         upsert(connection, tables.findings, list(rows.values()), keep=("recorded",))
         return len(rows) - known
 
-    def replace(self, session: str, findings: Iterable[Finding], connection: Connection) -> None:
-        """Keep what a whole analysis of a session found, and withdraw what it no longer finds.
+    def replace(
+        self,
+        session: str,
+        findings: Iterable[Finding],
+        connection: Connection,
+        stands: Callable[[Finding], bool],
+    ) -> None:
+        """Keep what a whole analysis of a session found, and withdraw what no longer stands.
 
         A suppressed finding is never withdrawn: somebody decided on it.
+
+        Args:
+            stands: whether an earlier finding, not found again, is kept all the same.
         """
         kept = list(findings)
         self.record(kept, connection)
         table, given = tables.findings, tables.suppressions
         ids = {finding.id for finding in kept}
         decided = select(given.c.finding).where(given.c.finding == table.c.id).exists()
-        before = select(table.c.id).where(table.c.session == session, ~decided)
-        withdrawn = [id for id in connection.execute(before).scalars() if id not in ids]
-        for id in withdrawn:
-            connection.execute(delete(table).where(table.c.id == id))
+        before = select(table.c.body).where(table.c.session == session, ~decided)
+        for body in connection.execute(before).scalars().all():
+            finding = _decode(body)
+            if finding.id not in ids and not stands(finding):
+                connection.execute(delete(table).where(table.c.id == finding.id))
 
     def all(
         self,
