@@ -117,7 +117,11 @@ class Engine:
         started = time.perf_counter()
         event = _encodable(event)
         session = self._session(event.session)
-        action = Action(event, self._shell(session, event))
+        shell = self._shell(session, event)
+        action = Action(event, shell)
+        if shell is not None and action.tool_class == "write":
+            for path, content in zip(action.written, action.content, strict=False):
+                shell.wrote(path, content, cwd=event.cwd)
         view = View(action)
         provenance = self._provenances.follow(event)
         found = [_of_hit(hit, provenance) for hit in self._running.feed(view)]

@@ -79,6 +79,11 @@ class Folder:
                     pieces.append(attribute if isinstance(attribute, str) else "?")
                     node = node.args[0]
                     continue
+                elif called.endswith((".__getattribute__", ".__getattr__")) and node.args:
+                    attribute = self.value(node.args[0])
+                    pieces.append(attribute if isinstance(attribute, str) else "?")
+                    node = node.func.value if isinstance(node.func, ast.Attribute) else node.func
+                    continue
                 else:
                     pieces.append(f"{called}()")
                 return ".".join(reversed(pieces))
@@ -178,6 +183,13 @@ class Folder:
 
     def _call(self, node: ast.Call) -> Value:
         name = self.name_of(node.func)
+        if name == "map" and len(node.args) == 2 and self.name_of(node.args[0]) == "chr":
+            codes = self.value(node.args[1])
+            return (
+                [chr(code) for code in codes if isinstance(code, int)]
+                if isinstance(codes, list)
+                else None
+            )
         arguments = [self.value(argument) for argument in node.args]
         function = _FUNCTIONS.get(name)
         if function is not None:

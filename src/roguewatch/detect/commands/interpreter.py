@@ -59,27 +59,12 @@ _DEVICES = ("/dev/null", "/dev/tcp/", "/dev/udp/", "/dev/std", "/dev/fd/", "/dev
 _STDIN = ("<<", "<<<", "0<<", "0<<<")
 _RUN_BY_VARIABLE = frozenset(
     [
-        "GIT_EXTERNAL_DIFF",
-        "GIT_SSH_COMMAND",
-        "GIT_SSH",
-        "GIT_PAGER",
-        "PAGER",
-        "EDITOR",
-        "VISUAL",
-        "GIT_EDITOR",
-        "GIT_SEQUENCE_EDITOR",
-        "GIT_ASKPASS",
-        "SSH_ASKPASS",
-        "GIT_PROXY_COMMAND",
-        "PROMPT_COMMAND",
-        "LESSOPEN",
-        "MANPAGER",
-        "BROWSER",
-        "RSYNC_RSH",
-        "SUDO_ASKPASS",
-        "PERL5DB",
+        "GIT_EXTERNAL_DIFF", "GIT_SSH_COMMAND", "GIT_SSH", "GIT_PAGER", "PAGER", "EDITOR",
+        "VISUAL", "GIT_EDITOR", "GIT_SEQUENCE_EDITOR", "GIT_ASKPASS", "SSH_ASKPASS",
+        "GIT_PROXY_COMMAND", "PROMPT_COMMAND", "LESSOPEN", "MANPAGER", "BROWSER", "RSYNC_RSH",
+        "SUDO_ASKPASS", "PERL5DB",
     ]
-)
+)  # fmt: skip
 
 
 class Frame(NamedTuple):
@@ -160,7 +145,7 @@ class Interpreter:
                 flowing = self.node(stage, here, flowing)
                 if index < len(pipeline.stages) - 1:
                     names = [c.program for c in self.commands[first:] if c.via == frame.via]
-                    before = (*before, *(names[:4] or [""]))
+                    before = (*before[-12:], *(names[:4] or [""]))
             outputs.append(flowing)
         return _joined(outputs)
 

@@ -77,6 +77,7 @@ class Parser:
         self.at = 0
         self.depth = depth
         self.sound = True
+        self._scans = 0
         self._heredocs: list[tuple[Redirect, str, bool, bool]] = []
 
     def parse(self) -> Script:
@@ -483,7 +484,7 @@ class Parser:
         following = text[begin + 1 : begin + 2]
         if following == "(":
             if text.startswith("$((", begin):
-                end = _close_arithmetic(text, begin)
+                end = _close_arithmetic(text, begin) if self._may_scan() else 0
                 if end:
                     self.at = end
                     parts.append(Arithmetic(text[begin:end]))
@@ -512,7 +513,7 @@ class Parser:
     def _braced(self, parts: list[Part], quoted: bool) -> None:
         text, begin = self.text, self.at
         match = _BRACED.match(text, begin)
-        end = _close_brace(text, match.end() if match else begin + 2)
+        end = _close_brace(text, match.end()) if match and self._may_scan() else -1
         if match is None or end < 0:
             self.sound = False
             parts.append(Literal("${", quoted))
@@ -537,6 +538,11 @@ class Parser:
         parts.append(Substitution(script, quoted, match.group()))
 
     # Small steps
+
+    def _may_scan(self) -> bool:
+        """Whether another look ahead of `_SCAN` characters keeps the whole linear."""
+        self._scans += 1
+        return self._scans < 64 + len(self.text) // 64
 
     def _nested(self, closers: frozenset[str]) -> Script:
         self._enter()

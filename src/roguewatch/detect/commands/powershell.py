@@ -44,38 +44,16 @@ _CANONICAL = {name.lower(): name for name in ALIASES.values()}
 _CANONICAL |= {
     name.lower(): name
     for name in [
-        "Set-ExecutionPolicy",
-        "Register-ScheduledTask",
-        "New-ScheduledTask",
-        "New-Service",
-        "Set-Service",
-        "Stop-Service",
-        "Set-MpPreference",
-        "Add-MpPreference",
-        "Clear-EventLog",
-        "Remove-EventLog",
-        "wevtutil",
-        "Set-PSReadLineOption",
-        "ConvertTo-SecureString",
-        "Get-Credential",
-        "Get-StoredCredential",
-        "Test-NetConnection",
-        "New-LocalUser",
-        "Add-LocalGroupMember",
-        "Compress-Archive",
-        "Expand-Archive",
-        "Start-BitsTransfer",
-        "Set-ItemProperty",
-        "New-ItemProperty",
-        "Out-File",
-        "Set-DnsClientServerAddress",
-        "Register-WmiEvent",
-        "New-Object",
-        "Add-Type",
-        "Unblock-File",
-        "Disable-ScheduledTask",
+        "Set-ExecutionPolicy", "Register-ScheduledTask", "New-ScheduledTask", "New-Service",
+        "Set-Service", "Stop-Service", "Set-MpPreference", "Add-MpPreference",
+        "Clear-EventLog", "Remove-EventLog", "wevtutil", "Set-PSReadLineOption",
+        "ConvertTo-SecureString", "Get-Credential", "Get-StoredCredential",
+        "Test-NetConnection", "New-LocalUser", "Add-LocalGroupMember", "Compress-Archive",
+        "Expand-Archive", "Start-BitsTransfer", "Set-ItemProperty", "New-ItemProperty",
+        "Out-File", "Set-DnsClientServerAddress", "Register-WmiEvent", "New-Object",
+        "Add-Type", "Unblock-File", "Disable-ScheduledTask",
     ]
-}
+}  # fmt: skip
 
 
 def encoded_command(text: str) -> Text | None:
@@ -101,10 +79,12 @@ def read_powershell(run: Interpreter, text: str, frame: Frame) -> None:
     pipeline = 0
     before: tuple[str, ...] = ()
     for words, closer in _statements(text, variables):
+        if run.bounded:
+            return
         if words:
             here = frame._replace(pipeline=pipeline, piped_from=before)
             program = _statement(run, words, here)
-            before, pipeline = (*before, program), pipeline + 1
+            before, pipeline = (*before[-12:], program), pipeline + 1
         if closer != "|":
             before, pipeline = (), 0
 

@@ -13,37 +13,20 @@ if TYPE_CHECKING:
 
 _SHELL = frozenset(
     [
-        "os.system",
-        "os.popen",
-        "subprocess.getoutput",
-        "subprocess.getstatusoutput",
-        "commands.getoutput",
-        "asyncio.create_subprocess_shell",
-        "posix.system",
-        "pty.spawn",
-        "platform.popen",
-        "popen2.popen2",
-        "IPython.get_ipython().system",
-        "get_ipython().system",
-        "get_ipython().getoutput",
+        "os.system", "os.popen", "subprocess.getoutput", "subprocess.getstatusoutput",
+        "commands.getoutput", "asyncio.create_subprocess_shell", "posix.system", "pty.spawn",
+        "platform.popen", "popen2.popen2", "IPython.get_ipython().system",
+        "get_ipython().system", "get_ipython().getoutput",
     ]
-)
+)  # fmt: skip
 _PROCESS = frozenset(
     [
-        "subprocess.run",
-        "subprocess.call",
-        "subprocess.check_call",
-        "subprocess.check_output",
-        "subprocess.Popen",
-        "asyncio.create_subprocess_exec",
-        "sh.Command",
-        "plumbum.local",
-        "os.posix_spawn",
-        "os.posix_spawnp",
-        "pexpect.spawn",
+        "subprocess.run", "subprocess.call", "subprocess.check_call",
+        "subprocess.check_output", "subprocess.Popen", "asyncio.create_subprocess_exec",
+        "sh.Command", "plumbum.local", "os.posix_spawn", "os.posix_spawnp", "pexpect.spawn",
         "pexpect.run",
     ]
-)
+)  # fmt: skip
 _EXEC = ("os.exec", "os.spawn")
 # Name of the call, to program, options before the operands, and how many operands.
 _DEEDS: dict[str, tuple[str, tuple[str, ...], int]] = {

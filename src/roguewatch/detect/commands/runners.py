@@ -113,24 +113,10 @@ def trap(run: Interpreter, call: Call) -> Ran:
 
 _XARGS_VALUES = frozenset(
     [
-        "-I",
-        "-i",
-        "-n",
-        "-P",
-        "-d",
-        "-a",
-        "-L",
-        "-s",
-        "-E",
-        "--max-args",
-        "--max-procs",
-        "--arg-file",
-        "--delimiter",
-        "-J",
-        "-R",
-        "-S",
+        "-I", "-i", "-n", "-P", "-d", "-a", "-L", "-s", "-E", "--max-args", "--max-procs",
+        "--arg-file", "--delimiter", "-J", "-R", "-S",
     ]
-)
+)  # fmt: skip
 
 
 def xargs(run: Interpreter, call: Call) -> Ran:
@@ -175,29 +161,10 @@ def find(run: Interpreter, call: Call) -> Ran:
 
 _SSH_VALUES = frozenset(
     [
-        "-b",
-        "-c",
-        "-D",
-        "-E",
-        "-e",
-        "-F",
-        "-I",
-        "-i",
-        "-J",
-        "-L",
-        "-l",
-        "-m",
-        "-O",
-        "-o",
-        "-p",
-        "-Q",
-        "-R",
-        "-S",
-        "-W",
-        "-w",
-        "-B",
+        "-b", "-c", "-D", "-E", "-e", "-F", "-I", "-i", "-J", "-L", "-l", "-m", "-O", "-o",
+        "-p", "-Q", "-R", "-S", "-W", "-w", "-B",
     ]
-)
+)  # fmt: skip
 
 
 def ssh(run: Interpreter, call: Call) -> Ran:
@@ -235,49 +202,14 @@ def script(run: Interpreter, call: Call) -> Ran:
 
 _CONTAINER_VALUES = frozenset(
     [
-        "-e",
-        "--env",
-        "-v",
-        "--volume",
-        "-u",
-        "--user",
-        "-w",
-        "--workdir",
-        "--name",
-        "-p",
-        "--publish",
-        "--network",
-        "--net",
-        "--mount",
-        "-l",
-        "--label",
-        "--entrypoint",
-        "--env-file",
-        "--cpus",
-        "-m",
-        "--memory",
-        "-n",
-        "--namespace",
-        "-c",
-        "--container",
-        "-h",
-        "--hostname",
-        "--add-host",
-        "--platform",
-        "--restart",
-        "--cap-add",
-        "--device",
-        "--security-opt",
-        "--pid",
-        "--ipc",
-        "--userns",
-        "--runtime",
-        "--gpus",
-        "--dns",
-        "-f",
+        "-e", "--env", "-v", "--volume", "-u", "--user", "-w", "--workdir", "--name", "-p",
+        "--publish", "--network", "--net", "--mount", "-l", "--label", "--entrypoint",
+        "--env-file", "--cpus", "-m", "--memory", "-n", "--namespace", "-c", "--container",
+        "-h", "--hostname", "--add-host", "--platform", "--restart", "--cap-add", "--device",
+        "--security-opt", "--pid", "--ipc", "--userns", "--runtime", "--gpus", "--dns", "-f",
         "--file",
     ]
-)
+)  # fmt: skip
 
 
 def container(run: Interpreter, call: Call) -> Ran:
@@ -316,7 +248,10 @@ def terminal(run: Interpreter, call: Call) -> Ran:
                 run.text(" ".join(command), inner)
         return NOTHING
     _, command = options_and_rest(
-        words, frozenset(["-S", "-c", "-e", "-h", "-p", "-r", "-s", "-t", "-T", "-X"])
+        words,
+        frozenset(
+            ["-S", "-dmS", "-AdmS", "-DmS", "-c", "-e", "-h", "-p", "-r", "-s", "-t", "-T", "-X"]
+        ),
     )
     if command:
         detached = any(re.match(r"-[a-zA-Z]*d", word) for word in words)

@@ -50,8 +50,9 @@ class SessionShell:
             for command in self.understand(text, shell, cwd=cwd)
         )
 
-    def wrote(self, path: str, content: str) -> None:
+    def wrote(self, path: str, content: str, *, cwd: str = "") -> None:
         """A file tool wrote a file: a later call may run it."""
+        self._state.start, self._state.cwd = cwd, ""
         self._state.write(self._state.resolve(path), Text(content, (), False), append=False)
 
     def _concerned(self, text: str) -> bool:

@@ -96,6 +96,14 @@ class Expansion:
                 current.append(part.text.translate(_PROTECT) if part.quoted else part.text)
                 some = some or part.quoted or bool(part.text)
                 continue
+            if isinstance(part, Parameter) and part.name == "@" and not part.operator:
+                for place, positional in enumerate(self.positional[:256]):
+                    if place:
+                        fields.append("".join(current))
+                        current = []
+                    current.append(positional.translate(_PROTECT))
+                    some = True
+                continue
             following = word[index + 1] if index + 1 < len(word) else None
             value, split = self._part(part, current, following)
             if len(value) > MAX_WORD:
@@ -138,7 +146,7 @@ class Expansion:
                 if _glued(before, after):
                     return "", False
                 return part.raw, False
-            return value, not part.quoted and part.name != "@"
+            return value, not part.quoted
         if isinstance(part, Substitution):
             known = self.runner.substitute(part.script, "$( )")
             if known is None:
