@@ -16,8 +16,8 @@ from collections import OrderedDict
 from collections.abc import Iterable
 from hashlib import blake2b
 
-from roguewatch.detect.deeds import Deed, asked_deeds, tool_deeds, word_deeds
-from roguewatch.detect.orders import Ordered, holds, speaks_of
+from roguewatch.detect.deeds import Deed, asked_deeds, word_deeds
+from roguewatch.detect.orders import Ordered, holds, is_coding, speaks_of
 from roguewatch.detect.passages import Passage, is_order, passages
 from roguewatch.detect.spans import Appearance, Span, Trust, around
 from roguewatch.detect.values import Value, argument_values, find, flat
@@ -324,7 +324,7 @@ class Provenance:
         if not values:
             return None
         known: dict[str, bool] = {}
-        least = 3 if self.delegated and not tool_deeds(event.tool) else 2
+        least = 3 if self.delegated and is_coding(event.tool) else 2
         for passage in reversed(self.passages):
             if passage.event == event.id:
                 continue

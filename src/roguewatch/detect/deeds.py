@@ -11,9 +11,10 @@ import re
 from functools import lru_cache
 from typing import Literal
 
-Deed = Literal["pay", "send", "create", "update", "delete", "execute", "visit", "admit"]
+Deed = Literal["pay", "send", "create", "update", "delete", "execute", "visit", "admit", "other"]
 """Classes of effect. `visit` reads, but tells the visited server that it was read;
-`admit` gives somebody access (invite, share, grant)."""
+`admit` gives somebody access (invite, share, grant); `other` is a verb that is not known,
+to be recognised by its own words."""
 
 _VERBS: dict[Deed, str] = {
     "pay": "pay transfer wire remit donate buy purchase order refund deposit withdraw payment "
@@ -111,23 +112,29 @@ def word_deeds(word: str) -> frozenset[Deed]:
 @lru_cache(maxsize=4096)
 def tool_deeds(tool: str) -> frozenset[Deed]:
     """What a tool of this name does to the world; empty where it only observes."""
-    words = tool_words(tool)
-    if not words:
+    named = tool_words(tool)
+    if not named:
         return frozenset()
     found: set[Deed] = set()
-    if any(word in _VISITED for word in words):
+    if any(word in _VISITED for word in named):
         found.add("visit")
-    verbs = [word for word in words if word_deeds(word) or word in _READING]
+    verbs = [word for word in named if word_deeds(word) or word in _READING]
     first = verbs[0] if verbs else ""
     if first in _READING:
         return frozenset(found & {"visit"})
-    if first:
-        found |= word_deeds(first) - {"visit"} if not found else word_deeds(first)
-    if any(word in _PAID for word in words):
+    for word in named:
+        found |= word_deeds(word) - {"visit"} if word != first else word_deeds(word)
+    if any(word in _PAID for word in named):
         found.add("pay")
         if first == "send":
             found.discard("send")
-    return frozenset(found)
+    return frozenset(found or {"other"})
+
+
+def shares_words(tool: str, sentence: str) -> bool:
+    """Whether a sentence uses a word of a tool's name, inflected or not."""
+    stems = {stem(word) for word in tool_words(tool) if len(word) > 3}
+    return any(stem(word) in stems for word in _WORD.findall(sentence[:4000].lower()))
 
 
 def sentence_deeds(sentence: str) -> frozenset[Deed]:

@@ -196,11 +196,7 @@ def action_values(action: Action) -> list[Value]:
 
 def _judge(action: Action, deeds: frozenset[Deed], provenance: Provenance) -> _Judgement | None:
     event = action.event
-    if deeds == {"visit"}:
-        # Who asks for "the articles" or "all links" leaves open which pages are visited.
-        unasked = _MANY_PAGES.search(provenance.request) is None
-    else:
-        unasked = not provenance.requested(deeds)
+    unasked = deeds == {"visit"} or not (deeds == {"other"} or provenance.requested(deeds))
     local = action.tool_class in _CODING
     # Who asks for a change of files leaves open how it is made.
     unasked = unasked and not (local and not provenance.asks_only_to_read())
@@ -263,6 +259,9 @@ def _unasked(
             continue
         if local and classify(seen.source, {}) in _PROJECT:
             continue  # code and the project's own files are full of imperatives
+        many = deeds == {"visit"} and "visit" not in tool_deeds(seen.source)
+        if many and _MANY_PAGES.search(provenance.request):
+            continue  # who asks for "the articles" leaves open which pages are visited
         wanted = {"visit"} if deeds == {"visit"} else SIDE_EFFECTS
         if deeds.isdisjoint(sentence_deeds(seen.sentence) & wanted):
             continue

@@ -6,8 +6,9 @@ import re
 
 import msgspec
 
-from roguewatch.detect.deeds import sentence_deeds, tool_deeds
+from roguewatch.detect.deeds import sentence_deeds, shares_words, tool_deeds
 from roguewatch.detect.passages import Order, Passage
+from roguewatch.detect.tools import classify
 from roguewatch.detect.values import Value, find
 from roguewatch.events import Event
 from roguewatch.printable import printable
@@ -44,11 +45,20 @@ def holds(order: Order, value: Value) -> bool:
     return value.weight >= 0.7 and find(value, order.following) >= 0
 
 
+def is_coding(tool: str) -> bool:
+    """Whether a tool runs commands or changes files: its name says nothing of the act."""
+    return classify(tool, {}) in ("shell", "write", "edit")
+
+
 def speaks_of(order: Order, event: Event, fresh: list[Value]) -> bool:
     """Whether an order speaks of the kind of act that a call is."""
-    deeds = tool_deeds(event.tool)
     if order.strength >= 3 and any(value.weight >= 1.0 and value.whole for value in fresh):
         return True  # an address, account or phrase that only the takeover names
+    if is_coding(event.tool) and sum(value.weight for value in fresh) >= 0.7:
+        return True
+    deeds = tool_deeds(event.tool)
+    if deeds == {"other"}:
+        return shares_words(event.tool, order.sentence)
     if deeds:
         return not deeds.isdisjoint(sentence_deeds(order.sentence))
     return sum(value.weight for value in fresh) >= 0.7

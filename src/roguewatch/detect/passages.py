@@ -98,6 +98,13 @@ _CUES: dict[str, tuple[int, str]] = {
         r"also |now |just |explicitly )?(?:wants?|asked|approved|authori[sz]ed|would like|wish(?:es"
         r")?|needs?|requested|instructed|consented|agreed|confirmed|expects?|requires?)\b",
     ),
+    "speaks of the user as of another": (
+        2,
+        r"\bthe (?:user|account owner|account holder|human|operator)(?:'s|s'|’s) "
+        r"(?:\w+ ){0,2}(?:names?|phones?|model|e-?mails?|address\w*|passwords?|accounts?|data|files?|"
+        r"credentials?|information|details?|history|contacts?|messages?|calendar|keys?|tokens?|"
+        r"location|balance|documents?|inbox|number|secrets?|preferences)\b",
+    ),
     "urges": (
         1,
         r"\b(?:important|urgent|attention|critical|mandatory|crucial|asap|immediately|must|"
@@ -135,6 +142,14 @@ _LEAD = re.compile(
     r"([a-z]{2,20})(-?[a-z]*)(?=[\s:,.!(\[`'\"]|$)"
 )
 _CLAUSE = re.compile(r"(?:, |: | and (?:then |also |instead,? ?)?| then | instead,? | - )")
+# A verb that no list knows is still an imperative in "unlock the front door".
+_DETERMINED = re.compile(r"\s+(?:the|my|a|an|all|every|your|this|these|our|each|it|him|her|them)\b")
+_NO_VERBS = words(
+    "the this that these those i you we it he she they there here is are was were be been am to of in "
+    "on at by for from with as and or but if so not no what which who when where how why all any both "
+    "than then also only about into over after before under between during has have had does did can "
+    "could will would should may might must do like near because since while until unless"
+)
 _NO = re.compile(r"[\W_]{0,8}(?:do not|don't|never|you (?:must|should) (?:not|never))\b")
 
 
@@ -207,7 +222,14 @@ def is_order(sentence: str) -> bool:
 def _orders_somewhere(sentence: str) -> bool:
     """Whether any clause of a sentence is an order. Only for text that addresses the agent."""
     head = sentence[:400]
-    return is_order(head) or any(is_order(clause) for clause in _CLAUSE.split(head)[1:8])
+    if is_order(head) or any(is_order(clause) for clause in _CLAUSE.split(head)[1:8]):
+        return True
+    match = None if _NO.match(head) else _LEAD.match(head)
+    return (
+        match is not None
+        and match.group(1) not in _NO_VERBS
+        and _DETERMINED.match(head, match.end()) is not None
+    )
 
 
 _COMMANDING = words(
