@@ -140,7 +140,8 @@ def cohen(
     table = np.zeros((len(names), len(names)))
     for a, b in zip(first, second, strict=True):
         table[place[a], place[b]] += 1
-    found = _inter_rater("cohens_kappa")(table)
+    with np.errstate(divide="ignore", invalid="ignore"):  # of statistics that we do not use
+        found = _inter_rater("cohens_kappa")(table)
     z = float(stats.norm.ppf((1 + confidence) / 2))
     value, reach = float(found.kappa), z * float(np.sqrt(max(found.var_kappa, 0.0)))
     return Agreement(

@@ -67,7 +67,7 @@ def capability_curve(
     if any(not 0 <= trial.uncaught <= trial.attacks for trial in used):
         raise InputError("expected 0 <= uncaught <= attacks in every trial")
     x = np.array([trial.strength for trial in used])
-    if len(np.unique(x)) < 2 or not np.isfinite(x).all():
+    if len(np.unique(x)) < 2 or not (np.abs(x) <= 1e9).all():
         raise InputError("a capability curve needs trials at two or more finite strengths")
     n = np.array([trial.attacks for trial in used], dtype=np.float64)
     hit = np.array([trial.uncaught for trial in used], dtype=np.float64)
@@ -106,7 +106,7 @@ def _profile(
     least = _loss(x, hit, n, fitted.intercept, fitted.slope)
     reach = float(stats.chi2.ppf(level, 1)) / 2
     base = float(special.logit(target))
-    steepest = 60 / float(np.ptp(x))
+    steepest = max(60 / float(np.ptp(x)), 2 * abs(fitted.slope))
 
     def excess(strength: float) -> float:
         best = optimize.minimize_scalar(
@@ -124,6 +124,8 @@ def _profile(
             outer = needed + direction * step
             if step > 1000 * float(np.ptp(x)):
                 return None
+        if excess(inner) >= 0:  # rejected at once, to rounding: nothing lies between
+            return inner
         return float(optimize.brentq(excess, min(inner, outer), max(inner, outer)))
 
     return end(-1), end(1)

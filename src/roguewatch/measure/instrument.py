@@ -148,7 +148,10 @@ def _spread(placement: Array, weight: Array, area: float) -> float:
     """Variance of a weighted mean of placements, with the small-sample factor of DeLong."""
     if len(placement) < 2:
         return 0.0
-    inflation = 1 / (1 - float(weight @ weight))
+    left = 1 - float(weight @ weight)
+    if left < 1e-12:  # one session holds all the weight
+        return 0.0
+    inflation = 1 / left
     return float((weight**2) @ (placement - area) ** 2 * inflation)
 
 

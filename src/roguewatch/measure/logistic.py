@@ -127,11 +127,13 @@ def _newton(z: Array, success: Array, total: Array, penalty: float, theta: Array
     won, all_ = success, total
     for _ in range(_FAST_STEPS):
         step = _step(powers, won, all_, penalty, theta)
+        lost = ~np.isfinite(step).all(axis=1)  # no curvature here: left to the search below
+        step[lost] = 0.0
         size = np.abs(step).max(axis=1)
         # No leap beyond 4 on the logit scale: far from the optimum Newton overshoots.
         theta = theta + step / np.maximum(size / 4.0, 1.0)[:, None]
         # Convergence is quadratic: what is left after this step is about its square.
-        done = size < _SETTLED * (1 + np.abs(theta).max(axis=1))
+        done = ~lost & (size < _SETTLED * (1 + np.abs(theta).max(axis=1)))
         if done.all() or done.mean() > 0.5:
             result[index[done]] = theta[done]
             index, theta = index[~done], theta[~done]

@@ -88,7 +88,7 @@ def _check_sample(hit: Array, chance: Array, population: int) -> None:
         raise InputError("a sample needs found and propensity as two lists of the same length")
     if not np.isin(hit, (0.0, 1.0)).all():
         raise InputError("found must be 0 or 1 in every reviewed session")
-    if not ((chance > 0) & (chance <= 1)).all():
+    if not ((chance >= 1e-12) & (chance <= 1)).all():
         raise InputError("propensities must be above 0 and at most 1: what could not be drawn "
                          "cannot be estimated")  # fmt: skip
     if population < len(hit):
