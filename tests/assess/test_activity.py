@@ -130,6 +130,11 @@ def test_names_that_an_agent_invents_without_end_are_bounded() -> None:
     assert not any("\x1b" in name for name in summary.tools)
 
 
+def test_a_date_that_no_clock_says_is_no_date() -> None:
+    summary = add_up(event("tool_call", time=1 << 70), event("tool_call", time=-5))
+    assert (summary.started, summary.ended, summary.days) == (None, None, {})
+
+
 def test_failed_calls_and_gaps_are_counted_by_code() -> None:
     one = call()
     summary = add_up(

@@ -63,6 +63,8 @@ class Tally:
         summary.events += 1
         kind = event.kind
         time = event.time
+        if time is not None and not 0 <= time < 1 << 63:
+            time = None  # no clock says that: a date that an agent made up
         _count(summary.kinds, kind)
         if time is not None:
             if summary.started is None or time < summary.started:
@@ -85,14 +87,14 @@ class Tally:
         if kind in _ACTIVITY:
             self._run(time, kind == "tool_call")
         if kind == "tool_call":
-            self._call(event)
+            self._call(event, time)
         elif kind == "agent_message":
             summary.agent_messages += 1
         elif kind == "tool_result":
             if event.failed or event.exit_status:
                 summary.failed_calls += 1
         elif kind == "user_message":
-            self._message(event)
+            self._message(event, time)
         elif kind == "approval" or kind == "decision":
             self._answer(event)
         elif kind == "gap":
@@ -137,21 +139,21 @@ class Tally:
         summary.hours = self._hours if any(self._hours) else []
         return summary
 
-    def _call(self, event: Event) -> None:
+    def _call(self, event: Event, time: int | None) -> None:
         summary = self.summary
         summary.tool_calls += 1
         _count(summary.tools, event.tool)
         _count(summary.modes, self._mode)
-        if event.time is not None:
-            self._hours[event.time // _HOUR % 24] += 1
+        if time is not None:
+            self._hours[time // _HOUR % 24] += 1
 
-    def _message(self, event: Event) -> None:
+    def _message(self, event: Event, time: int | None) -> None:
         if event.author in ("harness", "agent", "tool"):
             return
         self.summary.user_messages += 1
         if event.author != "task":
             self.summary.human_messages += 1
-            self._begin(event.time, prompted=True)
+            self._begin(time, prompted=True)
 
     def _begin(self, time: int | None, *, prompted: bool) -> None:
         """A human message ends one stretch and begins the next."""

@@ -215,7 +215,7 @@ def _row(finding: Finding) -> dict[str, Any]:
         "behaviour": finding.behaviour,
         "level": finding.level,
         "detector": finding.detector,
-        "time": finding.time,
+        "time": finding.time if 0 <= (finding.time or 0) < 1 << 63 else None,
         "recorded": time.time_ns(),
         "body": _encode(finding).decode(),
     }

@@ -19,8 +19,9 @@ from roguewatch.state.findings import upsert
 ALL = "*"
 """A stop of all deployments."""
 
-TokenPurpose = Literal["hook", "relay", "otlp"]
-"""What a token opens: the hooks and decisions, the model and MCP relays, the receiver."""
+TokenPurpose = Literal["hook", "relay", "otlp", "all"]
+"""What a token opens: the hooks and decisions, the model and MCP relays, the receiver; or
+all of them."""
 
 
 class Scope(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -157,7 +158,7 @@ class Register:
         """The deployment that a token belongs to; None where it opens nothing."""
         table = tables.tokens
         chosen = select(table.c.deployment, table.c.expires, table.c.revoked).where(
-            table.c.digest == token_digest(token), table.c.purpose == purpose
+            table.c.digest == token_digest(token), table.c.purpose.in_((purpose, "all"))
         )
         with transaction(self._engine) as connection:
             row = connection.execute(chosen).first()
