@@ -108,8 +108,13 @@ class Engine:
         off = reasons_checked(disabled, known | {detector.name for detector in every})
         return Engine(rules, [one for one in every if one.name not in off], off, provenances)
 
-    def feed(self, event: Event) -> list[Finding]:
+    def feed(self, event: Event, *, again: bool = False) -> list[Finding]:
         """Look at one event; in order within its session.
+
+        Args:
+            event: the event.
+            again: also give findings that this event meets and that were given before in
+                this session, which a decision about the event has to know.
 
         Returns:
             Findings not given before in this session, the rules' first.
@@ -133,7 +138,8 @@ class Engine:
             self.slow.append(Slow(event.id, event.session, elapsed))
         if self._overdue:
             found, self._overdue = self._overdue + found, []
-        return self._new(found, session) if found else found
+        new = self._new(found, session) if found else found
+        return found if again else new
 
     def finish(self, session: str) -> list[Finding]:
         """The session ended: what only its end can tell; its state is forgotten."""

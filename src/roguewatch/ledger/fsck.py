@@ -42,7 +42,6 @@ from roguewatch.ledger.note import (
 )
 from roguewatch.ledger.places import trusted_key, witness_place
 from roguewatch.ledger.record import decode, encode
-from roguewatch.ledger.segment import Segment, session_parts
 from roguewatch.ledger.tiles import WIDTH, tile_name, tile_names
 from roguewatch.ledger.witness import FileWitness, HttpWitness, witness_at
 from roguewatch.printable import printable
@@ -247,6 +246,8 @@ class Check:
 
     def _leaves(self, path: Path, row: SegmentRow, leaves: list[bytes], hot: Hot) -> bytes:
         """Recompute the leaves of a segment; the ids of its events, packed."""
+        from roguewatch.ledger.segment import Segment, session_parts
+
         ids: list[str] = []
         groups = []
         expected = row.first

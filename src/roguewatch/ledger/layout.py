@@ -29,6 +29,12 @@ from roguewatch.printable import printable_path
 FORMAT = 1
 """Version of the layout and of the record."""
 
+GROUP_EVENTS = 2048
+"""Events in a row group at most: what a point read decompresses."""
+
+GROUP_BYTES = 8 << 20
+"""Text and source bytes in a row group at most (one event may be larger)."""
+
 
 class Identity(msgspec.Struct, frozen=True):
     """Who a ledger says it is. Believed only as far as a key outside the store confirms."""

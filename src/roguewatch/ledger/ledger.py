@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -21,11 +22,13 @@ from roguewatch.ledger.note import Checkpoint, open_checkpoint
 from roguewatch.ledger.places import signing_key, witness_place
 from roguewatch.ledger.proof import ConsistencyProof, Proof
 from roguewatch.ledger.record import decode, encode
-from roguewatch.ledger.segment import Segment
 from roguewatch.ledger.tiles import Tiles
 from roguewatch.ledger.witness import FileWitness, HttpWitness, witness_at
 from roguewatch.ledger.writer import Appended, Writer
 from roguewatch.printable import printable, printable_path
+
+if TYPE_CHECKING:
+    from roguewatch.ledger.segment import Segment
 
 
 class SessionRow(msgspec.Struct):
@@ -218,7 +221,7 @@ class Ledger:
                 groups = self._groups(session, segments)
             for row in segments:
                 if groups[row.number] != []:
-                    with Segment(self.layout.segments / row.name) as segment:
+                    with self._segment(row) as segment:
                         chosen = groups[row.number]
                         yield from segment.events(
                             range(segment.groups()) if chosen is None else chosen,
@@ -285,9 +288,15 @@ class Ledger:
                 return row.first + place
         return None
 
+    def _segment(self, row: SegmentRow) -> Segment:
+        # PyArrow is loaded for the first sealed segment that is read, not at start-up.
+        from roguewatch.ledger.segment import Segment
+
+        return Segment(self.layout.segments / row.name)
+
     def _event(self, leaf: int) -> Event:
         for row in self.hot.segments(leaf)[:1]:
-            with Segment(self.layout.segments / row.name) as segment:
+            with self._segment(row) as segment:
                 return segment.event(leaf - row.first)
         for found, _, _, _, record, raw in self.hot.rows(leaf, 1):
             if found == leaf:

@@ -28,13 +28,9 @@ from roguewatch.events import Event, Origin, Usage
 from roguewatch.ledger.durable import TEMPORARY, sync_folder
 from roguewatch.ledger.hot import SegmentRow, SessionPart
 from roguewatch.ledger.ids import index_of
+from roguewatch.ledger.layout import GROUP_BYTES as GROUP_BYTES
+from roguewatch.ledger.layout import GROUP_EVENTS as GROUP_EVENTS
 from roguewatch.printable import printable, printable_path
-
-GROUP_EVENTS = 2048
-"""Events in a row group at most: what a point read decompresses."""
-
-GROUP_BYTES = 8 << 20
-"""Text and source bytes in a row group at most (one event may be larger)."""
 
 _LOW = [
     "session",

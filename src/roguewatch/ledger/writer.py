@@ -23,6 +23,7 @@ import time as clock
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from hashlib import sha256
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -31,7 +32,7 @@ from roguewatch.events import Event
 from roguewatch.ledger.durable import sync_folder, write_file
 from roguewatch.ledger.hot import Hot, HotRow
 from roguewatch.ledger.ids import KnownKeys, pack
-from roguewatch.ledger.layout import Layout
+from roguewatch.ledger.layout import GROUP_BYTES, GROUP_EVENTS, Layout
 from roguewatch.ledger.lock import WriterLock
 from roguewatch.ledger.merkle import Edge, leaf_hash, subtree_root
 from roguewatch.ledger.note import (
@@ -43,9 +44,11 @@ from roguewatch.ledger.note import (
     segments_digest,
 )
 from roguewatch.ledger.record import decode, encode, storable
-from roguewatch.ledger.segment import GROUP_BYTES, GROUP_EVENTS, SegmentWriter
 from roguewatch.ledger.tiles import Tiles
 from roguewatch.ledger.witness import FileWitness, HttpWitness
+
+if TYPE_CHECKING:
+    from roguewatch.ledger.segment import SegmentWriter
 
 SEGMENT_EVENTS = 32 * 1024
 SEGMENT_BYTES = 64 << 20
@@ -284,6 +287,9 @@ class Writer:
         Returns:
             Events taken, events added, and a batch that is still to do.
         """
+        # PyArrow is loaded for the first segment, not at start-up.
+        from roguewatch.ledger.segment import SegmentWriter
+
         seen = added = 0
         taken: set[str] = set()
         mark = self._edge.mark()
