@@ -15,7 +15,15 @@ from roguewatch.detect.detector import Detector
 from roguewatch.errors import RuleError
 
 # (module under roguewatch.detect, class, whether it takes the shared provenances)
-BUILT_IN: tuple[tuple[str, str, bool], ...] = (("injection", "InjectionDetector", True),)
+BUILT_IN: tuple[tuple[str, str, bool], ...] = (
+    ("injection", "InjectionDetector", True),
+    ("claims.detector", "ClaimsDetector", False),
+    ("claims.pretence", "FalseDryRunDetector", False),
+    ("claims.weakening", "WeakeningDetector", False),
+    ("scope", "ScopeDetector", False),
+    ("denials", "DenialsDetector", False),
+    ("crosssession", "CrossSessionDetector", False),
+)
 
 
 def detectors(provenances: Provenances) -> list[Detector]:
