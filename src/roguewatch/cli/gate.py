@@ -6,12 +6,16 @@ from pathlib import Path
 
 import click
 
+from roguewatch.cli.gate_mcp import command as mcp_command
 from roguewatch.cli.options import store_option
 
 
 @click.group(help="Decide and record every action of live agents.")
 def command() -> None:
     """The group."""
+
+
+command.add_command(mcp_command, "mcp")
 
 
 @command.command(help="Serve on loopback and on a Unix socket until told to end.")
@@ -35,8 +39,9 @@ def serve(store: Path, listen: str, rules: tuple[Path, ...]) -> None:
 @click.argument("deployment")
 @store_option
 @click.option(
-    "--purpose", type=click.Choice(["hook", "relay", "otlp"]), default="hook", show_default=True
-)
+    "--purpose", type=click.Choice(["hook", "relay", "otlp", "all"]), default="all",
+    show_default=True, help="What it opens: the hooks, the relays, the receiver, or all of them.",
+)  # fmt: skip
 @click.option("--minutes", type=float, help="How long it is valid; without it, until revoked.")
 def token(deployment: str, store: Path, purpose: str, minutes: float | None) -> None:
     """Issue a token. A deployment that the register does not have is entered, closed by

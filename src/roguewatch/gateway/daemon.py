@@ -22,6 +22,7 @@ from roguewatch.errors import ControlError, RoguewatchError
 from roguewatch.gateway.app import application
 from roguewatch.gateway.house import House
 from roguewatch.gateway.latency import Latency
+from roguewatch.gateway.relays import Relays, RelaySettings
 
 SOCKET_NAME = "gate.sock"
 
@@ -75,8 +76,10 @@ def listen_unix(path: Path) -> socket.socket:
     return listener
 
 
-def serve(store: Path, address: str, rules: list[Path]) -> None:
-    """Serve until told to end.
+def serve(
+    store: Path, address: str, rules: list[Path], settings: RelaySettings | None = None
+) -> None:
+    """Serve until told to end; `settings` say where the relays lead.
 
     Raises:
         RoguewatchError: something cannot be opened.
@@ -85,15 +88,19 @@ def serve(store: Path, address: str, rules: list[Path]) -> None:
     try:
         tcp = listen_tcp(address)
         unix = listen_unix(store / SOCKET_NAME)
-        asyncio.run(_serve(house, tcp, unix))
+        asyncio.run(_serve(house, tcp, unix, settings))
     finally:
         house.close()
         (store / SOCKET_NAME).unlink(missing_ok=True)
 
 
-async def _serve(house: House, tcp: socket.socket, unix: socket.socket) -> None:
+async def _serve(
+    house: House, tcp: socket.socket, unix: socket.socket, settings: RelaySettings | None
+) -> None:
     sys.setswitchinterval(0.0005)  # the committing thread must not wait 5 ms for its turn
-    app = application(house, Latency())
+    latency = Latency()
+    relays = Relays(house, latency, settings)
+    app = application(house, latency, relays.routes)
     config = uvicorn.Config(
         app, http="httptools", ws="none", lifespan="off", log_level="error", access_log=False,
         server_header=False, date_header=False, timeout_keep_alive=75,
@@ -106,6 +113,7 @@ async def _serve(house: House, tcp: socket.socket, unix: socket.socket) -> None:
     ready["pid"] = os.getpid()
     announce = asyncio.create_task(_announce(server, json.dumps(ready)))
     await server.serve(sockets=[tcp, unix])
+    await relays.close()
     announce.cancel()
     with contextlib.suppress(asyncio.CancelledError):
         await announce

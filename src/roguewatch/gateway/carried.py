@@ -1,0 +1,97 @@
+"""What the relays' routes share: ASGI requests read and answered without ceremony.
+
+The relays pass bodies on as they arrive and answer in fractions of a millisecond, so
+their routes are plain ASGI applications.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import msgspec
+from starlette.datastructures import Headers
+from starlette.types import Receive, Scope, Send
+
+from roguewatch.gateway.app import MAX_BODY, RefusedError, refusal_event
+from roguewatch.gateway.house import House
+from roguewatch.state.register import Deployment, TokenPurpose
+
+RawHeaders = Iterable[tuple[bytes, bytes]]
+
+
+async def read_body(receive: Receive, most: int = MAX_BODY) -> bytes:
+    """The whole body of a request.
+
+    Raises:
+        RefusedError: it is larger than `most`, or was cut off.
+    """
+    pieces: list[bytes] = []
+    size = 0
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise RefusedError(400, "the request was cut off")
+        piece = message.get("body", b"")
+        size += len(piece)
+        if size > most:
+            raise RefusedError(413, f"the body is larger than {most} bytes")
+        pieces.append(piece)
+        if not message.get("more_body"):
+            return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+
+async def respond(
+    send: Send,
+    status: int,
+    body: bytes,
+    headers: RawHeaders = (),
+    kind: bytes = b"application/json",
+) -> None:
+    """Send a whole response."""
+    length = str(len(body)).encode()
+    await send(
+        {
+            "type": "http.response.start",
+            "status": status,
+            "headers": [(b"content-type", kind), (b"content-length", length), *headers],
+        }
+    )
+    await send({"type": "http.response.body", "body": body})
+
+
+async def respond_json(send: Send, status: int, value: object) -> None:
+    """Send a value as JSON."""
+    await respond(send, status, msgspec.json.encode(value))
+
+
+def token_of(scope: Scope) -> str:
+    """The key that a request carries, as agents' clients send keys: `Authorization: Bearer`,
+    `x-api-key` or `api-key`. Empty where there is none, or where they differ."""
+    headers = Headers(scope=scope)
+    scheme, _, token = headers.get("authorization", "").partition(" ")
+    given = {token.strip()} if scheme.casefold() == "bearer" else set()
+    given |= {headers[name].strip() for name in ("x-api-key", "api-key") if name in headers}
+    given.discard("")
+    return given.pop() if len(given) == 1 else ""
+
+
+def holder(house: House, scope: Scope, purpose: TokenPurpose) -> Deployment:
+    """The deployment whose token a request carries.
+
+    Raises:
+        RefusedError: there is no token, or it opens nothing.
+    """
+    token = token_of(scope)
+    deployment = house.live_register.holder(token, purpose) if token else None
+    if deployment is None:
+        raise RefusedError(401, "no token" if not token else "a token that opens nothing")
+    return deployment
+
+
+async def note_refused(house: House, scope: Scope, reason: str) -> None:
+    """Record a refused request. A record that fails changes nothing: it is refused anyway."""
+    event = refusal_event(str(scope["path"]), reason, str(scope.get("client") or ""))
+    try:
+        await house.record([event])
+    except Exception as error:
+        house.complain(f"a refused request could not be recorded: {type(error).__name__}")

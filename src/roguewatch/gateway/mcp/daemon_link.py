@@ -1,0 +1,166 @@
+"""The stdio relay's line to the daemon: HTTP/1.1 on its Unix socket, kept open, pipelined.
+
+Standard library only. Questions are answered in order, so that sent and unanswered ones
+form a queue; after a lost connection they are asked again, which the record survives
+because it is made of what was sent.
+"""
+
+from __future__ import annotations
+
+import json
+import socket
+import time
+from collections import deque
+from typing import Any
+
+SECONDS = 5.0
+"""How long an answer may take before the daemon counts as gone."""
+
+
+class LinkError(Exception):
+    """The daemon cannot be asked, or does not answer as it should."""
+
+
+class Link:
+    """One kept-open connection to the daemon. Not shared between threads.
+
+    Args:
+        path: the daemon's Unix socket.
+        token: of the deployment, for relays.
+        connection: the id of the MCP connection.
+        server: the name of the MCP server.
+        side: whose lines are brought, `client` or `server`.
+    """
+
+    def __init__(self, path: str, token: str, connection: str, server: str, side: str) -> None:
+        self._path = path
+        self._head = (
+            f"POST /mcp-relay/{side} HTTP/1.1\r\nHost: gate\r\nAuthorization: Bearer {token}\r\n"
+            f"X-Connection: {connection}\r\nX-Server: {server}\r\n"
+        ).encode()
+        self._socket: socket.socket | None = None
+        self._buffer = b""
+        self._unanswered: deque[bytes] = deque()
+
+    @property
+    def unanswered(self) -> int:
+        """How many lines were brought and not yet answered for."""
+        return len(self._unanswered)
+
+    def bring(self, line: bytes, revision: str = "") -> None:
+        """Send a line without waiting for the answer; `settle` takes it.
+
+        Raises:
+            LinkError: it cannot be sent; it stays queued.
+        """
+        asked = b"%sX-Revision: %s\r\nContent-Length: %d\r\n\r\n%s" % (
+            self._head, revision.encode("ascii", "replace"), len(line), line,
+        )  # fmt: skip
+        self._unanswered.append(asked)
+        try:
+            if self._socket is None:
+                self._connect()  # sends everything unanswered, this one too
+            else:
+                self._socket.sendall(asked)
+        except OSError as error:
+            self._drop()
+            raise LinkError(f"cannot be sent: {error}") from error
+
+    def settle(self, most: int = 0) -> dict[str, Any]:
+        """Take answers until at most `most` lines are unanswered for.
+
+        Returns:
+            the last answer; its `forward` is false if that of any was.
+
+        Raises:
+            LinkError: an answer does not come, or is not what it should be.
+        """
+        answer: dict[str, Any] = {}
+        again = True
+        while len(self._unanswered) > most:
+            try:
+                if self._socket is None:
+                    self._connect()
+                given = self._answer()
+            except (OSError, ValueError) as error:
+                self._drop()
+                if not again or isinstance(error, TimeoutError):
+                    raise LinkError(f"no answer: {error}") from error
+                again = False
+                time.sleep(0.02)
+            else:
+                refused = answer.get("forward", True) is not True
+                answer = {**given, "forward": False} if refused else given
+        return answer
+
+    def ask(self, line: bytes, revision: str = "") -> dict[str, Any]:
+        """Bring a line and wait for its answer.
+
+        Raises:
+            LinkError: there is none. The line is then not asked again.
+        """
+        try:
+            try:
+                self.bring(line, revision)
+            except LinkError:
+                # A daemon that was restarted: one more try on a new connection.
+                return self.settle()
+            return self.settle()
+        except LinkError:
+            self.forget()
+            raise
+
+    def forget(self) -> None:
+        """Give up on what is unanswered, and begin anew with the next line."""
+        self._unanswered.clear()
+        self._drop()
+
+    def _connect(self) -> None:
+        connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        connection.settimeout(SECONDS)
+        try:
+            connection.connect(self._path)
+            connection.sendall(b"".join(self._unanswered))
+        except OSError:
+            connection.close()
+            raise
+        self._buffer = b""
+        self._socket = connection
+
+    def _drop(self) -> None:
+        if self._socket is not None:
+            self._socket.close()
+            self._socket = None
+
+    def _answer(self) -> dict[str, Any]:
+        head, body = self._head_of_answer()
+        status, length = head.split(b" ", 2)[1], -1
+        for field in head.split(b"\r\n")[1:]:
+            name, _, value = field.partition(b":")
+            if name.lower() == b"content-length":
+                length = int(value)
+        if length < 0:
+            raise ValueError("an answer without a length")
+        while len(body) < length:
+            body += self._received()
+        self._buffer = body[length:]
+        answer = json.loads(body[:length])
+        if status != b"200" or not isinstance(answer, dict):
+            # Refused (a token that was revoked) or not recorded: final for this line.
+            answer = {"forward": False}
+        self._unanswered.popleft()
+        return answer
+
+    def _head_of_answer(self) -> tuple[bytes, bytes]:
+        while True:
+            head, found, body = self._buffer.partition(b"\r\n\r\n")
+            if found:
+                return head, body
+            self._buffer += self._received()
+
+    def _received(self) -> bytes:
+        assert self._socket is not None
+        piece = self._socket.recv(65536)
+        if not piece:
+            raise ConnectionResetError("the daemon closed the connection")
+        return piece

@@ -1,0 +1,152 @@
+"""Where MCP frames are decided and recorded, whichever transport brought them."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+
+import msgspec
+
+from roguewatch.control.decision import NEUTRAL_REASON, NEUTRAL_STOP
+from roguewatch.gateway.house import House
+from roguewatch.gateway.mcp.connection import Connection
+from roguewatch.gateway.mcp.message import (
+    DENIED,
+    Direction,
+    Frame,
+    FrameError,
+    Id,
+    check_revision,
+    read_frame,
+)
+from roguewatch.gateway.mcp.offers import Offers
+from roguewatch.gateway.mcp.record import (
+    Sighted,
+    frame_ids_in_flight,
+    input_requests,
+    other_event,
+    request_event,
+    response_event,
+)
+from roguewatch.state.register import Deployment
+
+MAX_CONNECTIONS = 8192
+NOT_CLEAR = "The message is not valid."
+
+
+class Verdict(msgspec.Struct, frozen=True, kw_only=True):
+    """Whether a frame may pass; where not, how to refuse it."""
+
+    forward: bool
+    code: int = 0
+    message: str = ""
+    ids: tuple[Id, ...] = ()
+    batch: bool = False
+    revision: str = ""
+    """The revision in force on the connection after this frame."""
+
+
+class Desk:
+    """Decides what clients send and records what both sides send.
+
+    Args:
+        house: the open store.
+    """
+
+    def __init__(self, house: House) -> None:
+        self._house = house
+        self._offers = Offers(house.ledger)
+        self._connections: OrderedDict[tuple[str, str], Connection] = OrderedDict()
+
+    def connection(self, deployment: Deployment, id: str, server: str) -> Connection:
+        """The connection of that id, opened at its first use. Ids of one deployment cannot
+        reach another's connections."""
+        key = (deployment.name, id)
+        connection = self._connections.get(key)
+        if connection is None:
+            connection = self._connections[key] = Connection(id, deployment.name, server)
+            if len(self._connections) > MAX_CONNECTIONS:
+                self._connections.popitem(last=False)
+        self._connections.move_to_end(key)
+        return connection
+
+    async def client_sent(
+        self, deployment: Deployment, connection: Connection, raw: bytes, negotiated: str = ""
+    ) -> Verdict:
+        """Decide a client's frame; durable when it returns. Never raises for what was sent.
+
+        Args:
+            deployment: whose client it is.
+            connection: on which it came.
+            raw: the frame's bytes.
+            negotiated: the revision that the transport knows of; else the connection's.
+        """
+        sighted = Sighted(connection, raw, "client")
+        try:
+            frame = read_frame(raw, "client")
+            revision = check_revision(frame, connection.revision or negotiated)
+            if frame_ids_in_flight(frame, connection, "client"):
+                raise FrameError(-32600, "an id that is in use", frame.ids)
+        except FrameError as error:
+            return await self._refuse(deployment, sighted, error)
+        refused: Verdict | None = None
+        for message in frame.messages:
+            if message.kind == "request":
+                event = request_event(sighted, connection, message, raw)
+            elif message.kind == "notification":
+                event = other_event(sighted, connection, message, "client")
+            else:
+                event, _ = response_event(sighted, connection, message, "server")
+            if message.decided:
+                ruling = await self._house.gate.decide(deployment, event)
+                if ruling.decision.outcome != "allow":
+                    refused = Verdict(forward=False, code=DENIED, message=ruling.decision.told)
+            elif not await self._noted(deployment, event):
+                refused = Verdict(forward=False, code=DENIED, message=NEUTRAL_STOP)
+        if refused is not None:
+            for id in frame.ids:
+                connection.answered("client", id)
+            return msgspec.structs.replace(refused, ids=frame.ids, batch=frame.batch)
+        return Verdict(forward=True, revision=revision or connection.revision)
+
+    async def server_sent(
+        self, deployment: Deployment, connection: Connection, raw: bytes
+    ) -> Verdict:
+        """Record a server's frame; durable when it returns.
+
+        Raises:
+            Exception: it could not be recorded.
+        """
+        sighted = Sighted(connection, raw, "server")
+        try:
+            frame = read_frame(raw, "server")
+        except FrameError as error:
+            return await self._refuse(deployment, sighted, error)
+        events = self._server_events(sighted, connection, frame)
+        await self._house.gate.observe(deployment, events)
+        return Verdict(forward=True, revision=connection.revision)
+
+    def _server_events(self, sighted: Sighted, connection: Connection, frame: Frame) -> list:  # type: ignore[type-arg]
+        offered = []
+        for message in frame.messages:
+            if message.kind in ("result", "error"):
+                event, pending = response_event(sighted, connection, message, "client")
+                if message.kind == "result":
+                    input_requests(sighted, message, event.call_id)
+                    listing = pending.method == "tools/list" if pending else True
+                    if listing and isinstance(message.value.get("tools"), list):
+                        offered += self._offers.listed(connection, message.value)
+            else:
+                other_event(sighted, connection, message, "server")
+        return [*sighted.events, *offered]
+
+    async def _noted(self, deployment: Deployment, event) -> bool:  # type: ignore[no-untyped-def]
+        """Record what needs no decision; false where the deployment may do nothing at all."""
+        await self._house.gate.observe(deployment, [event])
+        return not self._house.live_register.stopped(deployment.name)
+
+    async def _refuse(self, deployment: Deployment, sighted: Sighted, error: FrameError) -> Verdict:
+        await self._house.gate.observe(deployment, [sighted.gap("mcp_refused", str(error))])
+        return Verdict(forward=False, code=error.code, message=NOT_CLEAR, ids=error.ids)
+
+
+__all__ = ["NEUTRAL_REASON", "Desk", "Direction", "Verdict"]

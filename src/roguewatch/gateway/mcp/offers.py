@@ -1,0 +1,91 @@
+"""The tools that servers offer: a description that changes is a change of configuration.
+
+A tool's description goes into the agent's context and steers it; a server that changes it
+after it was reviewed can turn the agent. What was offered last is kept per deployment and
+server, in events of a session of its own, so that it survives the daemon.
+"""
+
+from __future__ import annotations
+
+import time
+from hashlib import sha256
+from typing import Any
+
+import msgspec
+
+from roguewatch.events import Event, Origin, event_id
+from roguewatch.gateway.mcp.connection import Connection
+from roguewatch.gateway.mcp.record import clean
+from roguewatch.ledger.ledger import Ledger
+
+MAX_TOOLS = 2000
+
+
+class Offers:
+    """What each server last offered each deployment.
+
+    Args:
+        ledger: where earlier offers are.
+    """
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+        self._known: dict[str, dict[str, str]] = {}
+
+    def listed(self, connection: Connection, result: dict[str, Any]) -> list[Event]:
+        """The events of a `tools/list` result: one for each tool that is new or changed."""
+        session = f"mcp-tools:{connection.deployment}:{connection.server}"
+        known = self._of(session)
+        tools = result.get("tools")
+        events = []
+        for tool in tools[:MAX_TOOLS] if isinstance(tools, list) else []:
+            name = tool.get("name") if isinstance(tool, dict) else None
+            if not isinstance(name, str):
+                continue
+            body = msgspec.json.encode(tool, order="sorted")
+            digest = sha256(body).hexdigest()
+            before = known.get(name)
+            if before != digest:
+                events.append(_offer(connection, session, name, body, digest, before))
+                known[name] = digest
+        return events
+
+    def _of(self, session: str) -> dict[str, str]:
+        known = self._known.get(session)
+        if known is None:
+            known = self._known[session] = {}
+            for event in self._ledger.events(session=session):
+                detail = event.parsed_detail()
+                if event.kind == "config_change" and isinstance(detail.get("tool"), str):
+                    known[detail["tool"]] = str(detail.get("digest"))
+        return known
+
+
+def _offer(
+    connection: Connection, session: str, name: str, body: bytes, digest: str, before: str | None
+) -> Event:
+    now = time.time_ns()
+    detail = {
+        "config": "mcp_tool",
+        "connection": connection.id,
+        "deployment": connection.deployment,
+        "server": connection.server,
+        "tool": name,
+        "digest": digest,
+        "changed": before is not None,
+        "before": before,
+    }
+    return Event(
+        id=event_id("mcp", "offer", session, name, digest, before or "", now),
+        session=session,
+        seq=now // 1000,
+        kind="config_change",
+        surface="mcp",
+        sighting="mcp-relay",
+        time=now,
+        tool=f"mcp__{connection.server}__{name}",
+        text=clean(body.decode()),
+        detail=msgspec.json.encode(detail).decode(),
+        raw=body,
+        origin=Origin(file="mcp-relay", offset=0),
+    )

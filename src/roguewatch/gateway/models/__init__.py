@@ -1,0 +1,1 @@
+"""The model relay: OpenAI and Anthropic protocols, recorded as they pass."""
