@@ -277,7 +277,7 @@ def test_interrupted_anywhere_the_store_is_consistent_and_the_same_command_goes_
 ) -> None:
     folder = tmp_path / "activity"
     folder.mkdir()
-    for n in range(60):
+    for n in range(24):
         parts = [
             part for m in range(40) for part in ran(f"{n}-{m}", f"git push origin b{m}", "ok" * 200)
         ]
