@@ -12,6 +12,7 @@ from tests.build import event
 _WORDS = [
     *["git", "push", "--force", "-f", "--dry-run", "curl", "rm", "-rf", "-enc", "/enc", "–enc", "~/.ssh/id_rsa", "~/.bashrc", "/w", "/w/src/a.py", "tests", "passed", "FAILED", "Passed", "ok", "wow*", "wow", "c:\\tmp", "secret", "secret-key", "c2VjcmV0LWtleQ", "a@1", "12", "http://10.1.2.3/x", "http://167772161/", "https://u@10.0.0.9:8/", "fe80::1", "[fe80::2]:80", "skip", "iex", "aQBlAHgA", "5", "5.5", "true", "user", "nohup", "&", "&&", ";", "|", "'", '"', "$HOME", ".*", "pass", "7", "crontab", "chmod", "+x", "sudo", "İ", "ß", "ſ", "K", "Straße", "../", "é", "日本"],
     "\n", "\t", "\nok\n", "tests passed", "git push --force", "\ncurl x\nrm y\n",
+    "\ngit push --force\n",
 ]  # fmt: skip
 
 _KINDS = ("tool_call", "tool_call", "tool_call", "tool_result", "agent_message", "user_message",

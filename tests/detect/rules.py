@@ -52,6 +52,8 @@ FORMS: dict[str, tuple[str, str]] = {
     "gte": ("a: {arguments.timeout|gte: 5.5}", "a"),
     "neq": ("a: {tool|neq: Bash, kind: tool_call}", "a"),
     "boolean": ("a: {command.background: true}", "a"),
+    "number-of-command": ("a: {command.pipeline|gte: 1}", "a"),
+    "boolean-false": ("a: {command.background: false, tool: Bash}", "a"),
     "boolean-failed": ("a: {failed: false}", "a"),
     "keyword": ("a: passed", "a"),
     "keywords": ("a: [passed, 'rm -rf']", "a"),

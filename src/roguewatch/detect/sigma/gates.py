@@ -102,7 +102,7 @@ _COMMON = frozenset(
 )
 """Words that most texts hold: a gate made of one lets nearly everything through."""
 _MAX_KEYS = 400
-_WEAK = {"kind": 0.5, "surface": 0.6, "sighting": 0.6, "tool.class": 1.0}
+_WEAK = {"kind": 0.5, "surface": 0.6, "sighting": 0.6, "tool.class": 1.0, "command.certain": 0.2}
 _PRESENT = {"text": 0.1, "arguments": 0.3, "command.text": 0.7, "command.program": 0.7}
 _RARE = ("command.decoded", "command.via", "command.redirects", "command.assignments", "detail.")
 _MIN_LITERAL = 3
@@ -129,7 +129,7 @@ def gate(expression: Expression) -> Gate | None:
 def _selectivity(found: Gate) -> tuple[float, int]:
     def worth(key: Key) -> float:
         if key.exact:
-            return _WEAK.get(key.field, 40.0)
+            return 0.2 if key.text == "false" else _WEAK.get(key.field, 40.0)
         if not key.text:
             return 2.0 if key.field.startswith(_RARE) else _PRESENT.get(key.field, 0.9)
         return _worth(key.text)

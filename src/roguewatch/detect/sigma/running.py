@@ -10,8 +10,8 @@ import re2
 
 from roguewatch.detect.action import Action
 from roguewatch.detect.sigma.correlating import Correlating
-from roguewatch.detect.sigma.expression import KEYWORD, Reference, leaves
-from roguewatch.detect.sigma.gates import Key, allowed, gate, kinds
+from roguewatch.detect.sigma.expression import KEYWORD, Reference, fold, leaves
+from roguewatch.detect.sigma.gates import allowed, gate, kinds
 from roguewatch.detect.sigma.matching import Match, compile_expression, regex
 from roguewatch.detect.sigma.rule import Correlation, Meta, Rule, RuleSet
 from roguewatch.detect.sigma.view import View
@@ -87,7 +87,7 @@ class _Screen:
 class _Plan:
     """The rules that can hold on one kind of event, by what they need to see."""
 
-    def __init__(self, rules: Sequence[Judged], with_arguments: bool) -> None:
+    def __init__(self, rules: Sequence[Judged], empty: tuple[str, ...]) -> None:
         self.always: list[Judged] = []
         exact: dict[str, dict[str, list[Judged]]] = {}
         partial: dict[str, dict[str, list[Judged]]] = {}
@@ -96,10 +96,11 @@ class _Plan:
                 self.always.append(rule)
                 continue
             for key in rule.gate:
-                if with_arguments or not _needs_arguments(key):
+                if not key.field.startswith(empty):
                     home = exact if key.exact else partial
                     home.setdefault(key.field, {}).setdefault(key.text, []).append(rule)
         self.exact = [(name, by) for name, by in exact.items() if not _of_command(name)]
+        self.by_program = exact.pop("command.program", {})
         self.command_exact = [(name, by) for name, by in exact.items() if _of_command(name)]
         screens = [_Screen(name, by) for name, by in partial.items()]
         self.screens = [screen for screen in screens if not _of_command(screen.field)]
@@ -114,13 +115,14 @@ class _Plan:
                     found[rule] = None
         for screen in self.screens:
             self._screened(screen, view, found)
-        if not view.action.commands:
+        of_command = self.by_program or self.command_exact or self.command_screens
+        if not of_command or not view.action.commands:
             return found
         open_screens = [screen for screen in self.command_screens if screen.present]
         for screen in self.command_screens:
             if not screen.present and (text := view.joined(screen.field)) and screen.may(text):
                 open_screens.append(screen)
-        if self.command_exact or open_screens:
+        if self.by_program or self.command_exact or open_screens:
             for at in range(len(view.action.commands)):
                 for rule in self._of_command(view, at, open_screens):
                     places = found.setdefault(rule, {})
@@ -139,6 +141,9 @@ class _Plan:
 
     def _of_command(self, view: View, at: int, screens: Sequence[_Screen]) -> list[Judged]:
         met: list[Judged] = []
+        command = view.action.commands[at]
+        if rules := self.by_program.get(fold(command.program)):
+            met += rules
         for name, by in self.command_exact:
             for text in view.folded(name, at):
                 if rules := by.get(text):
@@ -151,8 +156,14 @@ class _Plan:
         return met
 
 
-def _needs_arguments(key: Key) -> bool:
-    return key.field.startswith(_NEED_ARGUMENTS)
+def _empty(shape: tuple[bool, ...]) -> tuple[str, ...]:
+    """Beginnings of the names of fields that an event of this shape cannot have."""
+    arguments, text, tool, detail, mode = shape
+    found: tuple[str, ...] = () if arguments else _NEED_ARGUMENTS
+    found += () if text else ("text",)
+    found += () if tool else ("tool",)
+    found += () if detail else ("detail.",)
+    return found if mode else (*found, "permission_mode")
 
 
 def _of_command(name: str) -> bool:
@@ -177,7 +188,7 @@ class Running:
         self.correlations = [
             Correlating(one) for one in rules.correlations if one.meta.id not in disabled
         ]
-        self._plans: dict[tuple[str, str, bool], _Plan] = {}
+        self._plans: dict[tuple[str, str, tuple[bool, ...]], _Plan] = {}
 
     def feed_event(self, event: Event) -> list[Hit]:
         return self.feed(View(Action(event)))
@@ -202,7 +213,14 @@ class Running:
     def _plan(self, action: Action) -> _Plan:
         event = action.event
         tool_class = action.tool_class if event.tool else ""
-        key = (event.kind, tool_class, bool(event.arguments) or event.kind in _NAMING)
+        shape = (
+            bool(event.arguments) or event.kind in _NAMING,
+            bool(event.text),
+            bool(event.tool),
+            bool(event.detail),
+            bool(event.permission_mode),
+        )
+        key = (event.kind, tool_class, shape)
         plan = self._plans.get(key)
         if plan is None:
             plan = self._plans[key] = _Plan(
@@ -213,7 +231,7 @@ class Running:
                     and ((classes := allowed(rule.rule.condition, "tool.class")) is None
                     or tool_class in classes)
                 ],
-                key[2],
+                _empty(shape),
             )  # fmt: skip
         return plan
 

@@ -68,10 +68,17 @@ class View:
         Only for looking whether a literal may be there: one may also stand across a seam.
         """
         if name.startswith("command."):
-            places = range(len(self.action.commands))
-            return "\n".join(text for at in places for text in self.folded(name, at))
-        values = self.folded(name, _EVENT)
-        return values[0] if len(values) == 1 else "\n".join(values)
+            attribute = name[8:]
+            found: list[str] = []
+            for command in self.action.commands:
+                value = getattr(command, attribute)
+                if isinstance(value, tuple):
+                    found += value
+                elif value != "":
+                    found.append(text_of(value))
+        else:
+            found = [text_of(value) for value in self.values(name, _EVENT)]
+        return fold(found[0] if len(found) == 1 else "\n".join(found)) if found else ""
 
     def encoded(self, name: str, at: int, folded: bool) -> tuple[bytes, ...]:
         """UTF-8 of the values, which is what RE2 reads."""
