@@ -40,6 +40,7 @@ def connect(store: Path, *, url: str | None = None) -> Engine:
         engine = sqlalchemy.create_engine(url)
         if engine.dialect.name == "sqlite":
             sqlalchemy.event.listen(engine, "connect", _set_pragmas)
+            sqlalchemy.event.listen(engine, "begin", _begin)
         if _revision(engine) != newest_revision():
             with _migration_lock(engine, store):
                 _migrate(engine)
@@ -84,12 +85,17 @@ def _sqlite_url(store: Path) -> str:
 
 def _set_pragmas(connection: Any, record: object) -> None:
     """WAL so that readers never wait; FULL so that a commit survives a power cut."""
+    connection.isolation_level = None  # sqlite3 would leave table changes out of transactions
     cursor = connection.cursor()
     cursor.execute("PRAGMA busy_timeout = 10000")
     cursor.execute("PRAGMA journal_mode = WAL")
     cursor.execute("PRAGMA synchronous = FULL")
     cursor.execute("PRAGMA foreign_keys = ON")
     cursor.close()
+
+
+def _begin(connection: Connection) -> None:
+    connection.exec_driver_sql("BEGIN")
 
 
 def _revision(engine: Engine) -> str:

@@ -160,3 +160,31 @@ approvals = Table(
 )
 """Questions to people. `digest` binds the answer to one exact action; `used` is set when it
 let that action through, once."""
+
+runs = Table(
+    "runs",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("deployment", Text, nullable=False, index=True),
+    Column("adapter", Text, nullable=False),
+    Column("target", Text, nullable=False),
+    Column("started", BigInteger, nullable=False),
+    Column("ended", BigInteger),
+    Column("footprint", Text, nullable=False),
+)
+"""What runs of a deployment, and how it is stopped: `target` is the adapter's own JSON."""
+
+drills = Table(
+    "drills",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("kind", Text, nullable=False),
+    Column("route", Text, nullable=False, index=True),
+    Column("contained", Boolean, nullable=False),
+    Column("rung", Integer, nullable=False),
+    Column("began", BigInteger, nullable=False, index=True),
+    Column("circumstances", Text, nullable=False),
+    Column("body", Text, nullable=False),
+)
+"""Results of drills. `circumstances` is a digest of the versions and settings that they
+prove something about: when these change, the proof is stale."""
