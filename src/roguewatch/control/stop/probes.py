@@ -1,0 +1,117 @@
+"""Independent probes: is it really dead? None of them asks the stopper.
+
+Each reads another witness: the process table afresh (by mark and lineage, not from the
+stopper's list), the control group, the kernel's socket tables, the relay's answer to the
+deployment's own key, and what the ledger has received since the stop.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import msgspec
+
+from roguewatch.control.stop.members import MARK, Lineage, group_pids
+from roguewatch.control.stop.process import PROC, Process, command_line, environment, processes
+from roguewatch.printable import printable
+
+
+class Probe(msgspec.Struct, frozen=True, kw_only=True):
+    """What one probe found."""
+
+    name: str
+    survivors: tuple[str, ...]
+    """Each in a few printable words; empty where it found none."""
+    observed: bool = True
+    """False where the probe could not look; then it proves nothing."""
+    note: str = ""
+
+
+def process_table(lineage: Lineage, known: Iterable[tuple[int, int]]) -> Probe:
+    """Living processes that carry the run's mark, or that were known and still run."""
+    identities = set(known) | set(lineage.roots)
+    left = []
+    unreadable = 0
+    for process in processes():
+        if process.dead or process.pid in lineage.spared:
+            continue
+        marked = environment(process.pid)
+        if not marked and not _readable(process):
+            unreadable += 1
+        if process.identity in identities or marked.get(MARK) == lineage.run:
+            left.append(describe(process))
+    note = f"{unreadable} processes of others could not be looked into" if unreadable else ""
+    return Probe(name="process table", survivors=tuple(left), note=note)
+
+
+def control_groups(lineage: Lineage) -> Probe:
+    """Processes left in the run's control groups."""
+    if not lineage.groups:
+        return Probe(
+            name="control group", survivors=(), observed=False, note="the run had no control group"
+        )
+    left = []
+    for folder in lineage.groups:
+        left += [f"pid {pid} in {folder}" for pid in sorted(group_pids(folder))]
+    return Probe(name="control group", survivors=tuple(left))
+
+
+def listening_sockets(before: frozenset[str], pids: Callable[[str], str]) -> Probe:
+    """Listening sockets that were not there before the deployment began."""
+    new = sorted(listeners() - before)
+    return Probe(name="sockets", survivors=tuple(f"{one} ({pids(one)})" for one in new))
+
+
+def relay_refuses(ask: Callable[[], bool] | None) -> Probe:
+    """Whether the deployment's own key is refused at the relay now."""
+    if ask is None:
+        return Probe(name="relay", survivors=(), observed=False, note="no gate is running")
+    refused = ask()
+    return Probe(name="relay", survivors=() if refused else ("its key is still accepted",))
+
+
+def quiet(count: Callable[[], int], seconds: float) -> Probe:
+    """Whether new events of the deployment still arrive, watched for a while."""
+    first = count()
+    time.sleep(seconds)
+    more = count() - first
+    survivors = (f"{more} new events in {seconds:g} s",) if more else ()
+    return Probe(name="ledger", survivors=survivors)
+
+
+def listeners() -> frozenset[str]:
+    """Listening TCP and Unix sockets, as the kernel's own tables tell."""
+    found = set()
+    for table in ("tcp", "tcp6"):
+        for line in _lines(PROC / "net" / table)[1:]:
+            fields = line.split()
+            if len(fields) > 3 and fields[3] == "0A":
+                found.add(f"{table} port {int(fields[1].rpartition(':')[2], 16)}")
+    for line in _lines(PROC / "net" / "unix")[1:]:
+        fields = line.split(None, 7)
+        if len(fields) == 8 and int(fields[3], 16) & 0x10000:
+            found.add(f"unix {printable(fields[7].strip(), 200)}")
+    return frozenset(found)
+
+
+def describe(process: Process) -> str:
+    """A process in a few printable words."""
+    command = printable(" ".join(command_line(process.pid)) or f"[{process.name}]", 120)
+    return f"pid {process.pid} ({command})"
+
+
+def _readable(process: Process) -> bool:
+    try:
+        (PROC / str(process.pid) / "environ").read_bytes()
+    except OSError:
+        return False
+    return True
+
+
+def _lines(file: Path) -> list[str]:
+    try:
+        return file.read_text("utf-8", "replace").splitlines()
+    except OSError:
+        return []

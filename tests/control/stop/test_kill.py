@@ -1,0 +1,162 @@
+"""Stops of random trees: no survivor goes unreported and no neighbour is touched."""
+
+from __future__ import annotations
+
+import os
+import random
+import secrets
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from roguewatch.control.stop.evidence import preserve
+from roguewatch.control.stop.kill import freeze, kill
+from roguewatch.control.stop.members import MARK, Lineage, Members
+from roguewatch.control.stop.process import alive, environment, processes, read_process, send
+
+PLANTED = str(Path(__file__).with_name("planted.py"))
+
+
+def plant(seed: int, mark: str) -> subprocess.Popen[str]:
+    process = subprocess.Popen(
+        [sys.executable, "-I", PLANTED, str(seed), mark],
+        stdout=subprocess.PIPE, text=True, env={**os.environ, MARK: mark},
+    )  # fmt: skip
+    assert process.stdout is not None
+    assert process.stdout.readline() == "ready\n"
+    return process
+
+
+def lineage_of(process: subprocess.Popen[str], mark: str) -> Lineage:
+    root = read_process(process.pid)
+    assert root is not None
+    return Lineage(run=mark, roots=(root.identity,), spared=(os.getpid(),))
+
+
+def carriers(mark: str) -> list[int]:
+    """Living processes that carry the mark: the test's own independent count."""
+    return [
+        process.pid
+        for process in processes()
+        if not process.dead and environment(process.pid).get(MARK) == mark
+    ]
+
+
+def stop_once(seed: int) -> None:
+    """One randomised stop, with an innocent neighbour of the same shape, name and user."""
+    mark, other = secrets.token_hex(8), secrets.token_hex(8)
+    neighbour = plant(seed, other)
+    time.sleep(0.15)  # the neighbour's double forks end by themselves; not ours to count
+    planted = plant(seed, mark)
+    try:
+        time.sleep(random.Random(seed).uniform(0, 0.08))
+        innocent = set(carriers(other))
+        killed = kill(Members(lineage_of(planted, mark)))
+        assert killed.survivors == (), f"seed {seed}"
+        assert carriers(mark) == [], f"seed {seed}: an unreported survivor"
+        still = set(carriers(other))
+        assert innocent <= still | {p for p in innocent if not Path(f"/proc/{p}").exists()}
+        assert neighbour.pid in still, f"seed {seed}: a neighbour was killed"
+        assert not any(p.state == "T" and p.pid == neighbour.pid for p in processes())
+    finally:
+        kill(Members(lineage_of(neighbour, other)))
+        for process in (planted, neighbour):
+            process.kill()
+            process.communicate()
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_a_random_tree_is_stopped_whole_and_alone(seed: int) -> None:
+    stop_once(seed)
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(3600)
+def test_a_thousand_random_stops() -> None:
+    first = secrets.randbelow(1 << 30)
+    print(f"seeds from {first}")
+    for seed in range(first, first + 1000):
+        stop_once(seed)
+
+
+def test_a_number_that_another_process_has_got_is_not_signalled() -> None:
+    process = subprocess.Popen(["sleep", "30"])
+    try:
+        known = read_process(process.pid)
+        assert known is not None
+        stranger = type(known)(**{f: getattr(known, f) for f in known.__struct_fields__
+                                  if f != "started"}, started=known.started - 1)  # fmt: skip
+        assert not send(stranger, signal.SIGKILL)
+        assert alive(known)
+        assert send(known, signal.SIGKILL)
+    finally:
+        process.kill()
+        process.wait()
+
+
+def test_a_name_full_of_parentheses_and_newlines_is_read_right(tmp_path: Path) -> None:
+    odd = tmp_path / "a) Z 1 (b\n"
+    odd.symlink_to("/bin/sleep")
+    process = subprocess.Popen([str(odd), "30"])
+    try:
+        time.sleep(0.1)
+        known = read_process(process.pid)
+        assert known is not None
+        assert (known.parent, known.dead) == (os.getpid(), False)
+    finally:
+        process.kill()
+        process.wait()
+
+
+def test_a_fork_storm_is_frozen_and_killed() -> None:
+    mark = secrets.token_hex(8)
+    code = (
+        "import os, time\n"
+        "print('ready', flush=True)\n"
+        "for _ in range(7):\n"
+        "    os.fork()\n"
+        "    time.sleep(0.01)\n"
+        "time.sleep(30)\n"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-I", "-c", code], stdout=subprocess.PIPE, text=True,
+        env={**os.environ, MARK: mark},
+    )  # fmt: skip
+    try:
+        assert process.stdout is not None
+        process.stdout.readline()
+        time.sleep(0.1)
+        killed = kill(Members(lineage_of(process, mark)))
+        assert killed.survivors == ()
+        assert carriers(mark) == []
+        assert len(killed.found) > 3
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def test_evidence_is_preserved_without_secrets() -> None:
+    mark = secrets.token_hex(8)
+    process = subprocess.Popen(
+        ["sleep", "30"], env={"PATH": "/usr/bin:/bin", "PROVIDER_KEY": "sk-secret", MARK: mark}
+    )
+    try:
+        members = Members(lineage_of(process, mark))  # type: ignore[arg-type]
+        freeze(members)
+        kept = preserve(members.found.values())
+        assert kept.processes[0].command[0].endswith("sleep")
+        assert kept.processes[0].environment["PROVIDER_KEY"] == "(kept out)"
+        assert "sk-secret" not in repr(kept)
+    finally:
+        process.kill()
+        process.wait()
+
+
+def test_preserving_evidence_keeps_its_time_limit() -> None:
+    kept = preserve(list(processes()), seconds=0.0)
+    assert kept.processes == () or len(kept.missed) > 0
+    assert kept.seconds < 1.0
