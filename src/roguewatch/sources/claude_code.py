@@ -38,6 +38,9 @@ from roguewatch.sources.values import json_detail, loose_text, tokens
 
 SURFACE = "claude-code"
 
+_NAMING = (b'"sessionId"', b'"leafUuid"', b'"snapshot"')
+"""One of these fields stands in every line that a session file is recognised by."""
+
 _SESSION_ID = re.compile(rb'"sessionId"\s*:\s*"[^"\\]*"')
 
 
@@ -50,6 +53,8 @@ class _Reader:
         self.counted: dict[tuple[str, str], tuple[int, int, int, int]] = {}
         self.modes: dict[str, str] = {}
         self.started: set[tuple[str, str]] = set()
+        self.named, self.naming = "", b""
+        """A session, and how its lines name it."""
 
     def events(self) -> Iterator[Event]:
         decode = msgspec.json.Decoder(SessionLine).decode
@@ -130,17 +135,16 @@ class _Reader:
 
     def line_id(self, data: bytes, session: str, record: SessionLine) -> str:
         """The id of a line: its uuid and all of its bytes but the session id."""
-        needle = b'"sessionId":"%b"' % session.encode("utf-8", "surrogatepass")
-        at = data.find(needle) if session else -1
-        end = at + len(needle)
+        if session != self.named:
+            self.named = session
+            self.naming = b'"sessionId":"%b"' % session.encode("utf-8", "surrogatepass")
+        at = data.find(self.naming) if session else -1
+        end = at + len(self.naming)
         if at < 0 and (found := _SESSION_ID.search(data)):
             at, end = found.span()
-        digest = sha256(f"{SURFACE}:{record.uuid}:{record.type}:".encode("utf-8", "surrogatepass"))
-        if at < 0:
-            digest.update(data)
-        else:
-            digest.update(data[:at])
-            digest.update(data[end:])
+        begin = f"{SURFACE}:{record.uuid}:{record.type}:".encode("utf-8", "surrogatepass")
+        # One call over one piece: a line is short, and each call costs as much as a kilobyte.
+        digest = sha256(begin + data if at < 0 else b"".join((begin, data[:at], data[end:])))
         if not record.uuid:
             digest.update(b":%d" % self.tally.occurrence(digest.digest()))
         return digest.hexdigest()[:32]
@@ -265,6 +269,8 @@ class _Reader:
 
 def _recognise(head: bytes) -> bool:
     """A line with the envelope of a session file, or a side file of a session."""
+    if not any(name in head for name in _NAMING):
+        return is_side_file(head)
     for fields in first_objects(head):
         kind = fields.get("type")
         if kind in ("user", "assistant", "system", "progress", "attachment"):

@@ -6,8 +6,9 @@ from roguewatch.events import Usage
 from roguewatch.sources.codex_lines import TokenInfo, Totals
 from roguewatch.sources.values import tokens
 
-_NAMES = ("input", "output", "cache_read", "cache_write", "reasoning")
 _Counts = tuple[int, int, int, int, int]
+"""In the order of `Usage`: input, output, cache read, cache written, reasoning."""
+
 _ZERO: _Counts = (0, 0, 0, 0, 0)
 
 
@@ -55,14 +56,16 @@ class RunningTokens:
 
     def _growth(self) -> Usage | None:
         reached = _larger(self._records, self._totals)
+        if reached == self._told:
+            return None
         grown = _minus(reached, self._told)
         self._told = _larger(reached, self._told)
-        return Usage(**dict(zip(_NAMES, grown, strict=True))) if any(grown) else None
+        return Usage(*grown) if any(grown) else None
 
 
 def usage_of(said: Totals | None) -> Usage:
     """Tokens of one response, of one turn, as an event holds them."""
-    return Usage(**dict(zip(_NAMES, _counts(said), strict=True)))
+    return Usage(*_counts(said))
 
 
 def _counts(said: Totals | None) -> _Counts:

@@ -11,7 +11,9 @@ import os
 import stat
 import zlib
 from collections.abc import Iterator
-from typing import IO, NamedTuple
+from typing import IO
+
+import msgspec
 
 from roguewatch.errors import SourceError
 from roguewatch.sources.source import MAX_RECORD_BYTES, Document
@@ -20,7 +22,7 @@ _BUFFER_BYTES = 1 << 18
 _BOM = b"\xef\xbb\xbf"
 
 
-class Line(NamedTuple):
+class Line(msgspec.Struct, frozen=True, gc=False):
     """One line as it stands in the file."""
 
     offset: int

@@ -13,8 +13,8 @@ _FRACTION = re.compile(r"\.(\d+)")
 
 @lru_cache(maxsize=4096)
 def _minute(text: str) -> int:
-    """Nanoseconds of `2026-11-21T09:12`, UTC; raises ValueError."""
-    return int((datetime.fromisoformat(text + ":00+00:00") - _EPOCH) / timedelta(seconds=1)) * 10**9
+    """Nanoseconds of `2026-11-21T09:12:`, UTC; raises ValueError."""
+    return int((datetime.fromisoformat(text + "00+00:00") - _EPOCH) / timedelta(seconds=1)) * 10**9
 
 
 def time_of(value: object) -> int | None:
@@ -33,14 +33,10 @@ def time_of(value: object) -> int | None:
 def _time_of_text(text: str) -> int | None:
     # The shape that JavaScript's toISOString writes, `2026-11-21T09:12:06.123Z`.
     if len(text) == 24 and text[23] == "Z" and text[19] == "." and text[16] == ":":
-        seconds, milliseconds = text[17:19], text[20:23]
-        if seconds.isdecimal() and milliseconds.isdecimal():
+        digits = text[17:19] + text[20:23]
+        if digits.isdecimal():
             try:
-                return (
-                    _minute(text[:16])
-                    + int(seconds) * 1_000_000_000
-                    + int(milliseconds) * 1_000_000
-                )
+                return _minute(text[:17]) + int(digits) * 1_000_000
             except (ValueError, OverflowError):
                 return None
     if not 8 <= len(text) <= 64:
