@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -103,6 +104,13 @@ def test_every_documented_field_answers_on_every_kind_of_event():
         action = Action(sample)
         for known in FIELDS.values():
             assert isinstance(known.get(action, None), tuple), known.name
+
+
+def test_every_field_is_documented():
+    documented = (Path(__file__).parents[2] / "docs" / "detection.md").read_text()
+    for known in FIELDS.values():
+        if not known.name.startswith("commands."):
+            assert f"| `{known.name}` |" in documented, known.name
 
 
 def test_the_vocabulary_is_closed_but_for_arguments_and_detail():
