@@ -10,6 +10,7 @@ from __future__ import annotations
 import ipaddress
 import re
 import socket
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -70,10 +71,22 @@ def parse_folder(folder: Path) -> dict[str, SigmaRule]:
 
 def matches(rule: SigmaRule, action: Action) -> bool:
     """Whether the rule holds on any command of the event, or on the event without one."""
-    trees = [condition.parse() for condition in rule.detection.parsed_condition]
-    per_command = any("command." in name for tree in trees for name in _fields(tree))
+    trees, per_command = _parsed(rule)
     commands: list[Any] = list(action.commands) if per_command and action.commands else [None]
     return any(_holds(tree, action, command) for tree in trees for command in commands)
+
+
+_trees: dict[int, tuple[SigmaRule, list[Any], bool]] = {}
+
+
+def _parsed(rule: SigmaRule) -> tuple[list[Any], bool]:
+    """pySigma's trees of a rule, parsed once (it would parse them at every call)."""
+    known = _trees.get(id(rule))
+    if known is None or known[0] is not rule:
+        trees = [condition.parse() for condition in rule.detection.parsed_condition]
+        per_command = any(_fields(tree) for tree in trees)
+        known = _trees[id(rule)] = (rule, trees, per_command)
+    return known[1], known[2]
 
 
 def _fields(tree: Any) -> list[str]:
@@ -112,11 +125,16 @@ def _keyword(value: Any, texts: list[str]) -> bool:
         return any(_keyword(inner, texts) for inner in value.values)
     if isinstance(value, SigmaString):
         cased = isinstance(value, SigmaCasedString)
-        pattern = re.compile(_wildcards(value, cased), re.DOTALL)
+        pattern = _compiled(_wildcards(value, cased))
         return any(pattern.search(text if cased else text.casefold()) for text in texts)
     if isinstance(value, SigmaNumber | SigmaBool):
         return _test(value, list(texts), None)
     return _test(value, list(texts), None)
+
+
+@cache
+def _compiled(pattern: str) -> re.Pattern[str]:
+    return re.compile(pattern, re.DOTALL)
 
 
 def _wildcards(value: SigmaString, cased: bool) -> str:
@@ -146,7 +164,7 @@ def _test(value: Any, values: list[Any], get: Any) -> bool:
         if not value.s:
             return not values or "" in [_text(one) for one in values]
         cased = isinstance(value, SigmaCasedString)
-        pattern = re.compile(_wildcards(value, cased), re.DOTALL)
+        pattern = _compiled(_wildcards(value, cased))
         texts = [_text(one) if cased else _text(one).casefold() for one in values]
         return any(pattern.fullmatch(text) for text in texts)
     if isinstance(value, SigmaRegularExpression):
@@ -253,6 +271,7 @@ _CLASSES = {
 }
 
 
+@cache
 def python_pattern(pattern: str, flags: str) -> re.Pattern[str]:
     prefix = re.match(r"\(\?([imsU]+)\)", pattern)
     multiline = "m" in flags or bool(prefix and "m" in prefix.group(1))

@@ -80,11 +80,11 @@ def check_pack(count: int) -> None:
 
 
 def test_every_form_of_rule_agrees_on_generated_events():
-    check_forms(1_200)
+    check_forms(3_000)
 
 
 def test_every_shipped_rule_agrees_on_generated_events():
-    check_pack(150)
+    check_pack(400)
 
 
 @pytest.mark.soak
@@ -120,7 +120,7 @@ def real_events(most: int) -> list[Event]:
 def test_every_rule_agrees_on_real_events():
     found, by_name = shipped()
     text = rules.everything()
-    events = real_events(30)
+    events = real_events(60)
     assert events
     assert differences(found, by_name, events) == []
     assert differences(compiled(text), reference.parse(text), events) == []
