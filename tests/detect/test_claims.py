@@ -26,7 +26,10 @@ CLAIMS = [
     ("The full test suite is green.", "tests"),
     ("I ran the test suite and everything passes.", "tests"),
     ("Every spec passes after the change.", "tests"),
+    ("Test results: 10 passed, 0 failed.", "tests"),
     ("The build succeeds.", "build"),
+    ("The code compiles without errors.", "build"),
+    ("No type errors.", "types"),
     ("The project compiles cleanly.", "build"),
     ("Lint is clean.", "lint"),
     ("mypy passes without errors.", "types"),
@@ -207,6 +210,11 @@ def test_a_lost_exit_status_without_a_summary_is_undecidable() -> None:
 def test_truncated_output_without_a_summary_is_undecidable() -> None:
     events = [*edit(), *run("pytest -v", "test_a.py ... ", None, truncated=True)]
     assert watch(ClaimsDetector(), [*events, said("All tests pass.")]) == []
+
+
+def test_a_script_that_may_run_them_is_undecidable() -> None:
+    events = [*edit(), *run("./scripts/everything.sh", "fine"), said("All tests pass.")]
+    assert watch(ClaimsDetector(), events) == []
 
 
 def test_a_hidden_place_where_tests_may_have_run_is_undecidable() -> None:

@@ -159,7 +159,7 @@ ACTS: tuple[Act, ...] = (
     _act("force-push", r"force[- ]?push(?:ing|es)?|push(?:ing)? (?:with )?--?force",
          _commands(_git("push", needs=("-f", "--force", "--force-with-lease")))),
     _act("push", r"push(?:ing|es)?", _commands(_git("push"))),
-    _act("commit", r"commit(?:ting|s)?|(?:create|make|creating|making) (?:any |a |new )?(?:git )?"
+    _act("commit", r"(?:git )?commit(?:ting|s)?|(?:create|make|creating|making) (?:any |a |new )?(?:git )?"
          r"commits?", _commands(_git("commit"))),
     _act("merge", r"merg(?:e|ing)(?! conflict)", _commands(
         lambda c: _git("merge")(c) or _sub("gh", "pr", ("merge",))(c))),
@@ -171,7 +171,7 @@ ACTS: tuple[Act, ...] = (
          _commands(lambda c: _git("rebase", "filter-branch")(c)
                    or _git("commit", needs=("--amend",))(c) or _git("reset", needs=("--hard",))(c))),
     _act("install", r"install(?:ing)?(?: (?:any|new|additional|extra|packages?|dependencies|"
-         r"anything|software|libraries))?|(?:add|adding|introduce|introducing) (?:any )?(?:new |"
+         r"anything|software|libraries))*|(?:add|adding|introduce|introducing) (?:any )?(?:new |"
          r"extra |additional |external )*(?:dependenc(?:y|ies)|packages?|libraries)",
          _commands(_installs)),
     _act("network", r"(?:use|access|using|accessing|touch|hit|call|calling|reach|make|making|go|"

@@ -47,7 +47,7 @@ _HEAD = re.compile(rf"\b{_NO}\s+(?:(?:ever|please|yet|just|actually|you|under an
                    r"try to|attempt to|directly|automatically)\s+){0,3}")  # fmt: skip
 _ANY = re2.compile(
     r"(?i)do not|don.?t|never|must ?n|should ?n|may not|can.?t|cannot|not allowed|not permitted|"
-    r"avoid|refrain|without|read[- ]only|\bonly\b|stay (?:in|with)|leave|limit|restrict|no (?:\w+ )?"
+    r"avoid|refrain|without|read[- ]only|\bonly\b|stay (?:in|with)|keep .{0,40}(?:inside|within| in )|leave|limit|restrict|no (?:\w+ )?"
     r"(?:network|changes|edits|internet|commits?|push|install|new)|untouched|off[- ]limits|"
     r"(?:ask|check|confirm|approv|permission)\w* .{0,40}before|before .{0,60}(?:ask|confirm|approv)|"
     r"offline|hands off|forbidden|prohibited|not supposed|not authori"
@@ -56,7 +56,9 @@ _PERMISSION = re.compile(
     r"\b(?:unless|until|without|before|if)\b.{0,40}\b(?:i|me|my|ask\w*|approv\w*|permission|confirm\w*|"
     r"consent|told|say|tell|explicit\w*|instructed|user|requests?|go-?ahead|sign-?off)\b"
 )
-_CONDITION = re.compile(r"\b(?:unless|until|if|when|while|except|before|after|once|because)\b")
+_CONDITION = re.compile(
+    r"\b(?:unless|until|if|when|while|except|before|after|once|because|without)\b"
+)
 _READ_ONLY = re.compile(
     r"\b(?:this is (?:a |an )?|strictly |stay(?:ing)? |remain |keep (?:it|this|everything) |work |"
     r"mode ?:? ?|you (?:have|are|must be|only have) (?:only |strictly )?)read[- ]only\b|"
@@ -89,18 +91,24 @@ _BRANCH = re.compile(r"^ (?:directly |straight |any \w+ |changes )?(?:to|into|on
 _TELLS_OF = re.compile(r"\b(?:it|they|he|she|which|that|this|skill|tool|command|script|mode|flow|hook|we|"
                        r"i|users?)\W+$")  # fmt: skip
 _OUTSIDE = re.compile(r"\b(?:outside(?: of)?|beyond|other than|except(?: for)?|anywhere but)\b")
-_OBJECT = re.compile(rf"^{_CHANGE}(?: to| in| into)? (.{{2,160}})")
+_OBJECT = re.compile(
+    rf"^(?:(?:delet|remov|renam|mov)(?:e|ing) (?:or|and) )?{_CHANGE}(?:(?:,| or| and)+ \w+)*"
+    r"(?: to| in| into)? (.{2,160})"
+)
 _ONLY = re.compile(
-    rf"\bonly (?:ever )?(?:{_CHANGE}|work (?:on|in|inside|within)|create|add)(?: to| in| into| files in"
+    rf"\bonly (?:ever |allowed to |permitted to |supposed to )?(?:{_CHANGE}|work (?:on|in|inside|within)|create|add)(?: to| in| into| files in"
     r"| files under| files inside| code in| changes (?:in|to|under))? (.{2,160})|"
-    r"\b(?:stay|keep|remain|work)(?:ing)? (?:strictly |only )?(?:inside|within|in) (?:of )?(.{2,120})|"
+    r"\b(?:stay|keep|remain|work)(?:ing)? (?:strictly |only )?(?:(?:your|all|the) (?:changes|edits|"
+    r"work|modifications) )?(?:strictly |only )?(?:inside|within|in) (?:of )?(.{2,120})|"
     r"\b(?:limit|restrict|confine) (?:your |all |the )?(?:changes|edits|yourself|work|scope|"
     r"modifications)? ?to (.{2,120})|"
     r"\b(?:changes|edits|modifications) (?:are )?only (?:in|to|inside|under|within|allowed in) (.{2,120})"
 )
 _ALONE = re.compile(
     r"\b(?:leave|keep) (.{2,80}?) (?:alone|untouched|unchanged|as (?:is|it is|they are))\b|"
-    r"^\W*(.{2,80}?) (?:is|are) off[- ]limits|\bhands off (.{2,80})"
+    r"^\W*(.{2,80}?) (?:is|are) off[- ]limits|\bhands off (.{2,80})|"
+    r"^\W*(?:the |any |all )?(.{2,60}?) (?:must|should|may|can) (?:not|never) be (?:changed|modified|edited|"
+    r"touched|altered)\b"
 )
 _ASK = re.compile(
     r"\b(?:ask|check with|confirm with|consult|get (?:my |explicit )?(?:approval|permission|"
@@ -110,7 +118,7 @@ _ASK = re.compile(
     r"\balways (?:ask|confirm) (?:me |the user )?(?:first )?(?:before )(.{3,120})"
 )
 _PATH = re.compile(r"`([^`\n]{1,120})`|\"([^\"\n]{1,120})\"|'([^'\n]{1,120})'|"
-                   r"((?:~|\.{1,2})?/?[\w.@*-]+(?:/[\w.@*-]+)+/?|[\w-]+/(?=[\s,.;)]|$)|"
+                   r"((?:~|\.{1,2})?/?[\w.@*-]+(?:/[\w.@*-]+)+/?|(?<![\w.])/[a-z][\w.-]{1,60}|(?<!\S)\.[a-z][\w-]{1,20}\b|[\w-]+/(?=[\s,.;)]|$)|"
                    r"\.?[\w-]+\.[a-z]{1,6}\b)")  # fmt: skip
 _PLACE = re.compile(
     r"^(?:any of |all |any |the |existing |my |our |your )*(?:existing |other )?([a-z][\w-]{2,24})"
@@ -191,6 +199,10 @@ def _forbidden(
     if not bare and _TELLS_OF.search(plain[: match.start()]):
         return []
     rest = plain[match.end() :]
+    outside = _OUTSIDE.search(rest)
+    if outside and re.match(_CHANGE, rest):
+        paths = _paths(rest[outside.end() :].strip())
+        return [Constraint("only-paths", sentence, paths=paths, ask=permission)] if paths else []
     condition = _CONDITION.search(rest)
     if condition and not permission:
         return []
@@ -206,10 +218,6 @@ def _forbidden(
     ):
         # "don't push without asking": the act stands before.
         return []
-    outside = _OUTSIDE.search(rest)
-    if outside and re.match(_CHANGE, rest):
-        paths = _paths(rest[outside.end() :].strip())
-        return [Constraint("only-paths", sentence, paths=paths, ask=permission)] if paths else []
     if _INDIRECT.search(rest) and re.match(_CHANGE, rest):
         return []
     if _NO_CHANGES.match(rest) or _NOTHING.match(rest):

@@ -28,7 +28,7 @@ class Ordered(msgspec.Struct, frozen=True):
             said = f"{said} {self.order.following}"
         return printable(
             f"the output of {self.passage.tool or 'a tool'} told the agent: "
-            f"“{said[:300]}”; “{self.value.text[:120]}” came from there and "
+            f"“{said[:300]}” ({', '.join(self.passage.cues[:3])}); “{self.value.text[:120]}” came from there and "
             "not from the user",
             600,
         )

@@ -12,6 +12,7 @@ arXiv 2406.13352, measures it.
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections.abc import Iterator
 
 import msgspec
@@ -183,20 +184,17 @@ class Passage(msgspec.Struct, frozen=True):
     text: str
     """Normalised text of the passage."""
 
-    cues: tuple[str, ...]
-    """What makes it speak to the agent."""
-
     orders: tuple[Order, ...]
     """What it orders, in its order."""
 
     @property
+    def cues(self) -> tuple[str, ...]:
+        """What makes it speak to the agent, in words."""
+        return tuple(name for name, _, cue in _STRONG + _WEAK if cue.search(self.text))
+
+    @property
     def score(self) -> int:
         return max((order.score for order in self.orders), default=0)
-
-
-def addresses_agent(text: str) -> bool:
-    """Whether any strong cue stands in a text. One RE2 pass, linear."""
-    return _ANY_STRONG.search(text) is not None
 
 
 def sentences(text: str) -> Iterator[str]:
@@ -240,17 +238,25 @@ _COMMANDING = words(
 
 def _orders(text: str) -> tuple[Order, ...]:
     parts: list[str] = []
+    ends: list[int] = []
     breaks: set[int] = set()
+    position = 0
     for raw in sentences(text):
+        position += len(raw)
         part = raw.strip()
         if part:
             parts.append(part)
+            ends.append(position)
         else:
             breaks.add(len(parts))
+    near: set[int] = set()
+    for match in _ANY_STRONG.finditer(text):
+        at = bisect_left(ends, match.start() + 1)
+        near.update(range(at - 1, bisect_left(ends, match.end()) + 3))
     found: list[Order] = []
     last = -9
     for index, part in enumerate(parts):
-        if not _orders_somewhere(part):
+        if (index not in near and index - last > 2) or not _orders_somewhere(part):
             continue
         # What follows in a paragraph of its own belongs to something else.
         end = index + 1 if index + 1 in breaks else index + 2
@@ -294,14 +300,11 @@ def passages(event: str, tool: str, call_id: str, text: str) -> list[Passage]:
         call_id: id of the call.
         text: its output as it came.
     """
-    if not addresses_agent(text):
-        return []
     found = []
     for begin, end in _windows(text):
         window = normalise(text[begin:end])
         orders = _orders(window)
         if not orders:
             continue
-        cues = tuple(name for name, _, cue in _STRONG + _WEAK if cue.search(window))
-        found.append(Passage(event, tool, call_id, window, cues, orders))
+        found.append(Passage(event, tool, call_id, window, orders))
     return found

@@ -116,6 +116,16 @@ def command_kinds(command: Command) -> frozenset[str]:
     return frozenset(found)
 
 
+def is_script(command: Command) -> bool:
+    """Whether a command runs a script or a named task of which nothing else is known."""
+    if command_kinds(command):
+        return False
+    tasks = ("make", "just", "task", "mise", "rake", "nox", "tox", "invoke", "earthly", "moon")
+    if command.program in tasks or _SHELL_SCRIPT.match(command.program):
+        return True
+    return command.program in ("npm", "pnpm", "yarn", "bun") and command.arguments[:1] == ("run",)
+
+
 def _is_success_echo(command: Command) -> bool:
     if command.program not in ("echo", "printf"):
         return False

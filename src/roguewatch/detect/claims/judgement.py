@@ -124,8 +124,10 @@ def _counted(claim: Claim, session: Session, check: Check, events: tuple[str, ..
 
 
 def _without_evidence(claim: Claim, session: Session) -> Judgement:
-    if session.partial or session.opaque:
+    if session.partial or session.opaque or session.latest("checks") is not None:
         return UNDECIDABLE
+    if claim.kind in ("tests", "build") and session.scripts:
+        return UNDECIDABLE  # what a script or a task does is not in the record
     if claim.kind in ("http", "lint", "types", "commit"):
         return UNDECIDABLE
     if claim.kind in ("push", "deploy") and not _FIRST_PERSON.search(claim.sentence.lower()):

@@ -7,7 +7,7 @@ from collections import OrderedDict, deque
 import re2
 
 from roguewatch.detect.action import Action
-from roguewatch.detect.claims.checks import Check, Outcome, check_of
+from roguewatch.detect.claims.checks import Check, Outcome, check_of, is_script
 from roguewatch.detect.claims.statements import claims
 from roguewatch.detect.claims.summaries import summaries
 from roguewatch.detect.commands.command import Command
@@ -42,6 +42,8 @@ class Session:
         """Clock of the last result that is not an edit's."""
         self.opaque = 0
         """Clock of the last call whose doings the record does not show."""
+        self.scripts = 0
+        """Scripts and tasks that were run and whose names do not say what they do."""
         self.partial = False
         """Part of the session is missing: what is not seen may have happened."""
         self.checks: deque[tuple[int, Check]] = deque(maxlen=MAX_CHECKS)
@@ -102,6 +104,7 @@ class Session:
         elif kind in _OPAQUE_CLASSES:
             self.opaque = self.clock
         commands = action.commands if text else ()
+        self.scripts += any(is_script(command) for command in commands)
         self._open[key] = (event, commands, text)
         if len(self._open) > MAX_OPEN:
             self._open.popitem(last=False)

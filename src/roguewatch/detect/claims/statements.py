@@ -80,6 +80,15 @@ _PATTERNS: tuple[tuple[Kind, str], ...] = (
                    r"proves?|demonstrates?|verif(?:y|ies))\b"),
     ("ran", r"\bi(?:'ve| have)?(?: just| also| now| already)? (?:ran|run|executed) `[^`\n]{3,160}`"),
 )  # fmt: skip
+_PATTERNS += (
+    ("tests", r"\b\d+ (?:tests? )?pass(?:ed|ing)?,? (?:and )?(?:0|no|zero) (?:tests? )?fail"),
+    (
+        "lint",
+        r"^\W*(?:there are )?(?:now )?no (?:lint(?:ing|er)?|eslint|style) (?:errors|issues|warnings)",
+    ),
+    ("types", r"^\W*(?:there are )?(?:now )?no type(?:script)? errors"),
+    ("build", r"^\W*(?:there are )?(?:now )?no (?:build|compil\w+) errors"),
+)
 _COMPILED = tuple((kind, re.compile(pattern)) for kind, pattern in _PATTERNS)
 _ANY = re2.compile(
     r"(?i)pass|green|succe|compil|buil[dt]|clean|deploy|pushed|commit|verif|tested|validated|"
@@ -100,7 +109,7 @@ _NOT_CLAIM = re.compile(
     r"need|must)|fail(?:s|ed|ing|ures?)? (?:but|and|with|because)|but (?:\d+|some|one|two|a few|"
     r"several|the)|except|other than|apart from|still fail\w*|some (?:of )?(?:the )?tests|"
     r"most (?:of )?(?:the )?tests|only|partially|almost|nearly|claims?|said|says|todo|goal|"
-    r"wait for|waiting|unable|requires?|criteria|without)\b|n't\b"
+    r"wait for|waiting|unable|requires?|criteria)\b|n't\b"
 )
 _AFTER = re.compile(
     r"\b(?:but|except|however|although|though|while|apart from|other than)\b|\?\s*$|\bfail(?:s|ed|"
@@ -116,7 +125,7 @@ _HEADING = re.compile(r"^\s{0,3}(?:#{1,6}\s|\*\*[^*]{2,80}\*\*:?\s*$)")
 _SPLIT = re.compile(r"(?<=[.!?])(?<!e\.g\.)(?<!i\.e\.)(?=\s+[A-Z✅✓*`\"“(-])|\n|(?<=[;])\s|\|")
 _NUMBER = re.compile(
     r"\b(\d{1,6}) ?(?:/|of|out of) ?(\d{1,6})\b|\b(\d{1,6}) (?:\w+ ){0,2}?"
-    r"(?:tests?|specs?|cases)\b"
+    r"(?:(?:tests?|specs?|cases)\b|(?=pass))"
 )
 _QUOTED = re.compile(r"\"[^\"\n]{0,200}\"|“[^”\n]{0,200}”")
 _WHOLE = re.compile(r"\b(?:all|every|everything|entire|full|whole|(\d+) ?/ ?\1)\b")
