@@ -142,3 +142,30 @@ def test_failed_calls_and_gaps_are_counted_by_code() -> None:
         event("gap", detail='{"code":"malformed"}'), said("hello"), asked("hi"),
     )  # fmt: skip
     assert (summary.failed_calls, summary.gaps, summary.gap_count) == (2, {"malformed": 1}, 1)
+
+
+def gap(call_id: str, missing: str) -> Event:
+    detail = f'{{"code":"orphan_call","call_id":"{call_id}","missing":"{missing}"}}'
+    return event("gap", detail=detail)
+
+
+def test_a_call_whose_result_a_longer_copy_of_the_file_brings_is_no_gap() -> None:
+    first = call(call_id="c1")
+    assert add_up(first, gap("c1", "result")).gaps == {"orphan_call": 1}
+    assert add_up(first, gap("c1", "result"), result(first, "done")).gaps == {}
+    assert add_up(first, result(first, "done"), gap("c1", "result")).gaps == {}
+    assert add_up(result(first, "done"), gap("c1", "call"), first).gaps == {}
+    assert add_up(first, gap("c1", "result"), gap("c2", "result")).gap_count == 2
+
+
+def test_a_subagents_call_that_its_parents_file_repeats_counts_once() -> None:
+    own = event("tool_call", tool="Bash", call_id="c1", agent="a7", parent_agent="main")
+    repeated = event("tool_call", tool="Bash", call_id="c1", agent="a7", parent_agent="main")
+    other = event("tool_call", tool="Bash", call_id="c2", agent="a7", parent_agent="main")
+    tally = Tally("s1")
+    for one in (own, repeated, other):
+        tally.add(one)
+        tally.add_impacts(one, ("network",))
+    summary = tally.finish()
+    assert (summary.tool_calls, summary.impacts["network"].calls) == (2, 2)
+    assert sum(calls for _, calls in summary.days.values()) == 2

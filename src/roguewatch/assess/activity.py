@@ -20,12 +20,14 @@ _HOUR = 3_600_000_000_000
 SILENCE = 600_000_000_000
 """Ten minutes without agent activity are not counted as running (ns)."""
 
+_Key = TypeVar("_Key")
 _Value = TypeVar("_Value")
 _MAX_NAMES = 100
 _MAX_PATHS = 20
 _MAX_STRETCHES = 200
 _MAX_SAMPLE = 5
 _MAX_PENDING = 1000
+_MAX_CALLS = 10_000
 _ACTIVITY = frozenset(
     ("agent_message", "reasoning", "tool_call", "tool_result", "subagent_start", "compaction")
 )
@@ -52,6 +54,14 @@ class Tally:
         self._answers: OrderedDict[str, str] = OrderedDict()
         self._pending: OrderedDict[str, tuple[str, ...]] = OrderedDict()
         self._billed: OrderedDict[str, None] = OrderedDict()
+        self._told: OrderedDict[tuple[str, str], None] = OrderedDict()
+        """Halves (call or result) of calls, by id."""
+        self._missing: OrderedDict[tuple[str, str], None] = OrderedDict()
+        """Halves that a reading of one file did not find."""
+        self._delegated: OrderedDict[tuple[str, str], None] = OrderedDict()
+        """(agent, call id) of subagents' calls."""
+        self._counted = False
+        """Whether the last event was a call that nothing had told before."""
 
     def add(self, event: Event) -> None:
         """Count one event. In the session's order, except that files of subagents come later."""
@@ -65,6 +75,7 @@ class Tally:
         time = event.time
         if time is not None and not 0 <= time < 1 << 63:
             time = None  # no clock says that: a date that an agent made up
+        is_call = self._counted = kind == "tool_call" and not self._repeats(event)
         _count(summary.kinds, kind)
         if time is not None:
             if summary.started is None or time < summary.started:
@@ -73,7 +84,7 @@ class Tally:
                 summary.ended = time
             day = time // _DAY
             before = summary.days.get(day, (0, 0))
-            summary.days[day] = (before[0] + 1, before[1] + (kind == "tool_call"))
+            summary.days[day] = (before[0] + 1, before[1] + is_call)
         _count(summary.sightings, event.sighting)
         _count(summary.agents, event.agent)
         if event.cwd and not summary.cwd:
@@ -85,12 +96,15 @@ class Tally:
         if event.usage is not None:
             self._bill(event)
         if kind in _ACTIVITY:
-            self._run(time, kind == "tool_call")
+            self._run(time, is_call)
         if kind == "tool_call":
-            self._call(event, time)
+            self._half(event.call_id, "call")
+            if is_call:
+                self._call(event, time)
         elif kind == "agent_message":
             summary.agent_messages += 1
         elif kind == "tool_result":
+            self._half(event.call_id, "result")
             if event.failed or event.exit_status:
                 summary.failed_calls += 1
         elif kind == "user_message":
@@ -98,7 +112,7 @@ class Tally:
         elif kind == "approval" or kind == "decision":
             self._answer(event)
         elif kind == "gap":
-            _count(summary.gaps, printable(str(event.parsed_detail().get("code", "unknown")), 60))
+            self._gap(event)
         elif kind == "session_start":
             version = event.parsed_detail().get("version")
             if isinstance(version, str) and version not in summary.versions[:_MAX_PATHS]:
@@ -107,7 +121,7 @@ class Tally:
     def add_impacts(self, event: Event, kinds: Iterable[str]) -> None:
         """The call that was just added is of these impactful kinds."""
         kinds = tuple(kinds)
-        if not kinds:
+        if not kinds or not self._counted:
             return
         for kind in kinds:
             impact = self.summary.impacts.setdefault(kind, Impact())
@@ -138,6 +152,43 @@ class Tally:
         summary.stretches = worked[:_MAX_STRETCHES]
         summary.hours = self._hours if any(self._hours) else []
         return summary
+
+    def _gap(self, event: Event) -> None:
+        """Count what was not understood; a lost half of a call only while it stays lost."""
+        detail = event.parsed_detail()
+        code = str(detail.get("code", "unknown"))
+        if code == "orphan_call" and (call_id := detail.get("call_id")):
+            half = (str(call_id), str(detail.get("missing")))
+            if half in self._told or half in self._missing:
+                return
+            _remember(self._missing, half, None)
+        _count(self.summary.gaps, printable(code, 60))
+
+    def _half(self, call_id: str, half: str) -> None:
+        """A call or its result was told, perhaps one that an earlier reading missed.
+
+        A session that was read while a call was running holds a gap for it; a longer
+        copy of the file, or the file of a subagent, then brings what was missing.
+        """
+        if not call_id:
+            return
+        _remember(self._told, (call_id, half), None, _MAX_CALLS)
+        if self._missing and (call_id, half) in self._missing:
+            del self._missing[call_id, half]
+            gaps = self.summary.gaps
+            gaps["orphan_call"] -= 1
+            if not gaps["orphan_call"]:
+                del gaps["orphan_call"]
+
+    def _repeats(self, event: Event) -> bool:
+        """Whether a subagent's call was told: a parent's file repeats its subagents' files."""
+        if not event.parent_agent or not event.call_id:
+            return False
+        call = (event.agent, event.call_id)
+        if call in self._delegated:
+            return True
+        _remember(self._delegated, call, None, _MAX_CALLS)
+        return False
 
     def _call(self, event: Event, time: int | None) -> None:
         summary = self.summary
@@ -240,7 +291,9 @@ def _count(counts: dict[str, int], name: str) -> None:
         counts["(others)"] = counts.get("(others)", 0) + 1
 
 
-def _remember(memory: OrderedDict[str, _Value], key: str, value: _Value) -> None:
+def _remember(
+    memory: OrderedDict[_Key, _Value], key: _Key, value: _Value, most: int = _MAX_PENDING
+) -> None:
     memory[key] = value
-    if len(memory) > _MAX_PENDING:
+    if len(memory) > most:
         memory.popitem(last=False)
