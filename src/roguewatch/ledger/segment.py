@@ -93,10 +93,10 @@ def _batch(events: Sequence[Event], first: int) -> pa.RecordBatch:
     columns["leaf"] = range(first, first + len(events))
     columns["origin_file"] = [origin.file for origin in origins]
     columns["origin_offset"] = [origin.offset for origin in origins]
-    for name in Usage.__struct_fields__:
-        columns[f"usage_{name}"] = [
-            None if usage is None else getattr(usage, name) for usage in usages
-        ]
+    nothing = (None,) * len(Usage.__struct_fields__)
+    used = [nothing if usage is None else msgspec.structs.astuple(usage) for usage in usages]
+    for name, column in zip(Usage.__struct_fields__, zip(*used, strict=True), strict=True):
+        columns[f"usage_{name}"] = column
     return pa.RecordBatch.from_arrays(
         [pa.array(columns[field.name], field.type) for field in SCHEMA], schema=SCHEMA
     )
