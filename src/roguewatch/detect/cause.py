@@ -16,7 +16,7 @@ from collections import OrderedDict
 from collections.abc import Iterable
 from hashlib import blake2b
 
-from roguewatch.detect.deeds import Deed, asked_deeds, word_deeds
+from roguewatch.detect.deeds import Deed, asked_deeds, delegates, word_deeds, words
 from roguewatch.detect.orders import Ordered, holds, is_coding, speaks_of
 from roguewatch.detect.passages import Passage, is_order, passages
 from roguewatch.detect.spans import Appearance, Span, Trust, around
@@ -37,21 +37,15 @@ SEARCH_FACTOR = 24
 """Characters that may be searched in a session per character that it holds (plus a fixed
 allowance), so that tracing stays linear in the session's length."""
 
+_ACTS = words("tool_call tool_result agent_message reasoning process file_change network")
+"""Kinds of event that are somebody's act; who set a mode or a configuration is not told."""
+
+_PLACES = words("workdir cwd working_directory directory description")
+
 _ANSWERS = frozenset(
     {"askuserquestion", "askuser", "requestuserinput", "askhuman", "elicitation", "askfollowup"}
 )
 """Tools whose result is what a person answered, written without `-` and `_`."""
-
-_DELEGATES = re.compile(
-    r"\b(?:do|complete|follow|perform|execute|handle|carry out|take care of|implement|apply|"
-    r"process|pay|settle|fix|solve|address|work (?:on|through)|act on|resolve|run)\b"
-    r"(?! the following)[^.\n:]{0,80}"
-    r"\b(?:tasks?|to-?dos?|to-?do list|instructions?|actions?|steps?|requests?|items?|bills?|"
-    r"issues?|tickets?|invoice|what (?:it|he|she|they) says?|guide|plan|readme|checklist|"
-    r"comments?|listed|specified|described|notices?|mentioned|prd|spec(?:ification)?)\b|"
-    r"\b(?:according to|as (?:described|specified|listed|instructed|outlined) in|accordingly|"
-    r"based on the|per the|following the (?:instructions|steps|guide))\b"
-)
 
 
 class Provenance:
@@ -64,6 +58,8 @@ class Provenance:
     def __init__(self) -> None:
         self._spans: list[Span] = []
         self._trusted: list[str] = []
+        self._asking: list[str] = []
+        """The part of it that a person, the system prompt or the task said."""
         self._trusted_size = 0
         self._untrusted_size = 0
         self._forgot = False
@@ -122,11 +118,13 @@ class Provenance:
             return
         plain = flat(text)
         self._trusted.append(plain)
+        if trust == "user":
+            self._asking.append(plain)
         if event.kind == "user_message" and trust == "user":
             self._request = f"{self._request} {plain}"[-(1 << 16) :]
             self._words |= frozenset(re.findall(r"[a-z][\w.-]{1,40}", plain[: 1 << 14]))
             self._deeds |= _asked(plain)
-            self.delegated = self.delegated or _DELEGATES.search(plain) is not None
+            self.delegated = self.delegated or delegates(plain)
 
     def _call(self, event: Event) -> None:
         if event.call_id and event.call_id in self._calls:
@@ -161,6 +159,7 @@ class Provenance:
         if event.tool.lower().replace("_", "").replace("-", "") in _ANSWERS:
             self._spans.append(Span(event.id, "user", event.tool, text[:65536]))
             self._trusted.append(flat(text[:65536]))
+            self._asking.append(self._trusted[-1])
             self._deeds |= _asked(self._trusted[-1])
             return []
         self._spans.append(Span(event.id, "tool", event.tool, text))
@@ -247,6 +246,8 @@ class Provenance:
         Returns:
             The cause, and in a printable sentence what it was decided from.
         """
+        if event.kind not in _ACTS:
+            return "unknown", "the record does not say who brought it about"
         if event.call_id and event.call_id in self._approved:
             return "user", "a person approved this very call"
         listed = list(argument_values(event.parsed_arguments()) if values is None else values)
@@ -268,9 +269,14 @@ class Provenance:
         return ""
 
     def _traced(self, event: Event, values: list[Value]) -> tuple[Cause, str]:
-        telling = [value for value in values if value.weight >= 0.4]
+        here = flat(event.cwd)
+        telling = [
+            value
+            for value in values
+            if value.weight >= 0.6 and value.key not in _PLACES and value.text != here
+        ]
         for value in telling:
-            if self.said(value):
+            if any(find(value, text) >= 0 for text in self._asking):
                 return "user", printable(
                     f"“{value.text}” stands in what the user or system said", 300
                 )

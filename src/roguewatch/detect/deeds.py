@@ -161,3 +161,20 @@ def asked_deeds(text: str) -> frozenset[Deed]:
     for match in _ASKING.finditer(text):
         found |= word_deeds(match.group(1))
     return found
+
+
+_DELEGATES = re.compile(
+    r"\b(?:do|complete|follow|perform|execute|handle|carry out|take care of|implement|apply|"
+    r"process|pay|settle|fix|solve|address|work (?:on|through)|act on|resolve|run)\b"
+    r"(?! the following)[^.\n:]{0,80}"
+    r"\b(?:tasks?|to-?dos?|to-?do list|instructions?|actions?|steps?|requests?|items?|bills?|"
+    r"issues?|tickets?|invoice|what (?:it|he|she|they) says?|guide|plan|readme|checklist|"
+    r"comments?|listed|specified|described|notices?|mentioned|prd|spec(?:ification)?)\b|"
+    r"\b(?:according to|as (?:described|specified|listed|instructed|outlined) in|accordingly|"
+    r"based on the|per the|following the (?:instructions|steps|guide))\b"
+)
+
+
+def delegates(text: str) -> bool:
+    """Whether a person's lower-case text tells the agent to do what some other text says."""
+    return _DELEGATES.search(text) is not None
