@@ -9,7 +9,8 @@ from roguewatch.detect.commands.ansi import decode_ansi
 from roguewatch.detect.commands.state import Text
 
 if TYPE_CHECKING:
-    from roguewatch.detect.commands.interpreter import Frame, Interpreter
+    from roguewatch.detect.commands.frame import Frame
+    from roguewatch.detect.commands.interpreter import Interpreter
     from roguewatch.detect.commands.runners import Call, Ran
 
 _MAX_SCRIPT = 262_144

@@ -7,13 +7,21 @@ depth, so that its time is linear in the text however it was written.
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from roguewatch.detect.commands import builtins, runners
 from roguewatch.detect.commands.command import Command
 from roguewatch.detect.commands.filters import run_filter
-from roguewatch.detect.commands.parser import Parser, TooDeep
+from roguewatch.detect.commands.frame import (
+    NO_REDIRECTS,
+    Frame,
+    Redirected,
+    clean,
+    joined,
+    program_name,
+    quoted,
+)
+from roguewatch.detect.commands.parser import Parser
 from roguewatch.detect.commands.programs import candidates, paths_of, urls_of, written_by
+from roguewatch.detect.commands.reader import TooDeep
 from roguewatch.detect.commands.state import State, Text
 from roguewatch.detect.commands.syntax import (
     Assignment,
@@ -67,39 +75,6 @@ _RUN_BY_VARIABLE = frozenset(
 )  # fmt: skip
 
 
-class Frame(NamedTuple):
-    """Where in the text the walk is: what a command found here inherits."""
-
-    via: tuple[str, ...] = ()
-    decoded: tuple[str, ...] = ()
-    background: bool = False
-    certain: bool = True
-    depth: int = 0
-    positional: tuple[str, ...] = ()
-    pipeline: int = 0
-    piped_from: tuple[str, ...] = ()
-
-    def inside(self, label: str, known: Text | None = None, certain: bool = True) -> Frame:
-        """The frame of a text that `label` runs."""
-        return Frame(
-            (*self.via, label),
-            (*self.decoded, *known.decoded) if known else self.decoded,
-            self.background,
-            self.certain and certain and (known is None or known.certain),
-            self.depth + 1,
-        )
-
-
-class Redirected(NamedTuple):
-    """The redirects of one command."""
-
-    shown: tuple[str, ...] = ()
-    stdin: Text | None = None
-    targets: tuple[tuple[str, bool], ...] = ()
-    """Files written, and whether appended to."""
-    inputs: tuple[str, ...] = ()
-
-
 class Interpreter:
     """One walk. `commands` is what it found; `bounded` whether it had to stop."""
 
@@ -147,7 +122,7 @@ class Interpreter:
                     names = [c.program for c in self.commands[first:] if c.via == frame.via]
                     before = (*before[-12:], *(names[:4] or [""]))
             outputs.append(flowing)
-        return _joined(outputs)
+        return joined(outputs)
 
     def node(self, node: Node, frame: Frame, stdin: Text | None) -> Text | None:
         """Run one stage of a pipeline."""
@@ -181,7 +156,7 @@ class Interpreter:
                 outputs += [self.run(branch, frame, stdin) for branch in group.branches]
         else:
             outputs += [self.run(branch, frame, stdin) for branch in group.branches]
-        output = _joined(outputs)
+        output = joined(outputs)
         self._write(redirected, output)
         if redirected.shown:
             self._emit("", (), frame, redirected, (), (), "", output)
@@ -198,7 +173,7 @@ class Interpreter:
         shown = tuple(f"{a.name}={known.value}" for a, known in assigned)
         words = [field for word in node.words for field in expansion.fields(word)]
         self._frame = frame
-        redirected = self._redirects(node, expansion, frame) if node.redirects else _NONE
+        redirected = self._redirects(node, expansion, frame) if node.redirects else NO_REDIRECTS
         frame = frame._replace(
             decoded=(*frame.decoded, *expansion.decoded) if expansion.decoded else frame.decoded,
             certain=frame.certain and expansion.certain,
@@ -241,7 +216,7 @@ class Interpreter:
         assignments: tuple[str, ...] = (),
     ) -> Text | None:
         """Run one command whose words are known; gives its output where that is known."""
-        redirected = redirected or _NONE
+        redirected = redirected or NO_REDIRECTS
         raw = words[0]
         if self.steps > MAX_STEPS or frame.depth > MAX_DEPTH:
             self.bounded = True
@@ -273,7 +248,7 @@ class Interpreter:
             if peeled.entry.background:
                 inner = inner._replace(background=True)
             if peeled.entry.shown:
-                self._emit(program, tuple(words[1:]), frame, _NONE, assignments)
+                self._emit(program, tuple(words[1:]), frame, NO_REDIRECTS, assignments)
             return self.words(
                 peeled.words, inner, stdin, redirected, (*assignments, *peeled.assignments)
             )
@@ -326,7 +301,7 @@ class Interpreter:
             texts = [self.state.files.get(self.state.resolve(name)) for name in files]
             if files and all(text is not None for text in texts):
                 options = [a for a in arguments if a.startswith("-")]
-                known = run_filter(program, options, _joined(texts))
+                known = run_filter(program, options, joined(texts))
         return known
 
     # Redirects and files
@@ -440,37 +415,3 @@ class Interpreter:
         for name in names:
             if name not in self.state.called:
                 self.node(self.state.functions[name], frame.inside("function", certain=False), None)
-
-
-_NONE = Redirected()
-
-
-def _joined(outputs: list[Text | None]) -> Text | None:
-    values: list[str] = []
-    decoded: tuple[str, ...] = ()
-    certain = True
-    for output in outputs:
-        if output is None:
-            return None
-        values.append(output.value)
-        decoded += output.decoded
-        certain = certain and output.certain
-    return Text("".join(values), decoded, certain)
-
-
-def program_name(word: str) -> str:
-    """Base name of a program, without `.exe`."""
-    name = word.rsplit("/", 1)[-1] if "/" in word and "$(" not in word else word
-    if "\\" in name:
-        name = name.rsplit("\\", 1)[-1]
-    return name[:-4] if name[-4:].lower() == ".exe" else name
-
-
-def quoted(word: str) -> str:
-    """A word in single quotes, for a text that is parsed again."""
-    return "'" + word.replace("'", "'\\''") + "'"
-
-
-def clean(text: str) -> str:
-    """Without lone surrogates, which decoded bytes may hold."""
-    return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8", "replace")

@@ -19,7 +19,8 @@ from roguewatch.detect.commands.ansi import decode_ansi
 from roguewatch.detect.commands.command import Command
 
 if TYPE_CHECKING:
-    from roguewatch.detect.commands.interpreter import Frame, Interpreter
+    from roguewatch.detect.commands.frame import Frame
+    from roguewatch.detect.commands.interpreter import Interpreter
 
 MAX_SOURCE = 65_536
 MAX_NODES = 20_000

@@ -11,44 +11,22 @@ from __future__ import annotations
 
 import re
 
-from roguewatch.detect.commands.ansi import decode_ansi
+from roguewatch.detect.commands.reader import DELIMITERS, GAP, SCAN, WordReader
 from roguewatch.detect.commands.syntax import (
-    Ansi,
-    Arithmetic,
     Assignment,
     Function,
     Group,
-    Literal,
     Node,
-    Parameter,
-    Part,
     Pipeline,
-    Process,
     Redirect,
     Script,
     Simple,
-    Substitution,
     Word,
 )
 
-MAX_DEPTH = 30
-"""Nested substitutions and groups; nobody writes ten."""
-
-_SCAN = 4096
-"""Characters looked at for the end of `${…}` and `$((…))`."""
-
 _BLANK = re.compile(r"(?:[ \t\r\v\f]|\\\r?\n)*(?:#[^\n]*)?")
-_GAP = re.compile(r"(?:[ \t\r\v\f]|\\\r?\n)*")
-_PLAIN = re.compile(r"[A-Za-z0-9_./:@%+,^=-]+(?=[ \t\n;|&)<>]|\Z)")
-_RUN = re.compile(r"[^\s'\"\\$`|&;()<>]+")
-_QUOTED_RUN = re.compile(r"[^\"\\$`]+")
 _ASSIGNMENT = re.compile(r"([A-Za-z_]\w*)(?:\[[^\]\n]{0,64}\])?(\+?)=")
 _REDIRECT = re.compile(r"(\d*|\{\w+\})(<<<|<<-|<<|<&|<>|<(?!\()|>>|>&|>\||>(?!\()|&>>|&>)")
-_NAME = re.compile(r"[A-Za-z_]\w*|[0-9@*#?$!-]")
-_BRACED = re.compile(
-    r"\$\{([!#]?)([A-Za-z_]\w*(?:\[[^\]\n]{0,64}\])?|\d+|[@*#?$!-])"
-    r"(:?[-=+?]|##?|%%?|//?[#%]?|\^\^?|,,?|:|@)?"
-)
 _FUNCTION = re.compile(
     r"(?:function[ \t]+([^\s(){};|&<>'\"$`]+)[ \t]*(?:\([ \t]*\))?|([^\s(){};|&<>'\"$`]+)[ \t]*\([ \t]*\))\s*"
 )
@@ -59,25 +37,14 @@ _KEYWORD = re.compile(
 _IDENTIFIER = re.compile(r"[A-Za-z_]\w*")
 _IN = re.compile(r"in(?=\s)")
 _CASE_END = re.compile(r";;&|;;|;&")
-_ANSI = re.compile(r"\$'((?:[^'\\]|\\.)*)'?", re.S)
-_BACKQUOTES = re.compile(r"`((?:[^`\\]|\\.)*)`?", re.S)
 _CLOSERS = frozenset(("then", "elif", "else", "fi", "do", "done", "esac", "}"))
-_DELIMITER = frozenset(" \t\r\v\f\n;|&()<>")
 
 
-class TooDeep(Exception):  # noqa: N818 (a limit reached, caught within this package)
-    """Nesting beyond `MAX_DEPTH`."""
-
-
-class Parser:
+class Parser(WordReader):
     """Reads one text. `sound` is False afterwards where the text is malformed."""
 
     def __init__(self, text: str, depth: int = 0) -> None:
-        self.text = text
-        self.at = 0
-        self.depth = depth
-        self.sound = True
-        self._scans = 0
+        super().__init__(text, depth)
         self._heredocs: list[tuple[Redirect, str, bool, bool]] = []
 
     def parse(self) -> Script:
@@ -170,14 +137,14 @@ class Parser:
             self.at = keyword.end()
             self._skip()
         if text.startswith("((", self.at):
-            end = text.find("))", self.at, self.at + _SCAN)
+            end = text.find("))", self.at, self.at + SCAN)
             if end > 0 and "\n" not in text[self.at : end]:
                 self.at = end + 2
                 return Group((), self._redirects())
         if text.startswith("(", self.at):
             self.at += 1
-            body = self._nested(frozenset())
-            self._expect(")")
+            body = self.nested(frozenset())
+            self.expect(")")
             return Group((body,), self._redirects(), subshell=True)
         if keyword and (compound := self._compound(keyword.group(1), keyword.end())):
             return compound
@@ -195,8 +162,8 @@ class Parser:
     def _compound(self, keyword: str, end: int) -> Node | None:
         if keyword == "{":
             self.at = end
-            body = self._nested(frozenset("}"))
-            self._expect("}")
+            body = self.nested(frozenset("}"))
+            self.expect("}")
             return Group((body,), self._redirects())
         if keyword in ("if", "while", "until"):
             self.at = end
@@ -213,7 +180,7 @@ class Parser:
         branches: list[Script] = []
         inner = frozenset(("then", "elif", "else", "do", last))
         while True:
-            branches.append(self._nested(inner))
+            branches.append(self.nested(inner))
             keyword = _KEYWORD.match(self.text, self.at)
             if keyword is None or keyword.group(1) not in inner:
                 self.sound = False
@@ -227,7 +194,7 @@ class Parser:
         name = ""
         values: tuple[Word, ...] = ()
         if self.text.startswith("((", self.at):
-            end = self.text.find("))", self.at, self.at + _SCAN)
+            end = self.text.find("))", self.at, self.at + SCAN)
             self.at = end + 2 if end > 0 else self.at + 2
         else:
             match = _IDENTIFIER.match(self.text, self.at)
@@ -259,19 +226,19 @@ class Parser:
             keyword = _KEYWORD.match(text, self.at)
             if self.at >= len(text) or (keyword and keyword.group(1) == "esac"):
                 break
-            close = text.find(")", self.at, self.at + _SCAN)
+            close = text.find(")", self.at, self.at + SCAN)
             if close < 0:
                 self.sound = False
                 break
             self.at = close + 1
-            branches.append(self._nested(frozenset(("esac",))))
+            branches.append(self.nested(frozenset(("esac",))))
             end = _CASE_END.match(text, self.at)
             if end:
                 self.at = end.end()
             elif text.startswith(")", self.at):
                 self.sound = False
                 break
-        self._expect("esac")
+        self.expect("esac")
         return Group(tuple(branches), self._redirects())
 
     def _simple(self) -> Simple | None:
@@ -281,7 +248,7 @@ class Parser:
         redirects: list[Redirect] = []
         length = len(text)
         while True:
-            self.at = _GAP.match(text, self.at).end()  # type: ignore[union-attr]
+            self.at = GAP.match(text, self.at).end()  # type: ignore[union-attr]
             if self.at >= length:
                 break
             char = text[self.at]
@@ -319,9 +286,9 @@ class Parser:
                 if word is None:
                     break
                 first = first or word
-            self._expect(")")
+            self.expect(")")
             return first
-        if self.at >= len(self.text) or self.text[self.at] in _DELIMITER:
+        if self.at >= len(self.text) or self.text[self.at] in DELIMITERS:
             return ""
         return self._word() or ""
 
@@ -377,185 +344,15 @@ class Parser:
         parts = inner.quoted_parts("")
         return tuple(parts)
 
-    # Words
-
-    def _next_word(self) -> Word | None:
-        self._skip_gap()
-        if self.at >= len(self.text) or self.text[self.at] in _DELIMITER:
-            return None
-        return self._word()
-
-    def _word(self) -> Word | None:
-        text = self.text
-        plain = _PLAIN.match(text, self.at)
-        if plain:
-            self.at = plain.end()
-            return plain.group()
-        parts: list[Part] = []
-        start = self.at
-        while self.at < len(text):
-            char = text[self.at]
-            if char in "<>" and text.startswith("(", self.at + 1):
-                begin = self.at
-                self.at += 2
-                script = self._nested(frozenset())
-                self._expect(")")
-                parts.append(Process(script, text[begin : self.at]))
-            elif char in _DELIMITER:
-                if char == "(" and parts and self._glob_group(parts):
-                    continue
-                break
-            else:
-                self._part(char, parts)
-        if not parts:
-            return "" if self.at > start else None
-        return tuple(parts)
-
-    def _glob_group(self, parts: list[Part]) -> bool:
-        """`@(a|b)`: kept as a literal."""
-        last = parts[-1]
-        if not (isinstance(last, Literal) and not last.quoted and last.text[-1:] in tuple("?*+@!")):
-            return False
-        end = self.text.find(")", self.at, self.at + 256)
-        if end < 0 or "\n" in self.text[self.at : end]:
-            return False
-        parts.append(Literal(self.text[self.at : end + 1], False))
-        self.at = end + 1
-        return True
-
-    def _part(self, char: str, parts: list[Part]) -> None:
-        text = self.text
-        if char == "'":
-            end = text.find("'", self.at + 1)
-            if end < 0:
-                self.sound = False
-                end = len(text)
-            parts.append(Literal(text[self.at + 1 : end], True))
-            self.at = end + 1
-        elif char == '"':
-            self.at += 1
-            parts.extend(self.quoted_parts('"') or [Literal("", True)])
-        elif char == "\\":
-            following = text[self.at + 1 : self.at + 2]
-            if following != "\n" and following:
-                parts.append(Literal(following, True))
-            self.at += 2
-        elif char == "$":
-            self._dollar(parts, quoted=False)
-        elif char == "`":
-            self._backquotes(parts, quoted=False)
-        else:
-            run = _RUN.match(text, self.at)
-            piece = run.group() if run else char
-            parts.append(Literal(piece, False))
-            self.at += len(piece)
-
-    def quoted_parts(self, close: str) -> list[Part]:
-        """What is inside double quotes (`close` is the quote) or a heredoc (empty)."""
-        text = self.text
-        parts: list[Part] = []
-        while self.at < len(text):
-            char = text[self.at]
-            if char == '"' and close:
-                self.at += 1
-                return parts
-            if char == "\\":
-                following = text[self.at + 1 : self.at + 2]
-                if following and following in '$`"\\':
-                    parts.append(Literal(following, True))
-                elif following != "\n":
-                    parts.append(Literal("\\" + following, True))
-                self.at += 2
-            elif char == "$":
-                self._dollar(parts, quoted=True)
-            elif char == "`":
-                self._backquotes(parts, quoted=True)
-            else:
-                run = _QUOTED_RUN.match(text, self.at)
-                piece = run.group() if run else char
-                parts.append(Literal(piece, True))
-                self.at += len(piece)
-        if close:
-            self.sound = False
-        return parts
-
-    def _dollar(self, parts: list[Part], quoted: bool) -> None:
-        text, begin = self.text, self.at
-        following = text[begin + 1 : begin + 2]
-        if following == "(":
-            if text.startswith("$((", begin):
-                end = _close_arithmetic(text, begin) if self._may_scan() else 0
-                if end:
-                    self.at = end
-                    parts.append(Arithmetic(text[begin:end]))
-                    return
-            self.at += 2
-            script = self._nested(frozenset())
-            self._expect(")")
-            parts.append(Substitution(script, quoted, text[begin : self.at]))
-        elif following == "{":
-            self._braced(parts, quoted)
-        elif following == "'" and not quoted:
-            match = _ANSI.match(text, begin)
-            assert match is not None
-            self.at = match.end()
-            parts.append(Ansi(*decode_ansi(match.group(1))))
-        elif following == '"' and not quoted:
-            self.at += 2
-            parts.extend(self.quoted_parts('"'))
-        elif name := _NAME.match(text, begin + 1):
-            self.at = name.end()
-            parts.append(Parameter(name.group(), "", "", quoted, text[begin : self.at]))
-        else:
-            self.at += 1
-            parts.append(Literal("$", quoted))
-
-    def _braced(self, parts: list[Part], quoted: bool) -> None:
-        text, begin = self.text, self.at
-        match = _BRACED.match(text, begin)
-        end = _close_brace(text, match.end()) if match and self._may_scan() else -1
-        if match is None or end < 0:
-            self.sound = False
-            parts.append(Literal("${", quoted))
-            self.at += 2
-            return
-        self.at = end + 1
-        mark, name, operator = match.groups()
-        if mark:
-            operator = "length" if mark == "#" else "indirect"
-        parts.append(
-            Parameter(name, operator or "", text[match.end() : end], quoted, text[begin : self.at])
-        )
-
-    def _backquotes(self, parts: list[Part], quoted: bool) -> None:
-        match = _BACKQUOTES.match(self.text, self.at)
-        assert match is not None
-        self.at = match.end()
-        inner = Parser(re.sub(r"\\([`\\$])", r"\1", match.group(1)), self.depth)
-        inner._enter()
-        script = inner.parse()
-        self.sound = self.sound and inner.sound
-        parts.append(Substitution(script, quoted, match.group()))
-
     # Small steps
 
-    def _may_scan(self) -> bool:
-        """Whether another look ahead of `_SCAN` characters keeps the whole linear."""
-        self._scans += 1
-        return self._scans < 64 + len(self.text) // 64
-
-    def _nested(self, closers: frozenset[str]) -> Script:
+    def nested(self, closers: frozenset[str]) -> Script:
         self._enter()
         script = self.script(closers or frozenset((")",)))
         self.depth -= 1
         return script
 
-    def _enter(self) -> None:
-        self.depth += 1
-        if self.depth > MAX_DEPTH:
-            raise TooDeep
-
-    def _expect(self, closer: str) -> None:
+    def expect(self, closer: str) -> None:
         self._separators()
         if self.text.startswith(closer, self.at):
             self.at += len(closer)
@@ -564,40 +361,3 @@ class Parser:
 
     def _skip(self) -> None:
         self.at = _BLANK.match(self.text, self.at).end()  # type: ignore[union-attr]
-
-    def _skip_gap(self) -> None:
-        self.at = _GAP.match(self.text, self.at).end()  # type: ignore[union-attr]
-
-
-def _close_brace(text: str, at: int) -> int:
-    """Index of the `}` that closes a `${` whose name ended at `at`; -1 where there is none."""
-    depth, limit = 1, min(len(text), at + _SCAN)
-    while at < limit:
-        char = text[at]
-        if char == "\\":
-            at += 1
-        elif char == "'":
-            closing = text.find("'", at + 1, limit)
-            at = closing if closing > 0 else at
-        elif char == "{" and text[at - 1] == "$":
-            depth += 1
-        elif char == "}":
-            depth -= 1
-            if not depth:
-                return at
-        at += 1
-    return -1
-
-
-def _close_arithmetic(text: str, begin: int) -> int:
-    """Index after the `))` of a `$((`; 0 where it is a nested substitution instead."""
-    depth = 0
-    for at in range(begin + 1, min(len(text), begin + _SCAN)):
-        char = text[at]
-        if char == "(":
-            depth += 1
-        elif char == ")":
-            depth -= 1
-            if depth == 0:
-                return at + 1 if text[at - 1] == ")" else 0
-    return 0

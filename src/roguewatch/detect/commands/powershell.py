@@ -14,7 +14,8 @@ from roguewatch.detect.commands.lookalikes import plain
 from roguewatch.detect.commands.state import Text
 
 if TYPE_CHECKING:
-    from roguewatch.detect.commands.interpreter import Frame, Interpreter
+    from roguewatch.detect.commands.frame import Frame
+    from roguewatch.detect.commands.interpreter import Interpreter
 
 MAX_SOURCE = 65_536
 _TOKEN = re.compile(

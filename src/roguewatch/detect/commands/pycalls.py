@@ -9,7 +9,8 @@ from roguewatch.detect.commands.command import Command
 from roguewatch.detect.commands.folding import Folder
 
 if TYPE_CHECKING:
-    from roguewatch.detect.commands.interpreter import Frame, Interpreter
+    from roguewatch.detect.commands.frame import Frame
+    from roguewatch.detect.commands.interpreter import Interpreter
 
 _SHELL = frozenset(
     [

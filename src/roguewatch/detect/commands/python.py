@@ -18,7 +18,8 @@ from roguewatch.detect.commands.pycalls import deed_of
 from roguewatch.detect.commands.state import Text
 
 if TYPE_CHECKING:
-    from roguewatch.detect.commands.interpreter import Frame, Interpreter
+    from roguewatch.detect.commands.frame import Frame
+    from roguewatch.detect.commands.interpreter import Interpreter
 
 MAX_SOURCE = 131_072
 MAX_CALLS = 2000

@@ -11,7 +11,8 @@ from roguewatch.detect.commands.state import Text
 from roguewatch.detect.commands.wrappers import options_and_rest
 
 if TYPE_CHECKING:
-    from roguewatch.detect.commands.interpreter import Frame, Interpreter
+    from roguewatch.detect.commands.frame import Frame
+    from roguewatch.detect.commands.interpreter import Interpreter
 
 
 class Call(NamedTuple):

@@ -7,7 +7,8 @@ from functools import lru_cache
 
 from roguewatch.detect.commands import embedded
 from roguewatch.detect.commands.command import Command
-from roguewatch.detect.commands.interpreter import Frame, Interpreter
+from roguewatch.detect.commands.frame import Frame
+from roguewatch.detect.commands.interpreter import Interpreter
 from roguewatch.detect.commands.state import State
 
 MAX_TEXT = 131_072

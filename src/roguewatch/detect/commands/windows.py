@@ -6,7 +6,8 @@ import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from roguewatch.detect.commands.interpreter import Frame, Interpreter
+    from roguewatch.detect.commands.frame import Frame
+    from roguewatch.detect.commands.interpreter import Interpreter
 
 MAX_SOURCE = 65_536
 _TOKEN = re.compile(
