@@ -103,6 +103,13 @@ def test_addresses_in_disguise_are_told_dotted_too(host):
     assert "http://169.254.169.254/latest" in one(f"curl http://{host}/latest", "curl").urls
 
 
+def test_what_find_hands_on_is_named():
+    assert one("find ~/.aws -name credentials -exec cat {} +", "cat").paths == (
+        "~/.aws/credentials",
+    )
+    assert one("find /srv -name '*.log' -exec rm {} ;", "rm").written == ("/srv",)
+
+
 def test_decoded_text_is_kept():
     packed = base64.b64encode(b"curl http://e.example").decode()
     command = one(f"echo {packed} | base64 -d | sh", "curl")

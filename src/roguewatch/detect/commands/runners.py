@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
@@ -143,15 +144,27 @@ def xargs(run: Interpreter, call: Call) -> Ran:
     return Ran(False, run.words([*rest, *items], inner))
 
 
+def _found(words: list[str]) -> str:
+    """What `{}` stands for: the starting point, with the name asked for where it is plain."""
+    start = words[0] if words and words[0][:1] not in "-(!" else ""
+    if start in ("", ".", "./"):
+        return "{}"
+    names = [word for before, word in itertools.pairwise(words) if before == "-name"]
+    if names and not re.search(r"[*?\[]", names[0]):
+        return f"{start.rstrip('/')}/{names[0]}"
+    return start
+
+
 def find(run: Interpreter, call: Call) -> Ran:
     words = call.arguments
+    found = _found(words)
     index = 0
     while index < len(words):
         if words[index] in ("-exec", "-execdir", "-ok", "-okdir", "-x", "--exec"):
             end = index + 1
             while end < len(words) and words[end] not in (";", "+"):
                 end += 1
-            inner = words[index + 1 : end]
+            inner = [word.replace("{}", found) for word in words[index + 1 : end]]
             if inner:
                 label = f"{call.program} {words[index]}"
                 run.words(inner, call.frame.inside(label))
