@@ -18,6 +18,7 @@ from roguewatch.detect.engine import Engine
 from roguewatch.errors import PolicyError
 from roguewatch.events import Event
 from roguewatch.findings import Finding
+from roguewatch.gateway.live import LiveDetection
 from roguewatch.ledger.ledger import Ledger
 from roguewatch.state.database import connect
 from roguewatch.state.register import Deployment, Register
@@ -40,7 +41,7 @@ class House:
         self.disk_full = False
         self.gate = Gate(
             record=self.record,
-            engine=engine,
+            detection=LiveDetection(engine, self.ledger),
             policy_of=lambda deployment: Policy(self.policy_text),
             leases=Leases([lambda name: "stop" if self.register.stopped(name) else ""]),
             stopped=self.register.stopped,
@@ -91,7 +92,7 @@ def test_what_cannot_be_recorded_is_not_allowed(house: House) -> None:
 def test_an_open_stop_comes_before_everything(house: House) -> None:
     house.register.open_stop("builder", "drill", "ada")
     assert house.decide(bash("ls")).decision.ground == "stop"
-    assert house.stops == ["builder"]
+    assert house.stops == []  # it is open already
 
 
 def test_a_policy_that_cannot_be_had_gets_the_fail_mode(house: House) -> None:
@@ -115,7 +116,7 @@ def test_a_person_s_consent_lets_the_exact_action_through_once(house: House) -> 
     assert house.decide(bash("sudo systemctl restart app")).decision.outcome == "deny"
 
 
-def test_trying_the_denied_again_and_again_stops_the_deployment(house: House) -> None:
+def test_trying_the_denied_again_and_again_stops_the_session(house: House) -> None:
     house.policy_text = (
         "permit (principal, action, resource);"
         'forbid (principal, action, resource) when { context.paths.contains("secrets.txt") };'
@@ -126,8 +127,34 @@ def test_trying_the_denied_again_and_again_stops_the_deployment(house: House) ->
                         "grep . secrets.txt", "awk 1 secrets.txt")
     ]  # fmt: skip
     assert [one.outcome for one in outcomes].count("stop") >= 1
-    assert any(one.ground == "breaker" for one in outcomes)
-    assert "builder" in house.stops
+    assert any(one.ground == "breaker" and one.stops == "session" for one in outcomes)
+    assert house.stops == []
+    later = house.decide(bash("ls"))
+    assert (later.decision.outcome, later.decision.ground) == ("stop", "breaker")
+    assert house.decide(bash("ls", session="s2")).decision.outcome == "allow"
+
+
+def test_going_on_in_new_sessions_stops_the_deployment(house: House) -> None:
+    house.policy_text = (
+        "permit (principal, action, resource);"
+        'forbid (principal, action, resource) when { context.paths.contains("secrets.txt") };'
+    )
+    for turn in range(12):
+        house.decide(bash("cat secrets.txt", session=f"n{turn}"))
+    assert house.stops == ["builder"]
+
+
+def test_a_retried_action_is_decided_on_the_same_findings(house: House) -> None:
+    house.policy_text = (
+        "permit (principal, action, resource);"
+        "forbid (principal, action, resource) when { context.matched_level >= 3 };"
+    )
+    event = bash("pkill -9 roguewatch")
+    first, second = house.decide(event), house.decide(event)
+    assert first.decision.outcome == second.decision.outcome == "deny"
+    assert first.findings == second.findings
+    decisions = [one for one in house.ledger.events(session="s1") if one.kind == "decision"]
+    assert len(decisions) == 2
 
 
 def test_the_agent_is_told_one_neutral_sentence(house: House) -> None:

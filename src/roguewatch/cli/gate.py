@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
 from roguewatch.cli.gate_mcp import command as mcp_command
+from roguewatch.cli.gate_relays import relay_options, relay_settings
 from roguewatch.cli.options import store_option
 
 
@@ -21,18 +23,27 @@ command.add_command(mcp_command, "mcp")
 @command.command(help="Serve on loopback and on a Unix socket until told to end.")
 @store_option
 @click.option(
-    "--listen", default="127.0.0.1:0", show_default=True, metavar="HOST:PORT",
+    "--listen", default="127.0.0.1:7433", show_default=True, metavar="HOST:PORT",
     help="Loopback address to listen on; port 0 takes a free one.",
 )  # fmt: skip
 @click.option(
     "--rules", multiple=True, type=click.Path(exists=True, path_type=Path),
     help="A folder of Sigma rules besides the shipped pack; may be given more than once.",
 )  # fmt: skip
-def serve(store: Path, listen: str, rules: tuple[Path, ...]) -> None:
+@click.option(
+    "--decision-seconds", type=click.FloatRange(0.05, 60), default=2.5, show_default=True,
+    help="Deadline of a decision; after it the deployment's fail mode is the answer.",
+)  # fmt: skip
+@relay_options
+def serve(
+    store: Path, listen: str, rules: tuple[Path, ...], decision_seconds: float, **relays: Any
+) -> None:
     """Run the daemon; prints one line of JSON when it is ready."""
     from roguewatch.gateway.daemon import serve as run
+    from roguewatch.gateway.house import House
 
-    run(store, listen, list(rules))
+    settings = relay_settings(**relays)
+    run(House(store, list(rules), seconds=decision_seconds), listen, settings)
 
 
 @command.command(help="Print a new bearer token for DEPLOYMENT; it is shown this once.")

@@ -15,6 +15,9 @@ Ground = Literal["policy", "default", "fail-mode", "lease", "stop", "breaker", "
 could be made. lease, stop, breaker: control said so before any policy. approval: a person
 consented."""
 
+Stops = Literal["", "session", "deployment"]
+"""What a `stop` stops: the agent's session (the breaker), or all of the deployment."""
+
 PRECEDENCE: dict[Outcome, int] = {"allow": 0, "ask": 1, "deny": 2, "stop": 3}
 
 FailMode = Literal["closed", "open"]
@@ -24,6 +27,7 @@ says otherwise in the register."""
 NEUTRAL_REASON = "This action is not permitted for this deployment."
 NEUTRAL_ASK = "This action needs a person's approval."
 NEUTRAL_STOP = "This deployment has been stopped."
+NEUTRAL_SESSION_STOP = "This session has been stopped."
 """All that an agent is told. Why a monitor or rule objected never leaves the record: an
 agent that reads it evades better the next time (assessment, section 3)."""
 
@@ -41,6 +45,8 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
 
     ground: Ground = "policy"
 
+    stops: Stops = ""
+
     errors: tuple[str, ...] = ()
 
     nanoseconds: int = 0
@@ -51,7 +57,9 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
         """The one neutral sentence for the agent."""
         if self.outcome == "ask":
             return NEUTRAL_ASK
-        return NEUTRAL_STOP if self.outcome == "stop" else NEUTRAL_REASON
+        if self.outcome == "stop":
+            return NEUTRAL_SESSION_STOP if self.stops == "session" else NEUTRAL_STOP
+        return NEUTRAL_REASON
 
 
 def strictest(*decisions: Decision) -> Decision:

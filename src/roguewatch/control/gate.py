@@ -1,17 +1,18 @@
 """The gate: sees an action, decides it, records both, and only then answers.
 
-The order is the point (design, Control): stop and lease first, then detection, policy,
-approval and breaker, then one durable record of event and decision, then the answer. If
-the record cannot be made, the answer is the deployment's fail mode, and a gate that fails
-open still tries to say so in the record.
+The order is the point (design, Control): stop, session and lease first, then policy with
+what detection found, approval and breaker, then one durable record of event and decision,
+then the answer. If a decision or its record cannot be had in time, the answer is the
+deployment's fail mode, and a gate that fails open still tries to say so in the record.
 """
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Sequence
-from typing import Protocol
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from typing import Protocol, TypeVar
 from urllib.parse import urlsplit
 
 import msgspec
@@ -21,7 +22,9 @@ from roguewatch.control.breaker import Attempt, Breaker, attempt
 from roguewatch.control.decision import Decision, strictest
 from roguewatch.control.leases import Leases
 from roguewatch.control.policy import Policy
+from roguewatch.control.session import SessionMemory
 from roguewatch.control.situation import LEVEL_NUMBER, Principal, Request, Situation, mode_of
+from roguewatch.control.worker import Worker
 from roguewatch.detect.action import Action
 from roguewatch.errors import RoguewatchError
 from roguewatch.events import Event, event_id
@@ -31,15 +34,31 @@ from roguewatch.state.register import Deployment
 HUMAN_PRESENT_SECONDS = 600
 """A person who spoke in the session this recently counts as present."""
 
-MAX_SESSIONS = 4096
+DECISION_SECONDS = 2.5
+RECORD_SECONDS = 2.0
+"""Together less than the 5 s after which installed hooks give up on their own."""
+
+MAX_SESSIONS = 2048
 _WRAPPERS_THAT_MATTER = ("sudo", "su", "doas", "pkexec", "ssh", "docker", "kubectl")
+_ACTIONS = {"user_message": "prompt", "config_change": "configure", "subagent_start": "agent"}
+
+T = TypeVar("T")
 
 
 class Detection(Protocol):
-    """What looks at every event: the engine, or a live one that can rebuild itself."""
+    """What looks at every event, and can be rebuilt from the ledger."""
+
+    generation: int
+    """Rises when the rules were exchanged and nothing is remembered any more."""
 
     def feed(self, event: Event) -> list[Finding]:
-        """New findings of this event."""
+        """Every finding that this event meets, also those given before."""
+
+    def rebuild(self, session: str) -> Iterator[tuple[Event, list[Finding]]]:
+        """Feed the session's past from the ledger, each event with its findings."""
+
+    def forget(self, session: str) -> list[Finding]:
+        """Drop what is kept of the session; findings that only its end can tell."""
 
 
 Recorder = Callable[[Sequence[Event]], Awaitable[None]]
@@ -57,35 +76,29 @@ class Ruling(msgspec.Struct, frozen=True, kw_only=True):
     recorded: bool = True
 
 
-class _Session:
-    __slots__ = ("behaviours", "human", "level")
-
-    def __init__(self) -> None:
-        self.behaviours: set[str] = set()
-        self.level = 0
-        self.human = 0
-
-
 class Gate:
     """Decides for every deployment of one store.
 
     Args:
         record: makes events durable.
-        engine: the detectors; fed with every event that passes.
+        detection: the detectors; fed with every event that passes.
         policy_of: the policy in force for a deployment; raises where it has none.
         leases: who may act at all.
         stopped: whether a stop is open for a deployment.
         approvals: the queue of questions to people.
         breaker: who tries too often.
-        found: is told of new findings, after they are durable evidence.
+        found: is told of new findings, after their evidence is durable.
         stop: is told to stop a deployment, with the reason.
+        guard: what the gate itself knows to be out of bounds.
+        worker: the thread that decides; None: decide at once, without a deadline.
+        seconds: deadline of a decision.
     """
 
     def __init__(
         self,
         *,
         record: Recorder,
-        engine: Detection,
+        detection: Detection,
         policy_of: Callable[[Deployment], Policy],
         leases: Leases,
         stopped: Callable[[str], bool],
@@ -93,9 +106,12 @@ class Gate:
         breaker: Breaker,
         found: Callable[[Sequence[Finding]], None],
         stop: Callable[[str, str], None],
+        guard: Callable[[Action], list[Finding]] = lambda action: [],
+        worker: Worker | None = None,
+        seconds: float = DECISION_SECONDS,
     ) -> None:
         self._record = record
-        self._engine = engine
+        self._detection = detection
         self._policy_of = policy_of
         self._leases = leases
         self._stopped = stopped
@@ -103,13 +119,33 @@ class Gate:
         self._breaker = breaker
         self._found = found
         self._stop = stop
-        self._sessions: OrderedDict[tuple[str, str], _Session] = OrderedDict()
+        self._guard = guard
+        self._worker = worker
+        self._seconds = seconds
+        self._sessions: OrderedDict[str, SessionMemory] = OrderedDict()
 
     async def observe(self, deployment: Deployment, events: Sequence[Event]) -> None:
-        """Record what happened; nothing is decided. Durable when it returns."""
-        await self._record(events)
-        for event in events:
-            self._look(deployment, event)
+        """Record what happened; nothing is decided. Durable when it returns.
+
+        Raises:
+            RoguewatchError: it could not be recorded.
+        """
+
+        def look(_: Callable[[], bool]) -> list[Finding]:
+            return [one for event in events for one in self._look(deployment, event)]
+
+        try:
+            findings = await self._work(look)
+        except Exception:  # what cannot be looked at must still be recorded
+            findings = []
+            self._unlearn(events)
+        try:
+            await self._record(events)
+        except BaseException:
+            self._unlearn(events)
+            raise
+        if findings:
+            self._found(findings)
 
     async def decide(
         self, deployment: Deployment, event: Event, *, can_ask: bool = False
@@ -125,37 +161,56 @@ class Gate:
         started = time.perf_counter_ns()
         findings: list[Finding] = []
         approval: Approval | None = None
-        try:
+
+        def judge(abandoned: Callable[[], bool]) -> tuple[Decision, Approval | None]:
             action = Action(event)
-            findings = self._look(deployment, event, action)
-            decision, approval = self._judge(deployment, event, action, findings)
+            findings.extend(self._look(deployment, event, action))
+            if abandoned():
+                raise TimeoutError
+            return self._judge(deployment, event, action, findings)
+
+        try:
+            decision, approval = await self._work(judge)
         except Exception as error:  # whatever fails, the answer is the fail mode and recorded
-            decision = _failed(deployment, f"{type(error).__name__} while deciding")
+            decision = _failed(deployment, f"{type(error).__name__} while deciding: {error}")
         decision = msgspec.structs.replace(decision, nanoseconds=time.perf_counter_ns() - started)
+        # A client that asks nobody (its user switched checks off) would just go on.
+        can_ask = can_ask and mode_of(event.permission_mode) != "skip"
         if decision.outcome == "ask" and not can_ask:
             decision = msgspec.structs.replace(decision, outcome="deny")
         record = decision_event(deployment, event, decision, approval)
         try:
-            await self._record([event, record])
+            async with asyncio.timeout(RECORD_SECONDS):
+                await self._record([event, record])
         except Exception as error:  # no record, no consent
+            self._unlearn([event])
             decision = strictest(
                 decision, _failed(deployment, f"{type(error).__name__} while recording")
             )
             return Ruling(decision=decision, findings=tuple(findings), recorded=False)
-        if decision.outcome == "stop":
-            self._stop(deployment.name, "policy or breaker demanded a stop")
+        if findings:
+            self._found(tuple(findings))
+        if decision.stops == "deployment" and decision.ground != "stop":
+            self._stop(deployment.name, f"{decision.ground} demanded a stop")
         return Ruling(decision=decision, approval=approval, findings=tuple(findings))
+
+    async def _work(self, work: Callable[[Callable[[], bool]], T]) -> T:
+        if self._worker is None:
+            return work(lambda: False)
+        return await self._worker.run(work, self._seconds)
 
     def _judge(
         self, deployment: Deployment, event: Event, action: Action, findings: Sequence[Finding]
     ) -> tuple[Decision, Approval | None]:
         if self._stopped(deployment.name):
-            return Decision(outcome="stop", ground="stop"), None
+            return Decision(outcome="stop", ground="stop", stops="deployment"), None
+        if deployment.name in self._known(event.session).blocked:
+            return Decision(outcome="stop", ground="breaker", stops="session"), None
         if self._leases.ending(deployment.name):
             consent = self._leases.renew(deployment.name, deployment.lease_seconds)
             if not consent.given:
                 return Decision(outcome="deny", ground="lease", errors=consent.objections), None
-        tried = attempt(action)
+        tried = attempt(action, findings)
         request = self._request(deployment, event, action, findings, tried)
         try:
             policy = self._policy_of(deployment)
@@ -169,34 +224,78 @@ class Gate:
                 decision = policy.decide(request, deployment.fail_mode, consented=True)
             else:
                 approval = self._approvals.ask(deployment.name, event, shown(action))
-        if decision.outcome == "deny" and self._breaker.denied(
-            deployment.name, event.session, tried
-        ):
-            decision = msgspec.structs.replace(decision, outcome="stop", ground="breaker")
+        if decision.outcome == "stop":
+            decision = msgspec.structs.replace(decision, stops="deployment")
+        elif decision.outcome == "deny":
+            decision = self._broken(deployment, event, decision, tried)
         return decision, approval
+
+    def _broken(
+        self, deployment: Deployment, event: Event, decision: Decision, tried: Attempt
+    ) -> Decision:
+        """The denial, or the stop that it is one too many for."""
+        breaks = self._breaker.denied(deployment.name, event.session, tried)
+        if not breaks:
+            return decision
+        self._known(event.session).blocked.add(deployment.name)
+        return msgspec.structs.replace(decision, outcome="stop", ground="breaker", stops=breaks)
 
     def _look(
         self, deployment: Deployment, event: Event, action: Action | None = None
     ) -> list[Finding]:
-        """Feed the detectors and keep what policies ask of the session."""
-        session = self._session(deployment.name, event.session)
-        if event.kind == "user_message" and event.author == "human":
-            session.human = event.time or time.time_ns()
-        findings = self._engine.feed(event)
-        for finding in findings:
-            session.behaviours.add(finding.behaviour)
-            session.level = max(session.level, LEVEL_NUMBER[finding.level])
-        if findings:
-            self._found(findings)
+        """Feed the detectors, once an event, and keep what policies ask of the session."""
+        session = self._session(event.session)
+        session.spoke(deployment.name, event)
+        if event.id in session.fed:  # a retry, or a past that was just rebuilt
+            return session.fed[event.id][1]
+        findings = self._detection.feed(event)
+        findings += self._guard(action or Action(event))
+        session.follow(event, findings)
+        if event.kind == "session_end":
+            findings = findings + self._detection.forget(event.session)
+            del self._sessions[event.session]
         return findings
 
-    def _session(self, deployment: str, name: str) -> _Session:
-        key = (deployment, name)
-        session = self._sessions.setdefault(key, _Session())
-        self._sessions.move_to_end(key)
+    def _session(self, name: str) -> SessionMemory:
+        """The session's memory, rebuilt from the ledger where it is not in ours."""
+        session = self._sessions.get(name)
+        if session is not None and session.generation == self._detection.generation:
+            self._sessions.move_to_end(name)
+            return session
+        session = SessionMemory(self._detection.generation)
+        for past, findings in self._detection.rebuild(name):
+            if past.kind == "decision":
+                self._recall(session, past)
+            else:
+                session.follow(past, findings + self._guard(Action(past)))
+        self._sessions[name] = session
         if len(self._sessions) > MAX_SESSIONS:
-            self._sessions.popitem(last=False)
+            oldest, _ = self._sessions.popitem(last=False)
+            self._detection.forget(oldest)
         return session
+
+    def _known(self, name: str) -> SessionMemory:
+        """The memory that the event at hand went into, whatever happens to it meanwhile."""
+        return self._sessions.get(name) or self._session(name)
+
+    def _recall(self, session: SessionMemory, past: Event) -> None:
+        """Take a decision of the past into account: presence, denials, a broken circuit."""
+        detail = past.parsed_detail()
+        deployment = str(detail.get("deployment", ""))
+        event, findings = session.fed.get(str(detail.get("action")), (None, []))
+        if event is not None:
+            session.spoke(deployment, event)
+            if past.text in ("deny", "stop") and detail.get("ground") in ("policy", "default"):
+                self._breaker.denied(deployment, past.session, attempt(Action(event), findings))
+        if detail.get("ground") == "breaker":
+            session.blocked.add(deployment)
+
+    def _unlearn(self, events: Sequence[Event]) -> None:
+        """Detection saw what the ledger does not have: let both begin from the ledger."""
+        for event in events:
+            memory = self._sessions.get(event.session)
+            if memory is not None:
+                memory.generation = -1
 
     def _request(
         self,
@@ -206,11 +305,11 @@ class Gate:
         findings: Sequence[Finding],
         tried: Attempt,
     ) -> Request:
-        session = self._session(deployment.name, event.session)
-        now = event.time or time.time_ns()
+        session = self._known(event.session)
+        since_human = (event.time or time.time_ns()) - session.human.get(deployment.name, 0)
         return Request(
-            principal=principal_of(deployment, now),
-            action=action.tool_class or "other",
+            principal=principal_of(deployment, time.time_ns()),
+            action=_ACTIONS.get(event.kind) or action.tool_class or "other",
             tool=event.tool or event.kind,
             toolset=_toolset(event.tool),
             situation=situation_of(
@@ -218,7 +317,7 @@ class Gate:
                 findings=findings,
                 session_behaviours=tuple(sorted(session.behaviours)),
                 session_level=session.level,
-                human_present=0 <= now - session.human < HUMAN_PRESENT_SECONDS * 10**9,
+                human_present=0 <= since_human < HUMAN_PRESENT_SECONDS * 10**9,
                 lease_seconds=int(self._leases.remaining(deployment.name)),
                 denials=self._breaker.denials(deployment.name, event.session, tried),
             ),
@@ -300,14 +399,16 @@ def decision_event(
         **msgspec.to_builtins(decision),
         "approval": msgspec.to_builtins(approval) if approval is not None else None,
     }
+    now = time.time_ns()
     return Event(
-        id=event_id("decision", event.id, event.call_id),
+        # Not of the event alone: a retry is decided, and recorded, again.
+        id=event_id("decision", event.id, event.call_id, now),
         session=event.session,
         seq=event.seq,
         kind="decision",
         surface=event.surface,
         sighting=event.sighting,
-        time=time.time_ns(),
+        time=now,
         agent=event.agent,
         parent_agent=event.parent_agent,
         tool=event.tool,

@@ -138,9 +138,9 @@ class Leases:
 
     def remaining(self, deployment: str) -> float:
         """Seconds left, the lesser of both clocks; 0 where no lease runs."""
-        if self.ending(deployment):
+        lease = self._leases.get(deployment)
+        if lease is None or self.ending(deployment):
             return 0.0
-        lease = self._leases[deployment]
         spent = max(
             self._clock.wall() - lease.granted_wall, self._clock.boot() - lease.granted_boot
         )
@@ -148,10 +148,10 @@ class Leases:
 
     def running(self) -> tuple[Lease, ...]:
         """The leases that run now, by deployment."""
-        return tuple(self._leases[name] for name in sorted(self._leases) if not self.ending(name))
+        return tuple(lease for name, lease in sorted(self._leases.items()) if not self.ending(name))
 
     def _end(self, deployment: str, ending: Ending) -> Ending:
         # Ended is ended: a clock that is set back afterwards must not revive it.
-        del self._leases[deployment]
+        self._leases.pop(deployment, None)
         self._endings[deployment] = ending
         return ending

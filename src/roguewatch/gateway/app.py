@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
-import time
+import sys
+import traceback
 from collections.abc import Sequence
 
-import msgspec
 from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from roguewatch.errors import InputError
-from roguewatch.events import Event, Origin, event_id
+from roguewatch.errors import InputError, RoguewatchError
+from roguewatch.gateway.admin import admin_routes
 from roguewatch.gateway.hooks import claude_code, codex, copilot_cli, cursor, gemini_cli
-from roguewatch.gateway.hooks.hook import Agent, Answer
+from roguewatch.gateway.hooks.hook import Agent, Answer, Hook
 from roguewatch.gateway.house import House
 from roguewatch.gateway.latency import Latency
+from roguewatch.gateway.openapi import document
+from roguewatch.gateway.protocol import PEER
+from roguewatch.gateway.refusals import refusal_event as refusal_event
 from roguewatch.state.register import Deployment, TokenPurpose
 
 AGENTS: dict[str, Agent] = {
@@ -26,6 +30,17 @@ AGENTS: dict[str, Agent] = {
 }
 
 MAX_BODY = 64 << 20
+MAX_HOOK = 16 << 20
+"""What one tool call and its result may weigh; the transcript has what is longer."""
+
+MAX_BODIES = 128 << 20
+"""Of all requests together that are being read."""
+
+BODY_SECONDS = 10.0
+LARGE = 256 << 10
+"""A body above this is decoded in a thread, so that it holds up nobody else."""
+
+_reading = 0
 
 
 class RefusedError(Exception):
@@ -40,17 +55,26 @@ async def body_of(request: Request, most: int = MAX_BODY) -> bytes:
     """The request's body.
 
     Raises:
-        RefusedError: it is larger than `most`, or was cut off.
+        RefusedError: it is larger than `most`, takes too long, or was cut off.
     """
+    global _reading
     pieces, size = [], 0
     try:
-        async for piece in request.stream():
-            size += len(piece)
-            if size > most:
-                raise RefusedError(413, f"the body is larger than {most} bytes")
-            pieces.append(piece)
+        async with asyncio.timeout(BODY_SECONDS):
+            async for piece in request.stream():
+                size += len(piece)
+                _reading += len(piece)
+                if size > most:
+                    raise RefusedError(413, f"the body is larger than {most} bytes")
+                if _reading > MAX_BODIES:
+                    raise RefusedError(503, "too many large requests at once")
+                pieces.append(piece)
     except ClientDisconnect as error:
         raise RefusedError(400, "the request was cut off") from error
+    except TimeoutError as error:
+        raise RefusedError(408, f"the body took more than {BODY_SECONDS:g} s") from error
+    finally:
+        _reading -= size
     return b"".join(pieces)
 
 
@@ -76,22 +100,35 @@ class Hooks:
         with self._latency.measure("hook"):
             try:
                 deployment = admitted(self._house, request, "hook")
-                raw = await body_of(request)
-                hook = agent.understand(raw)
+                raw = await body_of(request, MAX_HOOK)
+                hook = await _understood(agent, raw, named)
+                return await self._answer(agent, hook, deployment)
             except RefusedError as refusal:
                 await note_refusal(self._house, request, str(refusal))
                 return _response(agent.refuse(named), refusal.status)
             except InputError as error:
                 await note_refusal(self._house, request, str(error))
-                return _response(agent.refuse(named), 200)
-            if not hook.awaits:
-                try:
-                    await self._house.gate.observe(deployment, [hook.event])
-                except Exception as error:  # unrecorded: the agent's client must hear of it
-                    return _response(agent.refuse(hook.name), 503, type(error).__name__)
-                return _response(Answer())
-            ruling = await self._house.gate.decide(deployment, hook.event, can_ask=hook.can_ask)
+                return _response(agent.refuse(named))
+            except Exception as error:  # nothing that goes wrong may be taken for consent
+                if not isinstance(error, RoguewatchError):
+                    traceback.print_exc(file=sys.stderr)
+                return _response(agent.refuse(named), 503, type(error).__name__)
+
+    async def _answer(self, agent: Agent, hook: Hook, deployment: Deployment) -> Response:
+        gate = self._house.gate
+        self._house.seen(deployment, "hook")
+        if hook.awaits:
+            ruling = await gate.decide(deployment, hook.event, can_ask=hook.can_ask)
+            self._house.decided(deployment, ruling.decision)
             return _response(agent.answer(hook, ruling.decision))
+        await gate.observe(deployment, [hook.event, *hook.more])
+        return _response(Answer())
+
+
+async def _understood(agent: Agent, raw: bytes, named: str) -> Hook:
+    if len(raw) > LARGE:
+        return await asyncio.to_thread(agent.understand, raw, named)
+    return agent.understand(raw, named)
 
 
 def admitted(house: House, request: Request, purpose: TokenPurpose) -> Deployment:
@@ -109,28 +146,12 @@ def admitted(house: House, request: Request, purpose: TokenPurpose) -> Deploymen
 
 async def note_refusal(house: House, request: Request, reason: str) -> None:
     """Record a refused request. A record that fails changes nothing: it is refused anyway."""
-    event = refusal_event(str(request.url.path), reason, str(request.client or ""))
-    with contextlib.suppress(Exception):
-        await house.record([event])
-
-
-def refusal_event(path: str, reason: str, client: str) -> Event:
-    """A refused request as an event."""
-    now = time.time_ns()
-    return Event(
-        id=event_id("gate", "refusal", now, path, client),
-        session="roguewatch-gate",
-        seq=now // 1000,
-        kind="decision",
-        surface="roguewatch",
-        sighting="hook",
-        time=now,
-        text="refused",
-        detail=msgspec.json.encode(
-            {"path": path[:500], "reason": reason[:500], "client": client[:200]}
-        ).decode(),
-        origin=Origin(file="gate", offset=0),
-    )
+    peer = request.scope.get(PEER)
+    client = f"pid {peer.pid} uid {peer.uid}" if peer else str(request.client or "")
+    events = house.refusals.note(str(request.url.path), reason, client)
+    if events:
+        with contextlib.suppress(Exception):
+            await house.record(events)
 
 
 def _response(answer: Answer, status: int = 200, said: str = "") -> Response:
@@ -144,6 +165,16 @@ def _response(answer: Answer, status: int = 200, said: str = "") -> Response:
 
 def application(house: House, latency: Latency, more: Sequence[BaseRoute] = ()) -> Starlette:
     """The gate's whole HTTP surface; `more` are the relays' and the receiver's routes."""
+    hooks = Hooks(house, latency)
+
+    async def described(request: Request) -> Response:
+        return JSONResponse(document(list(AGENTS)))
+
     return Starlette(
-        routes=[Route("/hooks/{agent}", Hooks(house, latency).answer, methods=["POST"]), *more]
+        routes=[
+            Route("/hooks/{agent}", hooks.answer, methods=["POST"]),
+            Route("/openapi.json", described, methods=["GET"]),
+            *admin_routes(house, latency),
+            *more,
+        ]
     )

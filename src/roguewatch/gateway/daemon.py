@@ -1,8 +1,10 @@
-"""The daemon: one process, on loopback and on a Unix socket.
+"""The daemon: one process, on loopback and on two Unix sockets.
 
+`gate.sock` is for people and their command line (and hooks), `agent.sock` only for agents.
 Says in one line of JSON when it is ready. SIGTERM and SIGINT end it after what is under
-way; SIGHUP reloads the rules. Killed, it starts again clean: the ledger recovers itself,
-and leases, which lived in its memory, are gone until they are granted anew.
+way; SIGHUP reloads rules and policies. Killed, it starts again clean: the ledger recovers
+itself, sessions are rebuilt from it, a stale socket is replaced, the record says that the
+last run ended without being told to; leases, which lived in memory, are gone.
 """
 
 from __future__ import annotations
@@ -14,17 +16,40 @@ import os
 import signal
 import socket
 import sys
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import uvicorn
 
-from roguewatch.errors import ControlError, RoguewatchError
+from roguewatch.control.guard import guarded
+from roguewatch.control.policy import STARTERS
+from roguewatch.errors import ControlError
+from roguewatch.gateway.admin import ADMIN_SOCKET, AGENT_SOCKET, make_admin_token
 from roguewatch.gateway.app import application
-from roguewatch.gateway.house import House
+from roguewatch.gateway.house import House, own_event
 from roguewatch.gateway.latency import Latency
+from roguewatch.gateway.protocol import BoundedProtocol
 from roguewatch.gateway.relays import Relays, RelaySettings
+from roguewatch.gateway.watch import Watch
 
-SOCKET_NAME = "gate.sock"
+SOCKET_NAME = ADMIN_SOCKET
+
+
+class Server(uvicorn.Server):
+    """uvicorn's server, which ends in order: its own would raise the signal again, and the
+    process would be gone before the ledger is closed."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """SIGTERM and SIGINT end serving; a second one does not wait for what is under way."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self.handle_exit, number, None)
+        try:
+            yield
+        finally:
+            for number in (signal.SIGTERM, signal.SIGINT):
+                loop.remove_signal_handler(number)
 
 
 def listen_tcp(address: str) -> socket.socket:
@@ -34,7 +59,11 @@ def listen_tcp(address: str) -> socket.socket:
         ControlError: the address is no loopback address, or is taken.
     """
     host, _, port = address.rpartition(":")
-    if host.strip("[]") not in ("127.0.0.1", "::1", "localhost") or not port.isdigit():
+    if (
+        host.strip("[]") not in ("127.0.0.1", "::1", "localhost")
+        or not port.isdigit()
+        or int(port) > 65535
+    ):
         raise ControlError(
             f"--listen {address}: expected 127.0.0.1:PORT or [::1]:PORT; the gate is not for "
             "other machines, put a TLS proxy in front of it for those"
@@ -55,7 +84,7 @@ def listen_unix(path: Path) -> socket.socket:
     """A listening Unix socket that only this user can open; a dead one is replaced.
 
     Raises:
-        ControlError: another daemon listens there.
+        ControlError: another daemon listens there, or it cannot be made.
     """
     probe = socket.socket(socket.AF_UNIX)
     try:
@@ -70,63 +99,122 @@ def listen_unix(path: Path) -> socket.socket:
     before = os.umask(0o177)
     try:
         listener.bind(str(path))
+    except OSError as error:
+        listener.close()
+        raise ControlError(f"{path}: cannot listen there: {error}") from error
     finally:
         os.umask(before)
     listener.listen(1024)
     return listener
 
 
-def serve(
-    store: Path, address: str, rules: list[Path], settings: RelaySettings | None = None
-) -> None:
-    """Serve until told to end; `settings` say where the relays lead.
+def serve(house: House, address: str, settings: RelaySettings | None = None) -> None:
+    """Serve an open house until told to end; closes it. `settings`: where the relays lead.
 
     Raises:
         RoguewatchError: something cannot be opened.
     """
-    house = House(store, rules)
+    paths = [house.store / ADMIN_SOCKET, house.store / AGENT_SOCKET]
+    unclean = any(path.exists() for path in paths)
+    sockets: list[socket.socket] = []
     try:
-        tcp = listen_tcp(address)
-        unix = listen_unix(store / SOCKET_NAME)
-        asyncio.run(_serve(house, tcp, unix, settings))
+        sockets.append(listen_tcp(address))
+        sockets += [listen_unix(path) for path in paths]
+        house.admin_token = make_admin_token(house.store)
+        asyncio.run(_serve(house, sockets, unclean, settings or RelaySettings()))
     finally:
         house.close()
-        (store / SOCKET_NAME).unlink(missing_ok=True)
+        if len(sockets) == 3:  # else they are another gate's
+            for path in paths:
+                path.unlink(missing_ok=True)
 
 
 async def _serve(
-    house: House, tcp: socket.socket, unix: socket.socket, settings: RelaySettings | None
+    house: House, sockets: Sequence[socket.socket], unclean: bool, settings: RelaySettings
 ) -> None:
     sys.setswitchinterval(0.0005)  # the committing thread must not wait 5 ms for its turn
+    host, port = sockets[0].getsockname()[:2]
+    policies = [Path(entry.policy) for entry in house.live_register.all()]
+    house.guard = guarded(
+        house.store,
+        [*house.rules, *(path for path in policies if str(path) not in STARTERS)],
+        pid=os.getpid(),
+        port=port,
+        home=str(Path.home()),
+    )
+    await _note_start(house, unclean)
     latency = Latency()
     relays = Relays(house, latency, settings)
-    app = application(house, latency, relays.routes)
     config = uvicorn.Config(
-        app, http="httptools", ws="none", lifespan="off", log_level="error", access_log=False,
-        server_header=False, date_header=False, timeout_keep_alive=75,
+        application(house, latency, relays.routes), http=BoundedProtocol, ws="none", lifespan="off",
+        log_level="error", access_log=False, server_header=False, date_header=False,
+        timeout_keep_alive=75, timeout_graceful_shutdown=5,
     )  # fmt: skip
-    server = uvicorn.Server(config)
+    server = Server(config)
     loop = asyncio.get_running_loop()
-    loop.add_signal_handler(signal.SIGHUP, _reload, house)
-    host, port = tcp.getsockname()[:2]
-    ready = {"ready": True, "listen": f"{host}:{port}", "socket": unix.getsockname()}
-    ready["pid"] = os.getpid()
-    announce = asyncio.create_task(_announce(server, json.dumps(ready)))
-    await server.serve(sockets=[tcp, unix])
+    tasks: set[asyncio.Task[object]] = set()
+
+    def reload() -> None:
+        task: asyncio.Task[object] = asyncio.create_task(house.reload())
+        tasks.add(task)
+        task.add_done_callback(tasks.discard)
+
+    def listen_again(path: Path) -> None:
+        task: asyncio.Task[object] = asyncio.create_task(_listen_again(server, path))
+        tasks.add(task)
+        task.add_done_callback(tasks.discard)
+
+    loop.add_signal_handler(signal.SIGHUP, reload)
+    unix = [str(listener.getsockname()) for listener in sockets[1:]]
+    ready = {
+        "ready": True, "listen": f"[{host}]:{port}" if ":" in host else f"{host}:{port}",
+        "socket": unix[0], "agent_socket": unix[1], "pid": os.getpid(),
+    }  # fmt: skip
+    watch = Watch(house, [Path(path) for path in unix], listen_again)
+    tasks.add(asyncio.create_task(_announce(server, json.dumps(ready))))
+    tasks.add(asyncio.create_task(_watched(watch, house)))
+    await server.serve(sockets=list(sockets))
     await relays.close()
-    announce.cancel()
+    for task in tasks:
+        task.cancel()
     with contextlib.suppress(asyncio.CancelledError):
-        await announce
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _note_start(house: House, unclean: bool) -> None:
+    text = "the gate has started"
+    if unclean:
+        await house.record(
+            [own_event("gap", "the gate's last run ended without being told to: nothing was "
+                       "decided until now, and agents that can fail open may have acted")]
+        )  # fmt: skip
+    await house.record([own_event("config_change", text, {"pid": os.getpid()})])
+
+
+async def _watched(watch: Watch, house: House) -> None:
+    """Whatever goes wrong while looking is said, and looked at again."""
+    while True:
+        try:
+            await watch.run()
+        except Exception as error:
+            house.complain(f"the watch failed: {type(error).__name__}: {error}")
+            await asyncio.sleep(5)
+
+
+async def _listen_again(server: uvicorn.Server, path: Path) -> None:
+    listener = listen_unix(path)
+    loop = asyncio.get_running_loop()
+    server.servers.append(
+        await loop.create_server(
+            lambda: BoundedProtocol(
+                config=server.config, server_state=server.server_state, app_state={}
+            ),
+            sock=listener,
+        )
+    )
 
 
 async def _announce(server: uvicorn.Server, line: str) -> None:
     while not server.started:
         await asyncio.sleep(0.002)
     print(line, flush=True)
-
-
-def _reload(house: House) -> None:
-    try:
-        house.detection.reload()
-    except RoguewatchError as error:
-        house.complain(f"the new rules are refused, the old ones kept: {error}")

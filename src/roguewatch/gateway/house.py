@@ -7,26 +7,40 @@ import queue
 import sys
 import threading
 import time
+from collections import deque
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
+
+import msgspec
 
 from roguewatch.control.approvals import Approvals
 from roguewatch.control.breaker import Breaker
-from roguewatch.control.gate import Gate
-from roguewatch.control.leases import Leases
+from roguewatch.control.decision import Decision
+from roguewatch.control.gate import DECISION_SECONDS, Gate
+from roguewatch.control.guard import Guard
+from roguewatch.control.leases import Clock, Leases
+from roguewatch.control.worker import Worker
+from roguewatch.detect.action import Action
 from roguewatch.detect.engine import Engine
 from roguewatch.errors import RoguewatchError
 from roguewatch.events import Event, Origin, event_id
 from roguewatch.findings import Finding
 from roguewatch.gateway.live import LiveDetection
 from roguewatch.gateway.policies import Policies
+from roguewatch.gateway.refusals import Refusals
 from roguewatch.gateway.register import LiveRegister
 from roguewatch.ledger.group import GroupCommit
 from roguewatch.ledger.ledger import Ledger
 from roguewatch.printable import printable
 from roguewatch.state.database import connect
 from roguewatch.state.findings import Findings
-from roguewatch.state.register import Register
+from roguewatch.state.register import Deployment, Register
+
+SESSION = "roguewatch-gate"
+"""The session of the gate's own events."""
+
+HANGS_SECONDS = 10.0
 
 
 class House:
@@ -36,35 +50,53 @@ class House:
         store: the store's folder.
         rules: folders of rules besides the pack.
         disabled: rules switched off, with reasons.
+        clock: the clocks that leases go by.
+        seconds: deadline of a decision.
 
     Raises:
         RoguewatchError: a part cannot be opened; nothing is served then.
     """
 
     def __init__(
-        self, store: Path, rules: Sequence[Path] = (), disabled: Mapping[str, str] = {}
+        self,
+        store: Path,
+        rules: Sequence[Path] = (),
+        disabled: Mapping[str, str] = {},
+        *,
+        clock: Clock | None = None,
+        seconds: float = DECISION_SECONDS,
     ) -> None:
         self.store = store
+        self.rules = tuple(rules)
+        self.disabled = dict(disabled)
         self.ledger = Ledger.open(store)
         try:
             self.state = connect(store)
             self.register = Register(self.state)
             self.live_register = LiveRegister(self.state)
             self.approvals = Approvals(self.state)
-            self.policies = Policies(self.complain)
-            self.detection = LiveDetection(lambda: Engine.load(rules, disabled), self.ledger)
+            self.policies = Policies(self.complain, self.changed)
+            self.detection = LiveDetection(self.load(), self.ledger)
         except BaseException:
             self.ledger.close()
             raise
+        self.started = time.time_ns()
+        self.admin_token = ""
+        self.guard = Guard()
         self.commit = GroupCommit(self.ledger)
-        self.leases = Leases([self._open_stop, self._owner_gone])
-        self.complaints: list[str] = []
+        self.leases = Leases([self._open_stop, self._owner_gone], clock)
+        self.refusals = Refusals()
+        self.complaints: deque[tuple[int, str]] = deque(maxlen=100)
+        self.outcomes: dict[str, dict[str, int]] = {}
+        self.last_seen: dict[str, dict[str, int]] = {}
+        self.worker = Worker()
+        self._unrecorded = ""
         self._keeping: queue.SimpleQueue[Sequence[Finding] | None] = queue.SimpleQueue()
         self._keeper = threading.Thread(target=self._keep_findings, daemon=True)
         self._keeper.start()
         self.gate = Gate(
             record=self.record,
-            engine=self.detection,
+            detection=self.detection,
             policy_of=self.policies.of,
             leases=self.leases,
             stopped=self.live_register.stopped,
@@ -72,47 +104,128 @@ class House:
             breaker=Breaker(),
             found=self._keeping.put,
             stop=self.stop,
+            guard=self._look,
+            worker=self.worker,
+            seconds=seconds,
         )
+
+    def load(self) -> Engine:
+        """The rules as they are now. Raises where they cannot be used."""
+        return Engine.load(self.rules, self.disabled)
 
     async def record(self, events: Sequence[Event]) -> None:
         """Make events durable; raises where that fails."""
-        await asyncio.wrap_future(self.commit.submit(events))
+        try:
+            await asyncio.wrap_future(self.commit.submit(events))
+        except Exception as error:
+            if not self._unrecorded:
+                print(f"roguewatch gate: nothing can be recorded, so nothing is allowed: "
+                      f"{printable(str(error), 500)}", file=sys.stderr, flush=True)  # fmt: skip
+            self._unrecorded = type(error).__name__
+            raise
+        self._unrecorded = ""
+
+    async def reload(self) -> str:
+        """Put the rules and policies of now in force. Returns why not, where they are
+        refused and the old ones stay."""
+        self.policies.check_again()
+        try:
+            engine = await asyncio.to_thread(self.load)
+            await self.worker.run(lambda _: self.detection.exchange(lambda: engine), HANGS_SECONDS)
+        except (RoguewatchError, OSError, TimeoutError) as error:
+            self.complain(f"the new rules are refused, the old ones kept: {error}")
+            return printable(str(error), 2000)
+        self.changed(f"rules reloaded: {len(engine.rules.rules)} rules")
+        return ""
 
     def stop(self, deployment: str, reason: str) -> None:
-        """Deny everything to a deployment from now on, and revoke its keys and lease."""
+        """Deny everything to a deployment from now on; revoke its lease and its keys.
+
+        Its hooks' tokens stay valid: with them it is told that it has been stopped, which
+        blocks more agents than a refusal does.
+        """
         if not self.live_register.stopped(deployment):
             self.register.open_stop(deployment, reason, "gate")
-        self.register.revoke_tokens(deployment)
+        self.register.revoke_tokens(deployment, "relay")
         self.leases.revoke(deployment)
+        self.complain(f"deployment {deployment} was stopped: {reason}")
 
     def complain(self, message: str) -> None:
         """Say loudly that something is wrong: on stderr, in the status, in the ledger."""
         line = printable(message, 2000)
-        self.complaints.append(line)
-        del self.complaints[:-100]
+        self.complaints.append((time.time_ns(), line))
         print(f"roguewatch gate: {line}", file=sys.stderr, flush=True)
-        now = time.time_ns()
-        event = Event(
-            id=event_id("gate", "complaint", now, line),
-            session="roguewatch-gate",
-            seq=now // 1000,
-            kind="config_change",
-            surface="roguewatch",
-            sighting="host",
-            time=now,
-            text=line,
-            origin=Origin(file="gate", offset=0),
-        )
-        self.commit.submit([event])
+        self.changed(line, kind="gap")
+
+    def changed(self, line: str, kind: Any = "config_change") -> None:
+        """Put a change of what the gate stands on into the record."""
+        commit = getattr(self, "commit", None)
+        if commit is not None:
+            commit.submit([own_event(kind, line)])
+
+    def found(self, findings: Sequence[Finding]) -> None:
+        """Keep findings of our own."""
+        self._keeping.put(findings)
+
+    def seen(self, deployment: Deployment, source: str) -> None:
+        """Note that a source has just been heard of a deployment."""
+        self.last_seen.setdefault(deployment.name, {})[source] = time.time_ns()
+
+    def decided(self, deployment: Deployment, decision: Decision) -> None:
+        """Count a decision."""
+        counts = self.outcomes.setdefault(deployment.name, {})
+        counts[decision.outcome] = counts.get(decision.outcome, 0) + 1
+        if decision.ground == "fail-mode":
+            counts["fail-mode"] = counts.get("fail-mode", 0) + 1
+
+    def well(self) -> bool:
+        """Whether decisions are made and recorded."""
+        return not self._unrecorded and self.worker.busy_seconds() < HANGS_SECONDS
+
+    def status(self) -> dict[str, Any]:
+        """What `gate status` prints; no secrets."""
+        deployments = []
+        for entry in self.live_register.all():
+            ending = self.leases.ending(entry.name)
+            deployments.append(
+                {
+                    "deployment": entry.name,
+                    "surface": entry.surface,
+                    "policy": entry.policy,
+                    "fail_mode": entry.fail_mode,
+                    "can_fail_open": entry.can_fail_open,
+                    "stopped": self.live_register.stopped(entry.name),
+                    "lease": ending or "running",
+                    "lease_seconds": round(self.leases.remaining(entry.name), 1),
+                    "sources": list(entry.sources),
+                    "last_seen": self.last_seen.get(entry.name, {}),
+                    "decisions": self.outcomes.get(entry.name, {}),
+                }
+            )
+        return {
+            "started": self.started,
+            "well": self.well(),
+            "unrecorded": self._unrecorded,
+            "witness_error": printable(self.ledger.witness_error, 300),
+            "rules": len(self.detection.engine.rules.rules),
+            "refused": self.refusals.total,
+            "questions": len(self.approvals.queue()),
+            "deployments": deployments,
+            "complaints": [{"time": when, "text": line} for when, line in self.complaints],
+        }
 
     def close(self) -> None:
         """Commit what is queued and close everything."""
+        self.worker.close()
         self.commit.close()
         self._keeping.put(None)
         self._keeper.join()
         self.live_register.close()
         self.ledger.close()
         self.state.dispose()
+
+    def _look(self, action: Action) -> list[Finding]:
+        return self.guard.look(action)
 
     def _open_stop(self, deployment: str) -> str:
         return "a stop is open" if self.live_register.stopped(deployment) else ""
@@ -133,3 +246,20 @@ class House:
             except RoguewatchError as error:
                 # The evidence is in the ledger; the next assessment finds it again.
                 print(f"roguewatch gate: findings not kept: {error}", file=sys.stderr, flush=True)
+
+
+def own_event(kind: Any, text: str, detail: Mapping[str, Any] = {}) -> Event:
+    """An event of the gate itself."""
+    now = time.time_ns()
+    return Event(
+        id=event_id("gate", kind, now, text),
+        session=SESSION,
+        seq=now // 1000,
+        kind=kind,
+        surface="roguewatch",
+        sighting="host",
+        time=now,
+        text=text,
+        detail=msgspec.json.encode(detail).decode() if detail else "",
+        origin=Origin(file="gate", offset=0),
+    )

@@ -2,15 +2,15 @@
 
 After a restart, or when rules are reloaded, a session's state is not in memory. The first
 event of such a session is preceded by its events from the ledger, fed in ledger order, so
-that live and replay give the same findings.
+that live and replay give the same findings. Our own decisions are no acts of the agent and
+are not fed, live or from the ledger.
 """
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
-from roguewatch.detect.engine import MAX_SESSIONS, Engine
+from roguewatch.detect.engine import Engine
 from roguewatch.errors import LedgerError
 from roguewatch.events import Event
 from roguewatch.findings import Finding
@@ -18,41 +18,40 @@ from roguewatch.ledger.ledger import Ledger
 
 
 class LiveDetection:
-    """Feeds an engine, and rebuilds its sessions from the ledger.
+    """An engine over live events. Only the deciding thread may call it.
 
     Args:
-        load: loads an engine; called now and at every reload.
+        engine: rules and detectors.
         ledger: where earlier events of a session are.
     """
 
-    def __init__(self, load: Callable[[], Engine], ledger: Ledger) -> None:
-        self._load = load
+    def __init__(self, engine: Engine, ledger: Ledger) -> None:
+        self.engine = engine
+        self.generation = 0
         self._ledger = ledger
-        self.engine = load()
-        self._followed: OrderedDict[str, None] = OrderedDict()
-        self._fed: set[str] = set()
 
     def feed(self, event: Event) -> list[Finding]:
-        """Findings of an event; those of a replayed past are not given again."""
-        session = event.session
-        if session not in self._followed:
-            self._replay(session)
-        self._followed[session] = None
-        self._followed.move_to_end(session)
-        if len(self._followed) > MAX_SESSIONS:
-            self._followed.popitem(last=False)
-        return self.engine.feed(event)
+        """Every finding that the event meets, also those given before."""
+        return self.engine.feed(event, again=True)
 
-    def reload(self) -> None:
-        """Load the rules anew. Raises, and keeps the old engine, if they cannot be used."""
-        self.engine = self._load()
-        self._followed.clear()
+    def rebuild(self, session: str) -> Iterator[tuple[Event, list[Finding]]]:
+        """Feed a session's past from the ledger; each event with its findings.
 
-    def _replay(self, session: str) -> None:
+        Raises:
+            LedgerError: it cannot be read; the gate turns this into the fail mode.
+        """
+        self.engine.finish(session)
         try:
             for past in self._ledger.events(session=session):
-                if past.kind != "decision":
-                    self.engine.feed(past)
+                yield past, [] if past.kind == "decision" else self.feed(past)
         except LedgerError as error:
-            # The gate turns this into the deployment's fail mode.
             raise LedgerError(f"the session's past cannot be read: {error}") from error
+
+    def forget(self, session: str) -> list[Finding]:
+        """Drop what is kept of a session; findings that only its end can tell."""
+        return self.engine.finish(session)
+
+    def exchange(self, load: Callable[[], Engine]) -> None:
+        """Put another engine in place; every session is rebuilt when it is next heard of."""
+        self.engine = load()
+        self.generation += 1

@@ -7,6 +7,7 @@ at most `POLL_SECONDS` old.
 
 from __future__ import annotations
 
+import threading
 import time
 from typing import Any
 
@@ -28,6 +29,7 @@ class _Token(msgspec.Struct, frozen=True):
 
 class LiveRegister:
     """Deployments, tokens and stops, kept in memory and checked for change at every use.
+    May be asked by several threads.
 
     Args:
         engine: the state database.
@@ -36,6 +38,7 @@ class LiveRegister:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._connection: Any = None
+        self._mutex = threading.Lock()
         self._version: object = None
         self._read_at = 0.0
         self._deployments: dict[str, Deployment] = {}
@@ -75,19 +78,19 @@ class LiveRegister:
             self._connection.close()
 
     def _refresh(self) -> None:
-        if self._connection is not None:
-            cursor = self._connection.cursor()
-            version = cursor.execute("PRAGMA data_version").fetchone()
-            cursor.close()
-            if version == self._version:
+        with self._mutex:
+            if self._connection is not None:
+                cursor = self._connection.cursor()
+                version = cursor.execute("PRAGMA data_version").fetchone()
+                cursor.close()
+                if version != self._version:
+                    self._read()
+                    self._version = version
                 return
-            self._read()
-            self._version = version
-            return
-        now = time.monotonic()
-        if now - self._read_at >= POLL_SECONDS:
-            self._read()
-            self._read_at = now
+            now = time.monotonic()
+            if now - self._read_at >= POLL_SECONDS:
+                self._read()
+                self._read_at = now
 
     def _read(self) -> None:
         tokens, stops = tables.tokens, tables.stops

@@ -168,12 +168,19 @@ class Register:
             return None
         return str(row.deployment)
 
-    def revoke_tokens(self, deployment: str) -> int:
-        """Revoke every token of a deployment (`*`: all). Returns how many were valid."""
+    def revoke_tokens(self, deployment: str, purpose: TokenPurpose | None = None) -> int:
+        """Revoke every token of a deployment (`*`: all). Returns how many were valid.
+
+        Args:
+            deployment: whose.
+            purpose: only those that open this; None: all.
+        """
         table = tables.tokens
         chosen = update(table).where(table.c.revoked.is_(None)).values(revoked=time.time_ns())
         if deployment != ALL:
             chosen = chosen.where(table.c.deployment == deployment)
+        if purpose is not None:
+            chosen = chosen.where(table.c.purpose == purpose)
         with transaction(self._engine) as connection:
             return int(connection.execute(chosen).rowcount)
 

@@ -16,6 +16,8 @@ def answer(hook: Hook, decision: Decision) -> Answer:
     """What the agent obeys. An allowed action is left to the agent's own permissions."""
     if decision.outcome == "allow":
         return Answer()
+    if decision.outcome == "ask" and hook.name == "PermissionRequest":
+        return Answer()  # the agent is asking its user already
     if hook.name == "PreToolUse":
         specific: dict[str, Any] = {
             "hookEventName": "PreToolUse",

@@ -18,6 +18,8 @@ def answer(hook: Hook, decision: Decision) -> Answer:
     """What Codex obeys; `ask` is not in all of its versions and becomes a denial."""
     if decision.outcome == "allow":
         return Answer()
+    if decision.outcome == "ask" and hook.name == "PermissionRequest":
+        return Answer()  # the agent is asking its user already
     if hook.name == "PreToolUse":
         specific: dict[str, Any] = {
             "hookEventName": "PreToolUse",

@@ -14,6 +14,7 @@ from roguewatch.gateway.hooks.hook import (
     body,
     decoded,
     hook_event,
+    need_tool,
     text_of,
 )
 
@@ -35,14 +36,16 @@ _DETAILS = ("source", "reason", "error", "initialPrompt", "timestamp", "transcri
             "stopReason")  # fmt: skip
 
 
-def understand(raw: bytes) -> Hook:
-    """A hook call of Copilot CLI. Its payload does not name its event in every version;
-    the installed command adds it as `hook_event_name`."""
+def understand(raw: bytes, named: str = "") -> Hook:
+    """A hook call of Copilot CLI. Its payload does not name its event in every version; the
+    installed command does."""
     payload = decoded(raw)
-    name = text_of(payload, "hook_event_name", "hookEventName", "hookName")
+    name = named or text_of(payload, "hook_event_name", "hookEventName", "hookName")
     tool = text_of(payload, "toolName", "tool_name")
     if not name:
         name = "preToolUse" if tool and "toolResult" not in payload else "other"
+    if name in _AWAITED:
+        need_tool(name, tool)
     result = payload.get("toolResult")
     failed = None
     if isinstance(result, dict) and "resultType" in result:

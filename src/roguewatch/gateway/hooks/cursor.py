@@ -18,6 +18,8 @@ from roguewatch.gateway.hooks.hook import (
     body,
     decoded,
     hook_event,
+    name_of,
+    need_tool,
     text_of,
 )
 
@@ -41,7 +43,7 @@ _KINDS: dict[str, Kind] = {
     "afterAgentThought": "reasoning",
     "sessionStart": "session_start",
     "sessionEnd": "session_end",
-    "stop": "session_end",
+    "stop": "other",
     "subagentStart": "subagent_start",
     "preCompact": "compaction",
 }
@@ -49,15 +51,17 @@ _DETAILS = ("generation_id", "workspace_roots", "status", "loop_count", "url", "
             "edits", "file_path", "user_email", "cursor_version")  # fmt: skip
 
 
-def understand(raw: bytes) -> Hook:
+def understand(raw: bytes, named: str = "") -> Hook:
     """A hook call of Cursor."""
     payload = decoded(raw)
-    name = text_of(payload, "hook_event_name")
+    name = name_of(text_of(payload, "hook_event_name"), named)
     tool = text_of(payload, "tool_name")
     arguments = arguments_of(payload.get("tool_input")) if tool else ""
     if name in _CALLS:
         tool, keys = _CALLS[name]
         arguments = arguments_of({key: payload[key] for key in keys if key in payload})
+    if name in ("preToolUse", "beforeMCPExecution"):
+        need_tool(name, tool)
     event = hook_event(
         raw,
         surface="cursor",

@@ -17,6 +17,8 @@ from roguewatch.gateway.hooks.hook import (
     body,
     decoded,
     hook_event,
+    name_of,
+    need_tool,
     text_of,
 )
 
@@ -34,11 +36,13 @@ _DETAILS = ("source", "reason", "trigger", "notification_type", "message", "mcp_
             "original_request_name", "transcript_path", "stop_hook_active")  # fmt: skip
 
 
-def understand(raw: bytes) -> Hook:
+def understand(raw: bytes, named: str = "") -> Hook:
     """A hook call of Gemini CLI."""
     payload = decoded(raw)
-    name = text_of(payload, "hook_event_name")
+    name = name_of(text_of(payload, "hook_event_name"), named)
     tool = text_of(payload, "tool_name")
+    if name == "BeforeTool":
+        need_tool(name, tool)
     text = text_of(payload, "prompt_response" if name == "AfterAgent" else "prompt")
     failed = None
     if name == "AfterTool":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable, Mapping
 from hashlib import sha256
@@ -12,6 +13,7 @@ import msgspec
 from roguewatch.control.decision import Decision
 from roguewatch.errors import InputError
 from roguewatch.events import Author, Event, Kind, Origin, event_id
+from roguewatch.printable import printable
 
 MAX_TEXT = 1 << 20
 """Characters of a tool's output that are kept from a hook; the transcript has the rest."""
@@ -36,14 +38,17 @@ class Hook(msgspec.Struct, frozen=True, kw_only=True):
     """A decision is awaited: this call comes before the action and can block it."""
     can_ask: bool = False
     """The agent can put `ask` to its own user."""
+    more: tuple[Event, ...] = ()
+    """What else the call tells of: tasks and schedules that go on after the turn."""
 
 
 class Agent(msgspec.Struct, frozen=True):
     """One agent's hooks."""
 
     name: str
-    understand: Callable[[bytes], Hook]
-    """Raises `InputError` where it cannot; the caller answers with `refuse`."""
+    understand: Callable[[bytes, str], Hook]
+    """Given the body and the hook's name as the installed command says it (may be empty).
+    Raises `InputError` where it cannot; the caller answers with `refuse`."""
     answer: Callable[[Hook, Decision], Answer]
     refuse: Callable[[str], Answer]
     """The block for a call that could not be understood or recorded."""
@@ -52,17 +57,63 @@ class Agent(msgspec.Struct, frozen=True):
 def decoded(raw: bytes) -> dict[str, Any]:
     """A hook's JSON object.
 
+    Strict where two readers could each see another action: UTF-8 and nothing else, no NaN,
+    no key twice in any object, no two names at the top that differ only in case. Lone
+    surrogates, which agents do send, become U+FFFD, as they do in a shell's arguments.
+
     Raises:
-        InputError: it is none, or one key is there twice (two readers could each see
-            another action).
+        InputError: it is no such object.
     """
     try:
-        value = msgspec.json.decode(raw)
-    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
-        raise InputError(f"the hook's body is not JSON: {error}") from error
+        text = raw.decode("utf-8")
+        if "\\ud" in text or "\\uD" in text:
+            strict = json.loads(text, object_pairs_hook=_unique, parse_constant=_refused)
+            text = json.dumps(strict, ensure_ascii=False)
+            text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+        value = json.loads(text, object_pairs_hook=_unique, parse_constant=_refused)
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"the hook's body is not JSON: {printable(str(error), 200)}") from error
     if not isinstance(value, dict):
         raise InputError(f"the hook's body is a JSON {type(value).__name__}, expected an object")
+    if len({key.casefold() for key in value}) != len(value):
+        raise InputError("the hook's body has two names that differ only in case")
     return value
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    value = dict(pairs)
+    if len(value) != len(pairs):
+        raise InputError("the hook's body has a key twice in one object")
+    return value
+
+
+def _refused(constant: str) -> Any:
+    raise InputError(f"the hook's body has {constant}, which is not JSON")
+
+
+def name_of(said: str, named: str) -> str:
+    """The hook's name from the body and from the installed command, which must agree.
+
+    Raises:
+        InputError: there is none, or they differ.
+    """
+    if said and named and said != named:
+        raise InputError(
+            f"the body is of {printable(said, 60)}, the hook is installed for {printable(named, 60)}"
+        )
+    if not (name := said or named):
+        raise InputError("the body does not say which hook it is of")
+    return name
+
+
+def need_tool(name: str, tool: str) -> None:
+    """A call that asks for a decision must say of which tool.
+
+    Raises:
+        InputError: it does not.
+    """
+    if not tool:
+        raise InputError(f"{printable(name, 60)} without the name of a tool")
 
 
 def text_of(payload: Mapping[str, Any], *keys: str) -> str:

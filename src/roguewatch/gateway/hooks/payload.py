@@ -8,8 +8,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from roguewatch.events import Kind
-from roguewatch.gateway.hooks.hook import Hook, arguments_of, decoded, hook_event, text_of
+import msgspec
+
+from roguewatch.events import Event, Kind, event_id
+from roguewatch.gateway.hooks.hook import (
+    Hook,
+    arguments_of,
+    decoded,
+    hook_event,
+    name_of,
+    need_tool,
+    text_of,
+)
 
 _KINDS: dict[str, Kind] = {
     "PreToolUse": "tool_call",
@@ -34,8 +44,14 @@ _KINDS: dict[str, Kind] = {
     "WorktreeCreate": "file_change",
     "WorktreeRemove": "file_change",
     "DirectoryAdded": "config_change",
+    "CwdChanged": "config_change",
+    "Setup": "config_change",
+    "PostToolBatch": "other",
+    "TaskCreated": "other",
+    "TaskCompleted": "other",
 }
 
+MAX_DECLARED = 256
 _AWAITED = ("PreToolUse", "PermissionRequest", "UserPromptSubmit", "ConfigChange")
 
 _DETAILS = (
@@ -46,13 +62,15 @@ _DETAILS = (
 )  # fmt: skip
 
 
-def understand_as(surface: str) -> Callable[[bytes], Hook]:
+def understand_as(surface: str) -> Callable[[bytes, str], Hook]:
     """A reader of these payloads for one agent."""
 
-    def understand(raw: bytes) -> Hook:
+    def understand(raw: bytes, named: str = "") -> Hook:
         payload = decoded(raw)
-        name = text_of(payload, "hook_event_name")
+        name = name_of(text_of(payload, "hook_event_name"), named)
         tool = text_of(payload, "tool_name")
+        if name in ("PreToolUse", "PermissionRequest"):
+            need_tool(name, tool)
         event = hook_event(
             raw,
             surface=surface,
@@ -72,9 +90,45 @@ def understand_as(surface: str) -> Callable[[bytes], Hook]:
             model=text_of(payload, "model"),
             cwd=text_of(payload, "cwd"),
         )
-        return Hook(event=event, name=name, awaits=name in _AWAITED, can_ask=name == "PreToolUse")
+        return Hook(
+            event=event,
+            name=name,
+            awaits=name in _AWAITED,
+            can_ask=name in ("PreToolUse", "PermissionRequest"),
+            more=_going_on(event, payload),
+        )
 
     return understand
+
+
+def _going_on(event: Event, payload: dict[str, Any]) -> tuple[Event, ...]:
+    """One event for each task and schedule that the agent declares to outlive the turn."""
+    events: list[Event] = []
+    for key in ("background_tasks", "session_crons"):
+        declared = payload.get(key)
+        for task in declared if isinstance(declared, list) else ():
+            fields = task if isinstance(task, dict) else {"id": task}
+            command = text_of(fields, "command", "prompt", "description", "cron", "schedule", "id")
+            detail = {
+                "declared": key,
+                "id": text_of(fields, "id", "task_id"),
+                "type": text_of(fields, "type"),
+                "command": text_of(fields, "command"),
+                "task": fields,
+            }
+            events.append(
+                msgspec.structs.replace(
+                    event,
+                    id=event_id(event.id, key, len(events)),
+                    kind="process",
+                    author="",
+                    text=command,
+                    detail=msgspec.json.encode(detail).decode(),
+                    part=len(events) + 1,
+                    raw=b"",
+                )
+            )
+    return tuple(events[:MAX_DECLARED])
 
 
 def _text(name: str, payload: dict[str, Any]) -> str:

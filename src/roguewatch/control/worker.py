@@ -1,0 +1,87 @@
+"""One thread that decides, with a deadline.
+
+Detection and policy are CPU-bound and keep state, so one thread does them, in order; the
+event loop stays free to answer, and to answer in time: whoever waits longer than the
+deadline is told so and applies the fail mode, whatever the thread is still doing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import queue
+import threading
+import time
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+MOST_WAITING = 4096
+"""Pieces of work that may wait; more is refused at once, which is the fail mode."""
+
+_Work = tuple[Callable[[Callable[[], bool]], Any], "asyncio.Future[Any]"]
+
+
+class Worker:
+    """Does one thing after the other in a thread of its own."""
+
+    def __init__(self) -> None:
+        self._queue: queue.SimpleQueue[_Work | None] = queue.SimpleQueue()
+        self._since: float | None = None
+        self._thread = threading.Thread(target=self._run, name="decide", daemon=True)
+        self._thread.start()
+
+    async def run(self, work: Callable[[Callable[[], bool]], T], seconds: float) -> T:
+        """Do `work` in the thread and wait for what it returns.
+
+        Args:
+            work: called with a function that tells whether nobody waits any more. It is
+                called even then, since what it feeds to the detectors was recorded.
+            seconds: how long to wait.
+
+        Raises:
+            TimeoutError: it took longer, or too much is waiting already.
+        """
+        if self._queue.qsize() > MOST_WAITING:
+            raise TimeoutError("too many decisions wait")
+        future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        self._queue.put((work, future))
+        try:
+            async with asyncio.timeout(seconds):
+                return await future
+        except TimeoutError as error:
+            raise TimeoutError(f"no decision within {seconds:g} s") from error
+
+    def busy_seconds(self) -> float:
+        """For how long the piece of work at hand has been under way."""
+        since = self._since
+        return time.monotonic() - since if since is not None else 0.0
+
+    def close(self, seconds: float = 2.0) -> None:
+        """End after what is queued; a thread that hangs is left behind."""
+        self._queue.put(None)
+        self._thread.join(seconds)
+
+    def _run(self) -> None:
+        while (item := self._queue.get()) is not None:
+            work, future = item
+            self._since = time.monotonic()
+            result: Any = None
+            failure: Exception | None = None
+            try:
+                result = work(future.cancelled)
+            except Exception as error:  # whatever it is, the one who waits must hear of it
+                failure = error
+            self._since = None
+            loop = future.get_loop()
+            if not loop.is_closed():
+                loop.call_soon_threadsafe(_settle, future, result, failure)
+
+
+def _settle(future: asyncio.Future[Any], result: Any, failure: Exception | None) -> None:
+    if future.done():
+        return
+    if failure is not None:
+        future.set_exception(failure)
+    else:
+        future.set_result(result)

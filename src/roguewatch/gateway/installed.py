@@ -1,0 +1,96 @@
+"""Which agents' settings hold our hooks, and whether they still do."""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+from hashlib import sha256
+from pathlib import Path
+
+import msgspec
+
+from roguewatch.control.guard import missing_hooks
+from roguewatch.errors import InputError
+from roguewatch.printable import printable_path
+
+MOST = 4 << 20
+"""A settings file larger than this is none of an agent's."""
+
+
+class Installed(msgspec.Struct, frozen=True, kw_only=True):
+    """One installation of our hooks, as `gate install` made it."""
+
+    agent: str
+    deployment: str
+    path: str
+    """The settings file, absolute."""
+    marks: tuple[str, ...]
+    """Texts (URL or command) of our hooks in it."""
+    existed: bool
+    """Whether there was a file before."""
+    mode: int
+    before: str
+    """SHA-256 of the file before; empty where there was none."""
+    after: str
+    """SHA-256 of the file as we wrote it."""
+    version: str = ""
+    can_fail_open: bool = False
+
+
+def folder(store: Path) -> Path:
+    """Where installations are kept, with a backup of each file."""
+    return store / "installs"
+
+
+def key(agent: str, path: Path) -> str:
+    """The name under which an installation is kept."""
+    return f"{agent}-{sha256(os.fsencode(path)).hexdigest()[:12]}"
+
+
+def installs(store: Path) -> list[Installed]:
+    """Every installation of a store.
+
+    Raises:
+        InputError: a record of one cannot be read.
+    """
+    found = []
+    for path in sorted(folder(store).glob("*.json")):
+        try:
+            found.append(msgspec.json.decode(path.read_bytes(), type=Installed))
+        except (OSError, msgspec.DecodeError) as error:
+            raise InputError(f"{printable_path(path)}: cannot be read: {error}") from error
+    return found
+
+
+def read_settings(path: Path) -> bytes:
+    """The bytes of a settings file; refuses what is no regular file or too large.
+
+    Raises:
+        OSError: it cannot be read, or is none.
+    """
+    handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        status = os.fstat(handle)
+        if not stat.S_ISREG(status.st_mode) or status.st_size > MOST:
+            raise OSError("no regular file, or too large")
+        return os.read(handle, MOST)
+    finally:
+        os.close(handle)
+
+
+def fault(path: Path, marks: tuple[str, ...]) -> str:
+    """What is wrong with a settings file, in a few words; empty if nothing is."""
+    try:
+        raw = read_settings(path)
+    except FileNotFoundError:
+        return "the settings file is gone" if marks else ""
+    except OSError as error:
+        return f"the settings cannot be read: {error.strerror or error}"
+    try:
+        settings = json.loads(raw)
+    except (ValueError, RecursionError):
+        return "the settings are not JSON any more"
+    if not isinstance(settings, dict):
+        return "the settings are no object any more"
+    return missing_hooks(settings, marks)
