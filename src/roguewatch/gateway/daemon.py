@@ -16,12 +16,10 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Protocol
 
 import uvicorn
-from starlette.routing import BaseRoute
 
 from roguewatch.control.guard import guarded
 from roguewatch.control.policy import STARTERS
@@ -35,19 +33,6 @@ from roguewatch.gateway.relays import Relays, RelaySettings
 from roguewatch.gateway.watch import Watch
 
 SOCKET_NAME = ADMIN_SOCKET
-
-
-class Part(Protocol):
-    """What the daemon serves besides hooks: the relays, the receiver."""
-
-    routes: Sequence[BaseRoute]
-
-    async def close(self) -> None:
-        """Serving has ended: let go of everything."""
-
-
-PartOf = Callable[[House, Latency], Part]
-"""Makes a part over an open house, within the running loop."""
 
 
 class Server(uvicorn.Server):
@@ -190,8 +175,6 @@ async def _serve(
     tasks.add(asyncio.create_task(_watched(watch, house)))
     await server.serve(sockets=list(sockets))
     await relays.close()
-    for part in made:
-        await part.close()
     for task in tasks:
         task.cancel()
     with contextlib.suppress(asyncio.CancelledError):
