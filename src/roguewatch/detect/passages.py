@@ -14,11 +14,13 @@ from __future__ import annotations
 import re
 from bisect import bisect_left
 from collections.abc import Iterator
+from itertools import islice
 
 import msgspec
 import re2
 
 from roguewatch.detect.deeds import word_deeds, words
+from roguewatch.detect.scanning import scanner, spans
 from roguewatch.detect.values import normalise
 
 WINDOW = 480
@@ -119,16 +121,20 @@ _CUES: dict[str, tuple[int, str]] = {
     ),
 }
 _STRONG = [
-    (name, weight, re2.compile(pattern)) for name, (weight, pattern) in _CUES.items() if weight > 1
+    (name, weight, scanner(pattern)) for name, (weight, pattern) in _CUES.items() if weight > 1
 ]
 _WEAK = [
-    (name, weight, re2.compile(pattern)) for name, (weight, pattern) in _CUES.items() if weight == 1
+    (name, weight, scanner(pattern)) for name, (weight, pattern) in _CUES.items() if weight == 1
 ]
-_ANY_STRONG = re2.compile(
+_ANY_STRONG = scanner(
     "(?i)" + "|".join(f"(?:{pattern})" for weight, pattern in _CUES.values() if weight > 1)
 )
 
-_SENTENCE = re.compile(r"[.!?](?=[\s\"'<)\]]|$)|\n|;(?=\s)|(?<=[a-z]):(?=\s)|>(?=\s?[a-z])|(?= - )")
+_END = r"(?:(?<=[.!?])(?=[\s\"'<)\]]|$)|(?<=\n)|(?<=;)(?=\s)|(?<=[a-z]:)(?=\s)|(?<=>)(?=\s?[a-z])"
+# Beginning with one set of characters, so that `re` looks closer only where one of them is.
+_SENTENCE = re.compile(rf"[.!?;:>\n]{_END})")
+_DASHED = re.compile(rf"[.!?;:>\n ]{_END}|(?<= )(?=- ))")
+"""Also before a dash between spaces, which few texts have."""
 _LEAD = re.compile(
     r"[\W_]{0,12}(?:(?:\d{1,2}[.)]|step \d{1,2}|please|kindly|also|then|first|firstly|second|"
     r"next|finally|now|just|always|immediately|and|so|instead|todo|task|action|important|"
@@ -200,10 +206,13 @@ class Passage(msgspec.Struct, frozen=True):
 def sentences(text: str) -> Iterator[str]:
     """Sentences, list items and lines of normalised text."""
     start = 0
-    for match in _SENTENCE.finditer(text):
-        if match.end() > start + 1:
-            yield text[start : match.end()]
-            start = match.end()
+    for match in (_DASHED if " - " in text else _SENTENCE).finditer(text):
+        end = match.end()
+        if text[end - 1] == " ":
+            end -= 1
+        if end > start + 1:
+            yield text[start:end]
+            start = end
     if start < len(text):
         yield text[start:]
 
@@ -250,9 +259,9 @@ def _orders(text: str) -> tuple[Order, ...]:
         else:
             breaks.add(len(parts))
     near: set[int] = set()
-    for match in _ANY_STRONG.finditer(text):
-        at = bisect_left(ends, match.start() + 1)
-        near.update(range(at - 1, bisect_left(ends, match.end()) + 3))
+    for begin, end in spans(_ANY_STRONG, text):
+        at = bisect_left(ends, begin + 1)
+        near.update(range(at - 1, bisect_left(ends, end) + 3))
     found: list[Order] = []
     last = -9
     for index, part in enumerate(parts):
@@ -260,27 +269,25 @@ def _orders(text: str) -> tuple[Order, ...]:
             continue
         # What follows in a paragraph of its own belongs to something else.
         end = index + 1 if index + 1 in breaks else index + 2
-        strong, weak = _cues_in("\n".join(parts[max(0, index - 2) : end]))
+        context = "\n".join(parts[max(0, index - 2) : end]).encode()
+        strong = _weight(_STRONG, context)
         if not strong and index - last <= 2 and found:
             strong = found[-1].strength  # the next step of the same order
         if strong >= 2:
             following = " ".join(parts[index + 1 : index + 3])
-            found.append(Order(part, following, strong, strong + weak))
+            found.append(Order(part, following, strong, strong + _weight(_WEAK, context)))
             last = index
     return tuple(found[:24])
 
 
-def _cues_in(text: str) -> tuple[int, int]:
-    strong = sum(weight for _, weight, cue in _STRONG if cue.search(text))
-    return strong, sum(weight for _, weight, cue in _WEAK if cue.search(text))
+def _weight(cues: list[tuple[str, int, re2._Regexp]], text: bytes) -> int:
+    return sum(weight for _, weight, cue in cues if cue.search(text) is not None)
 
 
 def _windows(text: str) -> Iterator[tuple[int, int]]:
     begin = end = -1
-    for count, match in enumerate(_ANY_STRONG.finditer(text)):
-        if count >= MAX_CUES:
-            break
-        low, high = max(0, match.start() - WINDOW), min(len(text), match.end() + WINDOW)
+    for first, last in islice(spans(_ANY_STRONG, text), MAX_CUES):
+        low, high = max(0, first - WINDOW), min(len(text), last + WINDOW)
         if low <= end:
             end = high
             continue
