@@ -25,7 +25,16 @@ class Daemon:
     def __init__(self, store: Path, *options: str, environment: Mapping[str, str] = {}) -> None:
         self.store = store
         self.process = subprocess.Popen(
-            [*ROGUEWATCH, "gate", "serve", "--store", str(store), *options],
+            [
+                *ROGUEWATCH,
+                "gate",
+                "serve",
+                "--store",
+                str(store),
+                "--listen",
+                "127.0.0.1:0",
+                *options,
+            ],
             stdout=subprocess.PIPE,
             stderr=(store / "stderr").open("ab"),
             env={**os.environ, **environment},

@@ -309,8 +309,8 @@ class Gate:
         since_human = (event.time or time.time_ns()) - session.human.get(deployment.name, 0)
         return Request(
             principal=principal_of(deployment, time.time_ns()),
-            action=_ACTIONS.get(event.kind) or action.tool_class or "other",
-            tool=event.tool or event.kind,
+            action=action_of(action),
+            tool=event.tool or (event.model if _asks_model(event) else "") or event.kind,
             toolset=_toolset(event.tool),
             situation=situation_of(
                 action,
@@ -322,6 +322,18 @@ class Gate:
                 denials=self._breaker.denials(deployment.name, event.session, tried),
             ),
         )
+
+
+def action_of(action: Action) -> str:
+    """The policy's word for what an event is about to do."""
+    if _asks_model(action.event):
+        return "model"
+    return _ACTIONS.get(action.event.kind) or action.tool_class or "other"
+
+
+def _asks_model(event: Event) -> bool:
+    """Whether it is a request to a model, seen by the model relay."""
+    return event.kind == "other" and event.sighting == "model-relay"
 
 
 def principal_of(deployment: Deployment, now: int) -> Principal:

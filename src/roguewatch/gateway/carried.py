@@ -10,11 +10,15 @@ from collections.abc import Iterable
 
 import msgspec
 from starlette.datastructures import Headers
+from starlette.requests import Request
 from starlette.types import Receive, Scope, Send
 
-from roguewatch.gateway.app import MAX_BODY, RefusedError, refusal_event
+from roguewatch.gateway.app import RefusedError, note_refusal
 from roguewatch.gateway.house import House
 from roguewatch.state.register import Deployment, TokenPurpose
+
+MAX_BODY = 64 << 20
+"""A request with a long history and images."""
 
 RawHeaders = Iterable[tuple[bytes, bytes]]
 
@@ -90,8 +94,4 @@ def holder(house: House, scope: Scope, purpose: TokenPurpose) -> Deployment:
 
 async def note_refused(house: House, scope: Scope, reason: str) -> None:
     """Record a refused request. A record that fails changes nothing: it is refused anyway."""
-    event = refusal_event(str(scope["path"]), reason, str(scope.get("client") or ""))
-    try:
-        await house.record([event])
-    except Exception as error:
-        house.complain(f"a refused request could not be recorded: {type(error).__name__}")
+    await note_refusal(house, Request(scope), reason)

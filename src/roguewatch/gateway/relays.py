@@ -11,6 +11,10 @@ from roguewatch.gateway.house import House
 from roguewatch.gateway.latency import Latency
 from roguewatch.gateway.mcp import routes as mcp_lines
 from roguewatch.gateway.mcp.desk import Desk
+from roguewatch.gateway.models.providers import ANTHROPIC, OPENAI
+from roguewatch.gateway.models.relay import ModelRelay
+from roguewatch.gateway.models.secrecy import Secrets
+from roguewatch.gateway.upstream import Upstream, checked_base
 
 
 class RelaySettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -19,7 +23,8 @@ class RelaySettings(msgspec.Struct, frozen=True, kw_only=True):
 
     openai: str = "https://api.openai.com/v1"
     """Base address of the OpenAI protocol, with its version."""
-    anthropic: str = "https://api.anthropic.com/v1"
+    anthropic: str = "https://api.anthropic.com"
+    """Base address of the Anthropic protocol; its version is added where it is not there."""
     mcp: Mapping[str, str] = {}
     """Addresses of streamable HTTP servers by name."""
     keys: Mapping[str, str] = {}
@@ -33,6 +38,9 @@ class Relays:
         house: the open store.
         latency: where answers are measured.
         settings: where the relays lead.
+
+    Raises:
+        InputError: an address is none that can be used.
     """
 
     def __init__(
@@ -40,7 +48,15 @@ class Relays:
     ) -> None:
         settings = settings or RelaySettings()
         desk = Desk(house)
+        secrets = Secrets(settings.keys.values())
+        self._upstream = Upstream()
         self.routes: list[BaseRoute] = [*mcp_lines.routes(house, latency, desk)]
+        for provider, address in ((OPENAI, settings.openai), (ANTHROPIC, settings.anthropic)):
+            base = checked_base(address, provider.name)
+            key = settings.keys.get(provider.key_name, "")
+            relay = ModelRelay(house, latency, provider, base, key, secrets, self._upstream)
+            self.routes.append(relay.route())
 
     async def close(self) -> None:
         """Close connections to upstreams."""
+        await self._upstream.close()

@@ -1,0 +1,234 @@
+"""The model relay: decides a request, records it, passes it on, and reads the answer along.
+
+The agent's key is one of ours; the provider's key never leaves the daemon's memory except
+to the provider. A request is durable before it is forwarded. A response passes byte for
+byte as it arrives, save that its last piece is held until what came is durable.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+import aiohttp
+import msgspec
+from starlette.datastructures import Headers
+from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
+
+from roguewatch.control.decision import NEUTRAL_REASON
+from roguewatch.errors import InputError
+from roguewatch.gateway.app import RefusedError
+from roguewatch.gateway.carried import holder, note_refused, read_body, respond
+from roguewatch.gateway.house import House
+from roguewatch.gateway.latency import Latency
+from roguewatch.gateway.models.exchange import Exchange
+from roguewatch.gateway.models.history import Sessions
+from roguewatch.gateway.models.items import Answer, Question, Reading
+from roguewatch.gateway.models.providers import SESSION, SESSION_HEADERS, Provider
+from roguewatch.gateway.models.secrecy import Secrets
+from roguewatch.gateway.models.tee import Headed, Record, Tee
+from roguewatch.gateway.strict import AmbiguousError, strict_json
+from roguewatch.gateway.upstream import VIA, Decoding, Upstream, back, onward, safe_path
+from roguewatch.state.register import Deployment
+
+METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
+PREFIX = "/v1"
+
+
+class Refusal(RefusedError):  # noqa: N818 - it is one
+    """A refusal with the provider's word for its kind."""
+
+    def __init__(self, status: int, kind: str, reason: str) -> None:
+        super().__init__(status, reason)
+        self.kind = kind
+
+
+class ModelRelay:
+    """`/{provider}/v1/…`.
+
+    Args:
+        house: the open store.
+        latency: where answers are measured.
+        provider: whose protocol is spoken.
+        base: the provider's address, with its version.
+        key: the provider's key; empty where it needs none.
+        secrets: every key that must not be seen.
+        upstream: the connections.
+        sessions: shared by all providers of one daemon.
+    """
+
+    def __init__(
+        self,
+        house: House,
+        latency: Latency,
+        provider: Provider,
+        base: str,
+        key: str,
+        secrets: Secrets,
+        upstream: Upstream,
+    ) -> None:
+        self._house = house
+        self._latency = latency
+        self._provider = provider
+        self._base = base
+        self._key = key
+        self._secrets = secrets
+        self._upstream = upstream
+        self._sessions = Sessions()
+
+    def route(self) -> Route:
+        """The relay's route."""
+        return Route(f"/{self._provider.name}{PREFIX}/{{path:path}}", self, methods=METHODS)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Relay one request."""
+        provider = self._provider
+        try:
+            deployment = holder(self._house, scope, "relay")
+            path = self._path(scope)
+            body = await read_body(receive)
+            exchange = self._understood(scope, deployment, path, body)
+            await self._admit(scope, deployment, exchange, body)
+        except Refusal as refusal:
+            await respond(send, refusal.status, provider.error(refusal.kind, str(refusal)))
+            return
+        except RefusedError as refusal:
+            await note_refused(self._house, scope, str(refusal))
+            kind = "authentication_error" if refusal.status == 401 else "invalid_request_error"
+            await respond(send, refusal.status, provider.error(kind, "The request is refused."))
+            return
+        await self._forward(scope, receive, send, deployment, exchange, body)
+
+    def _path(self, scope: Scope) -> str:
+        prefix = f"/{self._provider.name}{PREFIX}"
+        raw: bytes = scope.get("raw_path") or scope["path"].encode()
+        path = raw.split(b"?", 1)[0].decode("latin-1").removeprefix(prefix)
+        if not safe_path(path):
+            raise RefusedError(400, "a path that could lead elsewhere")
+        if any(name == b"via" and VIA in value.decode("latin-1")
+               for name, value in scope["headers"]):  # fmt: skip
+            raise RefusedError(508, "the relay would lead to itself")
+        return path.rstrip("/")
+
+    def _understood(self, scope: Scope, deployment: Deployment, path: str, body: bytes) -> Exchange:
+        """The exchange, with its request understood where its endpoint is one that is read."""
+        reading = self._reading(scope, path)
+        question: Question | None = None
+        if reading is not None:
+            headers = Headers(scope=scope)
+            try:
+                plain = Decoding(headers.get("content-encoding", "")).decode(body)
+                value = strict_json(plain, surrogates=True)
+                if not isinstance(value, dict):
+                    raise InputError("expected a JSON object")
+                question = reading.question(value, plain)
+            except (AmbiguousError, InputError) as error:
+                raise RefusedError(400, str(error)) from error
+        named = next((value.decode("latin-1") for key in SESSION_HEADERS
+                      for name, value in scope["headers"] if name == key), "")  # fmt: skip
+        named = named if SESSION.fullmatch(named) else ""
+        session = self._sessions.name(deployment.name, question or Question(), named)
+        return Exchange(deployment.name, self._provider.name, path, session, question)
+
+    def _reading(self, scope: Scope, path: str) -> Reading | None:
+        return self._provider.endpoints.get(path) if scope["method"] == "POST" else None
+
+    async def _admit(
+        self, scope: Scope, deployment: Deployment, exchange: Exchange, body: bytes
+    ) -> None:
+        """Decide the request; it and what is new in it are durable when this returns.
+
+        Raises:
+            Refusal: it is not allowed, or not recorded.
+        """
+        with self._latency.measure("model"):
+            query = scope.get("query_string", b"").decode("latin-1")
+            asked = exchange.request_event(scope["method"], body, query)
+            events = []
+            if exchange.question is not None:
+                session = self._sessions.open(deployment.name, exchange.session)
+                events = exchange.history_events(session)
+            scrub = self._secrets.scrub
+            deciding = self._house.gate.decide(deployment, scrub(asked))
+            if events:
+                observed, ruling = await asyncio.gather(
+                    self._house.gate.observe(deployment, [scrub(event) for event in events]),
+                    deciding,
+                    return_exceptions=True,
+                )
+            else:
+                observed, ruling = None, await deciding
+        if isinstance(ruling, BaseException):
+            raise ruling
+        if ruling.decision.outcome != "allow":
+            raise Refusal(403, "permission_error", ruling.decision.told)
+        if isinstance(observed, BaseException) and deployment.fail_mode != "open":
+            raise Refusal(403, "permission_error", NEUTRAL_REASON)
+
+    async def _forward(
+        self,
+        scope: Scope,
+        receive: Receive,
+        send: Send,
+        deployment: Deployment,
+        exchange: Exchange,
+        body: bytes,
+    ) -> None:
+        query = scope.get("query_string", b"").decode("latin-1")
+        url = f"{self._base}{exchange.path}" + (f"?{query}" if query else "")
+        headers = onward(scope["headers"], self._provider.credentials(self._key))
+        record = self._recorder(deployment, exchange)
+        try:
+            response = await self._upstream.send(scope["method"], url, headers, body or None)
+        except (aiohttp.ClientError, TimeoutError, ValueError) as error:
+            await record(502, None, b"", [], f"no answer from upstream: {type(error).__name__}")
+            message = "The provider cannot be reached."
+            await respond(send, 502, self._provider.error("api_error", message))
+            return
+        async with response:
+            if 300 <= response.status < 400:
+                await record(response.status, None, b"", [], "a redirect, which is not followed")
+                message = "The provider answered with a redirect."
+                await respond(send, 502, self._provider.error("api_error", message))
+                return
+            tee = Tee(response, self._reading(scope, exchange.path), self._secrets)
+            sent = back(response, self._secrets.header)
+            await tee.run(receive, send, sent, record)
+
+    def _recorder(self, deployment: Deployment, exchange: Exchange) -> Record:
+        async def record(
+            status: int, answer: Answer | None, raw: bytes, headers: Headed, cut: str
+        ) -> None:
+            session = None
+            if exchange.question is not None:
+                session = self._sessions.open(deployment.name, exchange.session)
+            if answer is not None:
+                self._sessions.answered(deployment.name, answer.id, exchange.session)
+            events = exchange.response_events(session, status, answer, raw, headers, cut)
+            await self._house.gate.observe(
+                deployment, [self._secrets.scrub(event) for event in events]
+            )
+
+        return record
+
+
+def key_file(text: str) -> dict[str, str]:
+    """Keys from a file: lines of NAME=VALUE, or a JSON object.
+
+    Raises:
+        InputError: it is neither.
+    """
+    if text.lstrip().startswith("{"):
+        try:
+            return msgspec.json.decode(text, type=dict[str, str])
+        except msgspec.DecodeError as error:
+            raise InputError("the file of keys is no JSON object of strings") from error
+    keys = {}
+    for number, line in enumerate(text.splitlines(), 1):
+        name, found, value = line.strip().removeprefix("export ").partition("=")
+        if not line.strip() or line.lstrip().startswith("#"):
+            continue
+        if not found:
+            raise InputError(f"line {number} of the file of keys is not NAME=VALUE")
+        keys[name.strip()] = value.strip().strip("\"'")
+    return keys

@@ -1,0 +1,178 @@
+"""A response on its way to the agent, read along.
+
+Pieces go on as they arrive. The piece that completes the answer (the protocol's own end of
+the stream, or the end of the body) is held until everything that came is durable; a cut on
+either side is recorded with what came until then, and never looks like a whole answer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+
+import aiohttp
+import msgspec
+from starlette.types import Receive, Send
+
+from roguewatch.errors import InputError
+from roguewatch.gateway.models.items import Answer, Hearing, Reading
+from roguewatch.gateway.models.secrecy import Secrets
+from roguewatch.gateway.models.sse import Events
+from roguewatch.gateway.upstream import Decoding
+
+MAX_KEPT = 32 << 20
+
+Headed = Sequence[tuple[bytes, bytes]]
+Record = Callable[[int, Answer | None, bytes, Headed, str], Awaitable[None]]
+"""Makes durable what came: status, answer, bytes, headers, and how it was cut (empty: it
+was not). Raises where it cannot."""
+
+
+class Tee:
+    """One response.
+
+    Args:
+        response: the upstream's, its head read.
+        reading: how its endpoint is read; None where it is only passed on.
+        secrets: what must not pass.
+    """
+
+    def __init__(
+        self, response: aiohttp.ClientResponse, reading: Reading | None, secrets: Secrets
+    ) -> None:
+        self._response = response
+        self._reading = reading
+        self._secrets = secrets
+        self._passing = secrets.stream()
+        self._kept: list[bytes] = []
+        self._size = 0
+        self._fault = ""
+        kind = response.headers.get("content-type", "")
+        self._hearing: Hearing | None = None
+        if reading is not None and "text/event-stream" in kind.casefold():
+            self._hearing = reading.hearing()
+        self._events = Events()
+        try:
+            self._decoding: Decoding | None = Decoding(response.headers.get("content-encoding", ""))
+        except InputError as error:
+            self._decoding, self._fault = None, str(error)
+
+    async def run(
+        self, receive: Receive, send: Send, headers: list[tuple[bytes, bytes]], record: Record
+    ) -> None:
+        """Pass the response on and record it. Returns without ending the response to the
+        agent where it was cut, which closes the agent's connection."""
+        status = self._response.status
+        if self._hearing is None and self._reading is not None:
+            await self._whole(send, status, headers, record)
+            return
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        gone = asyncio.ensure_future(_gone(receive))
+        try:
+            await self._stream(send, status, headers, record, gone)
+        finally:
+            gone.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await gone
+
+    async def _whole(
+        self, send: Send, status: int, headers: list[tuple[bytes, bytes]], record: Record
+    ) -> None:
+        """An answer in one piece goes on when it is durable."""
+        cut = ""
+        try:
+            async for piece in self._response.content.iter_any():
+                self._keep(piece)
+        except (aiohttp.ClientError, TimeoutError) as error:
+            cut = f"upstream: {type(error).__name__}"
+        await record(status, self._answer(), self._raw(), headers, cut or self._fault)
+        body = self._secrets.whole(b"".join(self._kept))
+        if not cut:
+            length = (b"content-length", str(len(body)).encode())
+            headers = [*headers, length]
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        await send({"type": "http.response.body", "body": body, "more_body": bool(cut)})
+
+    async def _stream(
+        self,
+        send: Send,
+        status: int,
+        headers: list[tuple[bytes, bytes]],
+        record: Record,
+        gone: asyncio.Future[None],
+    ) -> None:
+        recorded = False
+        cut = ""
+        pieces = self._response.content.iter_any().__aiter__()
+        while True:
+            coming: asyncio.Future[bytes] = asyncio.ensure_future(_next(pieces))
+            await asyncio.wait((coming, gone), return_when=asyncio.FIRST_COMPLETED)
+            if not coming.done():
+                coming.cancel()
+                cut = "the agent's side closed the connection"
+                break
+            try:
+                piece = coming.result()
+            except (aiohttp.ClientError, TimeoutError) as error:
+                cut = f"upstream: {type(error).__name__}"
+                break
+            if not piece:
+                break
+            self._keep(piece)
+            if self._hearing is not None and self._hearing.finished and not recorded:
+                await record(status, self._answer(), self._raw(), headers, self._fault)
+                recorded = True
+            passed = self._passing.pass_on(piece)
+            if passed:
+                await send({"type": "http.response.body", "body": passed, "more_body": True})
+        if not recorded:
+            if not cut and self._hearing is not None and status < 400:
+                cut = "the stream ended before its own end"
+            await record(status, self._answer(), self._raw(), headers, cut or self._fault)
+        rest = self._passing.rest()
+        aborted = cut.startswith(("upstream", "the agent"))
+        await send({"type": "http.response.body", "body": rest, "more_body": aborted})
+
+    def _keep(self, piece: bytes) -> None:
+        self._size += len(piece)
+        if self._size <= MAX_KEPT or (self._hearing is None and self._reading is not None):
+            self._kept.append(piece)
+        if self._hearing is None or self._decoding is None:
+            return
+        try:
+            plain = self._decoding.decode(piece)
+        except InputError as error:
+            self._decoding, self._fault = None, str(error)
+            return
+        for name, data in self._events.feed(plain):
+            self._hearing.hear(name, data)
+
+    def _raw(self) -> bytes:
+        return b"".join(self._kept)
+
+    def _answer(self) -> Answer | None:
+        if self._reading is None:
+            return None
+        if self._hearing is not None:
+            answer = self._hearing.answer()
+            if self._events.overlong:
+                answer.unknown["overlong event"] = self._events.overlong
+            return answer
+        try:
+            plain = self._decoding.decode(self._raw()) if self._decoding is not None else b""
+            value = msgspec.json.decode(plain)
+        except (InputError, msgspec.DecodeError, UnicodeError, RecursionError):
+            self._fault = self._fault or "the answer could not be read"
+            return None
+        return self._reading.answer(value) if isinstance(value, dict) else None
+
+
+async def _next(pieces: AsyncIterator[bytes]) -> bytes:
+    return await anext(pieces, b"")
+
+
+async def _gone(receive: Receive) -> None:
+    """Ends when the agent's side has closed the connection."""
+    while (await receive())["type"] != "http.disconnect":
+        continue
