@@ -123,7 +123,7 @@ def gate(expression: Expression) -> Gate | None:
         return frozenset(union) if 0 < len(union) <= _MAX_KEYS else None
     if isinstance(expression, Not):
         return None
-    return _leaf_gate(expression)
+    return leaf_gate(expression)
 
 
 def _selectivity(found: Gate) -> tuple[float, int]:
@@ -143,7 +143,7 @@ def _worth(literal: str) -> float:
     return 3.0 + len(word) / 100 if word in _COMMON or len(word) < 3 else float(min(len(word), 30))
 
 
-def _leaf_gate(leaf: Leaf) -> Gate | None:
+def leaf_gate(leaf: Leaf) -> Gate | None:
     """Every test but those that absence satisfies needs the field to have a value."""
     if (isinstance(leaf, Exists) and not leaf.value) or (
         leaf.field == KEYWORD and not _texts(leaf)

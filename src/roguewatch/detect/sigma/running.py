@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from typing import NamedTuple, TypeVar
 
 import msgspec
-import re2
 
 from roguewatch.detect.action import Action
 from roguewatch.detect.sigma.correlating import Correlating
-from roguewatch.detect.sigma.expression import KEYWORD, Reference, fold, leaves
+from roguewatch.detect.sigma.expression import KEYWORD, Reference, leaves
 from roguewatch.detect.sigma.gates import allowed, gate, kinds
-from roguewatch.detect.sigma.matching import Match, compile_expression, regex
+from roguewatch.detect.sigma.matching import Match, compile_expression
 from roguewatch.detect.sigma.rule import Correlation, Meta, Rule, RuleSet
+from roguewatch.detect.sigma.screening import Lexicons, Plan
 from roguewatch.detect.sigma.view import View
 from roguewatch.events import Event
 
@@ -21,8 +21,6 @@ _NEED_ARGUMENTS = ("command", "arguments", "paths", "written", "urls", "content"
 _One = TypeVar("_One", Rule, Correlation)
 _NAMING = ("process", "file_change", "network")
 """Kinds that name files, commands and addresses in their detail."""
-_SINGLE = 4
-"""Up to this many literals are looked for one by one, which is quicker than RE2."""
 
 
 class Hit(NamedTuple):
@@ -59,103 +57,6 @@ class Judged:
         return tuple(at for at in places if self.test(view, at))
 
 
-class _Screen:
-    """Literals of one field: which of them a text contains."""
-
-    def __init__(self, field: str, literals: dict[str, list[Judged]]) -> None:
-        self.field = field
-        self.present = tuple(literals.pop("", ()))
-        """Rules for which any value will do."""
-        self._literals = tuple(literals.items())
-        self._any = (
-            regex("|".join(re2.escape(text) for text in literals)).search
-            if len(literals) > _SINGLE
-            else None
-        )
-
-    def may(self, text: str) -> bool:
-        """Whether any of the literals is there; quick, and the usual answer is no."""
-        if self._any is not None:
-            return self._any(text.encode("utf-8", "replace")) is not None
-        return any(literal in text for literal, _ in self._literals)
-
-    def __call__(self, text: str) -> list[Judged]:
-        """The rules of the literals that are there."""
-        return [rule for literal, rules in self._literals if literal in text for rule in rules]
-
-
-class _Plan:
-    """The rules that can hold on one kind of event, by what they need to see."""
-
-    def __init__(self, rules: Sequence[Judged], empty: tuple[str, ...]) -> None:
-        self.always: list[Judged] = []
-        exact: dict[str, dict[str, list[Judged]]] = {}
-        partial: dict[str, dict[str, list[Judged]]] = {}
-        for rule in rules:
-            if rule.gate is None:
-                self.always.append(rule)
-                continue
-            for key in rule.gate:
-                if not key.field.startswith(empty):
-                    home = exact if key.exact else partial
-                    home.setdefault(key.field, {}).setdefault(key.text, []).append(rule)
-        self.exact = [(name, by) for name, by in exact.items() if not _of_command(name)]
-        self.by_program = exact.pop("command.program", {})
-        self.command_exact = [(name, by) for name, by in exact.items() if _of_command(name)]
-        screens = [_Screen(name, by) for name, by in partial.items()]
-        self.screens = [screen for screen in screens if not _of_command(screen.field)]
-        self.command_screens = [screen for screen in screens if _of_command(screen.field)]
-
-    def candidates(self, view: View) -> dict[Judged, Collection[int] | None]:
-        """Rules worth judging, with the commands worth looking at (None: all)."""
-        found: dict[Judged, Collection[int] | None] = dict.fromkeys(self.always)
-        for name, by in self.exact:
-            for text in view.folded(name, -1):
-                for rule in by.get(text, ()):
-                    found[rule] = None
-        for screen in self.screens:
-            self._screened(screen, view, found)
-        of_command = self.by_program or self.command_exact or self.command_screens
-        if not of_command or not view.action.commands:
-            return found
-        open_screens = [screen for screen in self.command_screens if screen.present]
-        for screen in self.command_screens:
-            if not screen.present and (text := view.joined(screen.field)) and screen.may(text):
-                open_screens.append(screen)
-        if self.by_program or self.command_exact or open_screens:
-            for at in range(len(view.action.commands)):
-                for rule in self._of_command(view, at, open_screens):
-                    places = found.setdefault(rule, {})
-                    if isinstance(places, dict):
-                        places[at] = None
-        return found
-
-    @staticmethod
-    def _screened(screen: _Screen, view: View, found: dict[Judged, Collection[int] | None]) -> None:
-        text = view.joined(screen.field)
-        if not text and not view.values(screen.field, -1):
-            return
-        found.update(dict.fromkeys(screen.present))
-        if text and screen.may(text):
-            found.update(dict.fromkeys(screen(text)))
-
-    def _of_command(self, view: View, at: int, screens: Sequence[_Screen]) -> list[Judged]:
-        met: list[Judged] = []
-        command = view.action.commands[at]
-        if rules := self.by_program.get(fold(command.program)):
-            met += rules
-        for name, by in self.command_exact:
-            for text in view.folded(name, at):
-                if rules := by.get(text):
-                    met += rules
-        for screen in screens:
-            for text in view.folded(screen.field, at):
-                met += screen.present
-                if screen.may(text):
-                    met += screen(text)
-        return met
-
-
 def _empty(shape: tuple[bool, ...]) -> tuple[str, ...]:
     """Beginnings of the names of fields that an event of this shape cannot have."""
     arguments, text, tool, detail, mode = shape
@@ -164,10 +65,6 @@ def _empty(shape: tuple[bool, ...]) -> tuple[str, ...]:
     found += () if tool else ("tool",)
     found += () if detail else ("detail.",)
     return found if mode else (*found, "permission_mode")
-
-
-def _of_command(name: str) -> bool:
-    return name.startswith("command.")
 
 
 class Running:
@@ -188,7 +85,8 @@ class Running:
         self.correlations = [
             Correlating(one) for one in rules.correlations if one.meta.id not in disabled
         ]
-        self._plans: dict[tuple[str, str, tuple[bool, ...]], _Plan] = {}
+        self._lexicons = Lexicons(self.rules)
+        self._plans: dict[tuple[str, str, tuple[bool, ...]], Plan[Judged]] = {}
 
     def feed_event(self, event: Event) -> list[Hit]:
         return self.feed(View(Action(event)))
@@ -210,7 +108,7 @@ class Running:
             hits += self._correlate(matches, view)
         return hits
 
-    def _plan(self, action: Action) -> _Plan:
+    def _plan(self, action: Action) -> Plan[Judged]:
         event = action.event
         tool_class = action.tool_class if event.tool else ""
         shape = (
@@ -223,7 +121,7 @@ class Running:
         key = (event.kind, tool_class, shape)
         plan = self._plans.get(key)
         if plan is None:
-            plan = self._plans[key] = _Plan(
+            plan = self._plans[key] = Plan(
                 [
                     rule
                     for rule in self.rules
@@ -231,7 +129,9 @@ class Running:
                     and ((classes := allowed(rule.rule.condition, "tool.class")) is None
                     or tool_class in classes)
                 ],
+                {"kind": event.kind, "tool.class": tool_class},
                 _empty(shape),
+                self._lexicons,
             )  # fmt: skip
         return plan
 

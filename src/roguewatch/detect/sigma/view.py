@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from roguewatch.detect.action import Action
 from roguewatch.detect.fields import FIELDS, Field, Value, Values, field
 from roguewatch.detect.sigma.expression import KEYWORD, fold
 
 _known: dict[str, Field] = dict(FIELDS)
 _EVENT = -1
+_DERIVED = {
+    name: "strings" if name == "arguments" else name
+    for name in ("arguments", "paths", "written", "urls", "content", "removed")
+}
+"""Fields that are texts of the action, and their attribute."""
 
 
 def text_of(value: Value) -> str:
@@ -22,7 +29,7 @@ def text_of(value: Value) -> str:
 class View:
     """The fields of one action. `at` is a command's index, or -1 where there is none."""
 
-    __slots__ = ("_encoded", "_folded", "_texts", "_values", "action", "scanned")
+    __slots__ = ("_encoded", "_folded", "_joined", "_texts", "_values", "action", "scanned")
 
     def __init__(self, action: Action) -> None:
         self.action = action
@@ -31,6 +38,7 @@ class View:
         self._values: dict[tuple[str, int], Values] = {}
         self._texts: dict[tuple[str, int], tuple[str, ...]] = {}
         self._folded: dict[tuple[str, int], tuple[str, ...]] = {}
+        self._joined: dict[str, str] = {}
         self._encoded: dict[tuple[str, int, bool], tuple[bytes, ...]] = {}
 
     def values(self, name: str, at: int) -> Values:
@@ -67,18 +75,26 @@ class View:
 
         Only for looking whether a literal may be there: one may also stand across a seam.
         """
-        if name.startswith("command."):
-            attribute = name[8:]
-            found: list[str] = []
+        known = self._joined.get(name)
+        if known is not None:
+            return known
+        found: Sequence[str]
+        if name.startswith(("command.", "commands.")):
+            attribute = name.partition(".")[2]
+            found = []
             for command in self.action.commands:
                 value = getattr(command, attribute)
                 if isinstance(value, tuple):
                     found += value
                 elif value != "":
                     found.append(text_of(value))
+        elif (derived := _DERIVED.get(name)) is not None:
+            found = getattr(self.action, derived)
         else:
             found = [text_of(value) for value in self.values(name, _EVENT)]
-        return fold(found[0] if len(found) == 1 else "\n".join(found)) if found else ""
+        text = fold(found[0] if len(found) == 1 else "\n".join(found)) if found else ""
+        self._joined[name] = text
+        return text
 
     def encoded(self, name: str, at: int, folded: bool) -> tuple[bytes, ...]:
         """UTF-8 of the values, which is what RE2 reads."""

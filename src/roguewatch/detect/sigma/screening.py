@@ -1,0 +1,218 @@
+"""Which rules an event could satisfy: one pass over its text for all their literals.
+
+Every rule needs something to be there (`gates`). The literals of all rules are looked
+for at once, with Aho and Corasick's automaton (CACM 18(6), 1975), in all the fields that
+rules look into, joined; most events hold few of them. A literal that is there opens its
+rules, where it stands in the right field; what else such a rule needs is held against the
+literals found before the rule is judged. Both only ever pass too much, never too little.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any, Generic, Protocol, TypeVar
+
+from ahocorasick_rs import AhoCorasick, Implementation, MatchKind
+
+from roguewatch.detect.sigma.expression import fold
+from roguewatch.detect.sigma.gates import Gate
+from roguewatch.detect.sigma.prefilter import Formula, fields_of, formula, literals_of, need
+from roguewatch.detect.sigma.rule import Rule
+from roguewatch.detect.sigma.view import View
+
+_LONG = ("text",)
+"""Fields with much text and few literals: they are searched apart from the others."""
+
+_WINDOW = 1 << 16
+"""Characters that are searched in one call."""
+
+_NONE: dict[str, list[Any]] = {}
+
+
+class Gated(Protocol):
+    """A rule with what it needs."""
+
+    gate: Gate | None
+    rule: Rule
+
+
+R = TypeVar("R", bound=Gated)
+
+
+class Lexicon:
+    """Finds which of its literals stand in a text; linear in the text, whatever it says."""
+
+    def __init__(self, literals: Collection[str]) -> None:
+        self._literals = sorted(literals)
+        self._overlap = max(map(len, literals), default=1) - 1
+        self._search = AhoCorasick(
+            self._literals, matchkind=MatchKind.Standard, implementation=Implementation.DFA
+        ).find_matches_as_indexes
+
+    def __call__(self, text: str) -> set[str]:
+        """The literals that are there."""
+        if len(text) <= _WINDOW:
+            return self._found(text)
+        # Piece by piece: a text made of nothing but literals must not become a list of all.
+        found: set[str] = set()
+        for start in range(0, len(text), _WINDOW):
+            found |= self._found(text[start : start + _WINDOW + self._overlap])
+        return found
+
+    def _found(self, text: str) -> set[str]:
+        try:
+            found = self._search(text, overlapping=True)
+        except UnicodeEncodeError:
+            found = self._search(text.encode("utf-8", "replace").decode(), overlapping=True)
+        literals = self._literals
+        return {literals[at] for at, _, _ in found}
+
+
+class Lexicons:
+    """The literals of all rules: those of long fields, and those of the others."""
+
+    def __init__(self, rules: Iterable[Gated]) -> None:
+        short: set[str] = set()
+        long: set[str] = set()
+        for rule in rules:
+            for key in rule.gate or ():
+                if key.text and not key.exact:
+                    (long if key.field in _LONG else short).add(key.text)
+            for field, literal in literals_of(rule.rule.condition):
+                (long if field in _LONG else short).add(literal)
+        self.short, self.long = Lexicon(short), Lexicon(long)
+
+
+class Plan(Generic[R]):
+    """The rules that can hold on one kind of event, by what they need to see.
+
+    Args:
+        rules: those that can.
+        known: values of fields that are the same in all events of this kind.
+        empty: beginnings of the names of fields that such an event has not.
+        lexicons: of all rules.
+    """
+
+    def __init__(
+        self,
+        rules: Sequence[R],
+        known: Mapping[str, str],
+        empty: tuple[str, ...],
+        lexicons: Lexicons,
+    ) -> None:
+        self._lexicons = lexicons
+        self._needs: dict[R, Formula] = {}
+        self._always: list[R] = []
+        self._literals: dict[str, dict[str, list[R]]] = {}
+        self._present: dict[str, list[R]] = {}
+        exact: dict[str, dict[str, list[R]]] = {}
+        fields: dict[str, None] = {}
+        for rule in rules:
+            condition = rule.rule.condition
+            wanted = need(condition, known, empty)
+            if wanted is False:
+                continue
+            if (test := formula(wanted)) is not None:
+                self._needs[rule] = test
+            if rule.gate is None:
+                self._always.append(rule)
+            keys = [key for key in rule.gate or () if not key.field.startswith(empty)]
+            for key in keys:
+                if key.exact:
+                    exact.setdefault(key.field, {}).setdefault(key.text, []).append(rule)
+                elif key.text:
+                    self._literals.setdefault(key.text, {}).setdefault(key.field, []).append(rule)
+                else:
+                    self._present.setdefault(key.field, []).append(rule)
+            fields.update((key.field, None) for key in keys if key.text and not key.exact)
+            fields.update(dict.fromkeys(fields_of(condition, empty)))
+        fields = {name: None for name in fields if not name.startswith(empty)}
+        self._long = [name for name in fields if name in _LONG]
+        self._short = [name for name in fields if name not in _LONG]
+        self._programs = exact.pop("command.program", {})
+        self._exact = [(name, by) for name, by in exact.items() if not of_command(name)]
+        self._command_exact = [(name, by) for name, by in exact.items() if of_command(name)]
+
+    def candidates(self, view: View) -> dict[R, Collection[int] | None]:
+        """Rules worth judging, with the commands worth looking at (None: all)."""
+        literals = self._found(view)
+        met: list[R] = self._ready(self._always, literals)
+        for name, by in self._exact:
+            for text in view.folded(name, -1):
+                met += self._ready(by.get(text, ()), literals)
+        opened: dict[str, list[tuple[str, list[R]]]] = {}
+        for literal in literals:
+            for name, rules in self._literals.get(literal, _NONE).items():
+                ready = self._ready(rules, literals)
+                if ready and literal in view.joined(name):
+                    if of_command(name):
+                        opened.setdefault(name, []).append((literal, ready))
+                    else:
+                        met += ready
+        present: list[tuple[str, list[R]]] = []
+        for name, rules in self._present.items():
+            ready = self._ready(rules, literals)
+            if ready and (view.joined(name) or (not of_command(name) and view.values(name, -1))):
+                if of_command(name):
+                    present.append((name, ready))
+                else:
+                    met += ready
+        found: dict[R, Collection[int] | None] = dict.fromkeys(met)
+        self._commands(view, literals, opened, present, found)
+        return found
+
+    def _ready(self, rules: Iterable[R], literals: set[str]) -> list[R]:
+        """Those of which all that they need is there, somewhere."""
+        needs = self._needs
+        return [rule for rule in rules if not (test := needs.get(rule)) or test(literals)]
+
+    def _found(self, view: View) -> set[str]:
+        """The literals of any rule that stand in any field."""
+        found: set[str] = set()
+        if texts := [text for name in self._short if (text := view.joined(name))]:
+            found = self._lexicons.short("\n".join(texts))
+        for name in self._long:
+            if text := view.joined(name):
+                found |= self._lexicons.long(text)
+        return found
+
+    def _commands(
+        self,
+        view: View,
+        literals: set[str],
+        opened: dict[str, list[tuple[str, list[R]]]],
+        present: list[tuple[str, list[R]]],
+        found: dict[R, Collection[int] | None],
+    ) -> None:
+        """Add the rules that a command opens, with the places of those commands."""
+        if not (self._programs or self._command_exact or opened or present):
+            return
+        commands = view.action.commands
+        exact = [
+            (name, by)
+            for name, by in self._command_exact
+            if commands and not by.keys().isdisjoint(view.joined(name).split("\n"))
+        ]
+        for at, command in enumerate(commands):
+            met = list(self._programs.get(fold(command.program), ()))
+            for name, by in exact:
+                for text in view.folded(name, at):
+                    met += by.get(text, ())
+            for name, choices in opened.items():
+                for text in view.folded(name, at):
+                    for literal, rules in choices:
+                        if literal in text:
+                            met += rules
+            for name, rules in present:
+                if view.folded(name, at):
+                    met += rules
+            for rule in met:
+                if rule in found or not (test := self._needs.get(rule)) or test(literals):
+                    places = found.setdefault(rule, {})
+                    if isinstance(places, dict):
+                        places[at] = None
+
+
+def of_command(name: str) -> bool:
+    """Whether a field is one command's."""
+    return name.startswith("command.")
