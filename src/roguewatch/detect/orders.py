@@ -36,6 +36,8 @@ class Ordered(msgspec.Struct, frozen=True):
 
 def holds(order: Order, value: Value) -> bool:
     if value.weight < 0.4:
+        if value.text not in order.sentence:
+            return False
         # A small number says nothing by itself: it has to be named as what it is.
         word = re.escape(value.key.lower().rpartition("_")[2] or value.key.lower())
         named = rf"(?:\b(?:id|no|number|nr|{word})\b[\W_]{{0,5}}|['\"#]){re.escape(value.text)}\b"

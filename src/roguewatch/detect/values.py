@@ -7,7 +7,7 @@ escaped line breaks, number formats), because an agent rarely copies a value byt
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from typing import Any
 from urllib.parse import unquote
@@ -23,16 +23,16 @@ MAX_ARGUMENT_CHARACTERS = 1 << 13
 """How much of one argument is looked at: of a longer one, its first and last halves of this."""
 
 _FOLD = re.compile(r"\\\n[ \t]{0,64}\\?")
-_ATOM = re.compile(
-    r"""[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,6}   # e-mail address
-      | (?:[a-z][a-z0-9+]{1,9}://|www\.)[^\s"'<>()\[\]{}|\\^`]{3,512}  # URL
-      | \b[A-Z]{2}\d{2}[A-Z0-9]{8,30}\b                    # IBAN (ISO 13616)
-      | \b0x[0-9a-fA-F]{8,64}\b                            # hexadecimal address or key
-      | (?<![\w.@-])(?:~|\.{1,2})?/[\w.@+-]{1,255}(?:/[\w.@+-]{1,255}){1,32}  # path
-      | \b\d[\d ,.-]{6,30}\d\b                             # account, card, telephone number
-    """,
-    re.X,
+_ATOMS = (
+    r"[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,6}",  # e-mail address
+    r"(?:[a-z][a-z0-9+]{1,9}://|www\.)[^\s\"'<>()\[\]{}|\\^`]{3,512}",  # URL
+    r"\b[A-Z]{2}\d{2}[A-Z0-9]{8,30}\b",  # IBAN (ISO 13616)
+    r"\b0x[0-9a-fA-F]{8,64}\b",  # hexadecimal address or key
+    r"(?<![\w.@-])(?:~|\.{1,2})?/[\w.@+-]{1,255}(?:/[\w.@+-]{1,255}){1,32}",  # path
+    r"\b\d[\d ,.-]{6,30}\d\b",  # account, card, telephone number
 )
+_IBAN = re.compile(r"[A-Z]{2}\d{2}[A-Z0-9]{8}")
+_DIGITS = re.compile(r"\d[\d ,.-]{6}")
 _PHRASE = re.compile(r"[^\n.!?;|&]{16,240}")
 _SCHEME = re.compile(r"^(?:[a-z][a-z0-9+.-]{1,9}://)?(?:www\.)?", re.I)
 _NUMBER = re.compile(r"-?\d{1,15}(?:\.\d{1,9})?$")
@@ -69,7 +69,7 @@ def normalise(text: str) -> str:
         text = text.replace("''", "'")
     if "%" in text and "://" in text:
         text = unquote(text)
-    return "\n".join(" ".join(line.split()) for line in text.lower().splitlines())
+    return "\n".join([" ".join(line.split()) for line in text.lower().splitlines()])
 
 
 def flat(text: str) -> str:
@@ -88,6 +88,26 @@ def _number(text: str) -> str:
     if not _NUMBER.match(plain):
         return ""
     return plain.rstrip("0").rstrip(".") if "." in plain else plain
+
+
+@lru_cache(maxsize=1 << len(_ATOMS))
+def _atom(wanted: tuple[bool, ...]) -> re.Pattern[str]:
+    return re.compile(
+        "|".join(one for one, is_wanted in zip(_ATOMS, wanted, strict=True) if is_wanted)
+    )
+
+
+def _atoms(raw: str) -> Iterable[re.Match[str]]:
+    """The atoms of a text, looked for only in the shapes that its characters allow."""
+    wanted = (
+        "@" in raw,
+        "://" in raw or "www." in raw,
+        _IBAN.search(raw) is not None,
+        "0x" in raw,
+        "/" in raw,
+        _DIGITS.search(raw) is not None,
+    )
+    return _atom(wanted).finditer(raw) if True in wanted else ()
 
 
 def _leaves(value: Any, key: str, depth: int = 0) -> Iterator[tuple[str, str]]:
@@ -115,7 +135,7 @@ def _of_text(key: str, raw: str, code: bool) -> Iterator[Value]:
     long_code = code and len(raw) > 240
     if long_code and "://" not in raw and "@" not in raw and "www." not in raw:
         return
-    for match in _ATOM.finditer(raw):
+    for match in _atoms(raw):
         complete = len(match.group()) + 2 >= len(raw.strip())
         yield Value(key, address(flat(match.group())), 1.0, complete)
     if long_code:
@@ -161,10 +181,34 @@ def _bounded(text: str) -> re.Pattern[str]:
 
 def find(value: Value, text: str, start: int = 0) -> int:
     """Where a value stands in normalised text as a whole word, or -1. Linear."""
-    at = text.find(value.text, start)
-    if at < 0 and value.text.isdigit() and len(value.text) > 3:
-        return text.find(f"{int(value.text):,}", start)
-    if at < 0 or len(value.text) > 24:
+    wanted = value.text
+    at = text.find(wanted, start)
+    if at < 0 and wanted.isdigit() and len(wanted) > 3:
+        return text.find(f"{int(wanted):,}", start)
+    if len(wanted) > 24:
         return at
-    match = _bounded(value.text).search(text, at)
+    for _ in range(_LOOKS):
+        if at < 0 or _is_whole(text, at, at + len(wanted)):
+            return at
+        at = text.find(wanted, at + 1)
+    match = _bounded(wanted).search(text, at) if at >= 0 else None
     return match.start() if match else -1
+
+
+_LOOKS = 8
+"""Places looked at one by one, which is quicker than to compile an expression."""
+
+
+def _is_whole(text: str, begin: int, end: int) -> bool:
+    """What `_bounded` asks, at one place."""
+    if begin:
+        before = text[begin - 1]
+        part = before.isalnum() or before in "_.@-"
+        if part and text[max(0, begin - 4) : begin] != "www.":
+            return False
+    after = text[end : end + 2]
+    if not after:
+        return True
+    if after[0] == ".":
+        return not (after[1:].isalnum() or after[1:] == "_")
+    return not (after[0].isalnum() or after[0] in "_@-")
