@@ -13,12 +13,14 @@ from roguewatch.printable import printable_text
 
 # command: (module, one-line help). The help stands here so that `--help` imports nothing.
 COMMANDS: dict[str, tuple[str, str]] = {
+    "approvals": ("approvals", "Answer what agents ask before they act; enrol who may."),
     "assess": ("assess", "Read agent activity, detect, and write the assessment."),
     "detect": ("detect", "Run the detectors, and measure them against labels."),
     "findings": ("findings", "List what the detectors found."),
     "gate": ("gate", "Decide and record every action of live agents."),
     "ledger": ("ledger", "Verify, prove, export and checkpoint the evidence."),
     "measure": ("measure", "Horizons, rates, monitors, awareness, extrapolation, with intervals."),
+    "policy": ("policy", "Check, test, explain and replay control policies."),
     "rules": ("rules", "List, test and explain the detection rules."),
     "sessions": ("sessions", "List the sessions in the store."),
     "show": ("show", "Show one session, with findings in the margin."),

@@ -7,8 +7,10 @@ from typing import Any
 
 import click
 
+from roguewatch.cli.gate_install import install, uninstall
 from roguewatch.cli.gate_mcp import command as mcp_command
 from roguewatch.cli.gate_relays import relay_options, relay_settings
+from roguewatch.cli.gate_status import reload_rules, status
 from roguewatch.cli.options import store_option
 
 
@@ -18,6 +20,8 @@ def command() -> None:
 
 
 command.add_command(mcp_command, "mcp")
+for part in (install, uninstall, status, reload_rules):
+    command.add_command(part)
 
 
 @command.command(help="Serve on loopback and on a Unix socket until told to end.")
@@ -34,16 +38,25 @@ command.add_command(mcp_command, "mcp")
     "--decision-seconds", type=click.FloatRange(0.05, 60), default=2.5, show_default=True,
     help="Deadline of a decision; after it the deployment's fail mode is the answer.",
 )  # fmt: skip
+@click.option(
+    "--otlp-grpc", default="", metavar="HOST:PORT",
+    help="Take telemetry over gRPC here too (4317 is its usual port); port 0 takes a free one.",
+)  # fmt: skip
 @relay_options
 def serve(
-    store: Path, listen: str, rules: tuple[Path, ...], decision_seconds: float, **relays: Any
+    store: Path,
+    listen: str,
+    rules: tuple[Path, ...],
+    decision_seconds: float,
+    otlp_grpc: str,
+    **relays: Any,
 ) -> None:
     """Run the daemon; prints one line of JSON when it is ready."""
     from roguewatch.gateway.daemon import serve as run
     from roguewatch.gateway.house import House
 
     settings = relay_settings(**relays)
-    run(House(store, list(rules), seconds=decision_seconds), listen, settings)
+    run(House(store, list(rules), seconds=decision_seconds), listen, settings, otlp_grpc)
 
 
 @command.command(help="Print a new bearer token for DEPLOYMENT; it is shown this once.")

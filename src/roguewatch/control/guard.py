@@ -134,7 +134,7 @@ def guarded(store: Path, others: Iterable[Path], *, pid: int, port: int, home: s
     }
     return Guard(
         files=tuple(sorted(files)),
-        pids=frozenset({str(pid)}),
+        pids=frozenset({str(pid)} if pid else ()),
         ports=frozenset({str(port)} if port else ()),
         home=home.rstrip("/"),
     )

@@ -23,12 +23,10 @@ from roguewatch.errors import RoguewatchError
 from roguewatch.gateway.consents import Consented, approval_event
 from roguewatch.gateway.house import House
 from roguewatch.gateway.latency import Latency
+from roguewatch.gateway.places import ADMIN_SOCKET, ADMIN_TOKEN
 from roguewatch.gateway.protocol import PEER
 from roguewatch.printable import printable
 
-ADMIN_SOCKET = "gate.sock"
-AGENT_SOCKET = "agent.sock"
-ADMIN_TOKEN = "admin.token"  # noqa: S105
 MAX_ADMIN_BODY = 64 << 10
 
 

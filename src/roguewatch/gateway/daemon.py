@@ -24,10 +24,12 @@ import uvicorn
 from roguewatch.control.guard import guarded
 from roguewatch.control.policy import STARTERS
 from roguewatch.errors import ControlError
-from roguewatch.gateway.admin import ADMIN_SOCKET, AGENT_SOCKET, make_admin_token
+from roguewatch.gateway.admin import make_admin_token
 from roguewatch.gateway.app import application
 from roguewatch.gateway.house import House, own_event
 from roguewatch.gateway.latency import Latency
+from roguewatch.gateway.otlp_service import Otlp
+from roguewatch.gateway.places import ADMIN_SOCKET, AGENT_SOCKET
 from roguewatch.gateway.protocol import BoundedProtocol
 from roguewatch.gateway.relays import Relays, RelaySettings
 from roguewatch.gateway.watch import Watch
@@ -108,8 +110,11 @@ def listen_unix(path: Path) -> socket.socket:
     return listener
 
 
-def serve(house: House, address: str, settings: RelaySettings | None = None) -> None:
-    """Serve an open house until told to end; closes it. `settings`: where the relays lead.
+def serve(
+    house: House, address: str, settings: RelaySettings | None = None, otlp_grpc: str = ""
+) -> None:
+    """Serve an open house until told to end; closes it. `settings`: where the relays lead;
+    `otlp_grpc`: a loopback `HOST:PORT` where telemetry is taken over gRPC.
 
     Raises:
         RoguewatchError: something cannot be opened.
@@ -121,7 +126,7 @@ def serve(house: House, address: str, settings: RelaySettings | None = None) -> 
         sockets.append(listen_tcp(address))
         sockets += [listen_unix(path) for path in paths]
         house.admin_token = make_admin_token(house.store)
-        asyncio.run(_serve(house, sockets, unclean, settings or RelaySettings()))
+        asyncio.run(_serve(house, sockets, unclean, settings or RelaySettings(), otlp_grpc))
     finally:
         house.close()
         if len(sockets) == 3:  # else they are another gate's
@@ -130,7 +135,11 @@ def serve(house: House, address: str, settings: RelaySettings | None = None) -> 
 
 
 async def _serve(
-    house: House, sockets: Sequence[socket.socket], unclean: bool, settings: RelaySettings
+    house: House,
+    sockets: Sequence[socket.socket],
+    unclean: bool,
+    settings: RelaySettings,
+    otlp_grpc: str,
 ) -> None:
     sys.setswitchinterval(0.0005)  # the committing thread must not wait 5 ms for its turn
     host, port = sockets[0].getsockname()[:2]
@@ -145,8 +154,9 @@ async def _serve(
     await _note_start(house, unclean)
     latency = Latency()
     relays = Relays(house, latency, settings)
+    otlp = Otlp(house, latency, otlp_grpc)
     config = uvicorn.Config(
-        application(house, latency, relays.routes), http=BoundedProtocol, ws="none", lifespan="off",
+        application(house, latency, [*relays.routes, *otlp.routes]), http=BoundedProtocol, ws="none", lifespan="off",
         log_level="error", access_log=False, server_header=False, date_header=False,
         timeout_keep_alive=75, timeout_graceful_shutdown=5,
     )  # fmt: skip
@@ -169,12 +179,14 @@ async def _serve(
     ready = {
         "ready": True, "listen": f"[{host}]:{port}" if ":" in host else f"{host}:{port}",
         "socket": unix[0], "agent_socket": unix[1], "pid": os.getpid(),
+        **await otlp.start(),
     }  # fmt: skip
     watch = Watch(house, [Path(path) for path in unix], listen_again)
     tasks.add(asyncio.create_task(_announce(server, json.dumps(ready))))
     tasks.add(asyncio.create_task(_watched(watch, house)))
     await server.serve(sockets=list(sockets))
     await relays.close()
+    await otlp.close()
     for task in tasks:
         task.cancel()
     with contextlib.suppress(asyncio.CancelledError):

@@ -8,7 +8,7 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -90,7 +90,10 @@ class House:
         self.outcomes: dict[str, dict[str, int]] = {}
         self.last_seen: dict[str, dict[str, int]] = {}
         self.worker = Worker()
+        self.watchers: list[Callable[[Sequence[Event]], None]] = []
+        """Are told, on the event loop, of events that have become durable."""
         self._unrecorded = ""
+        self._failed, self._failed_at = "", 0.0
         self._keeping: queue.SimpleQueue[Sequence[Finding] | None] = queue.SimpleQueue()
         self._keeper = threading.Thread(target=self._keep_findings, daemon=True)
         self._keeper.start()
@@ -124,6 +127,8 @@ class House:
             self._unrecorded = type(error).__name__
             raise
         self._unrecorded = ""
+        for watcher in self.watchers:
+            watcher(events)
 
     async def reload(self) -> str:
         """Put the rules and policies of now in force. Returns why not, where they are
@@ -177,6 +182,14 @@ class House:
         counts[decision.outcome] = counts.get(decision.outcome, 0) + 1
         if decision.ground == "fail-mode":
             counts["fail-mode"] = counts.get("fail-mode", 0) + 1
+            self._failing("; ".join(decision.errors), deployment)
+
+    def _failing(self, error: str, deployment: Deployment) -> None:
+        """Complain of decisions that could not be made, but not of each."""
+        now = time.monotonic()
+        if error != self._failed or now - self._failed_at > 60:
+            self._failed, self._failed_at = error, now
+            self.complain(f"{deployment.name}: fail mode ({deployment.fail_mode}): {error}")
 
     def well(self) -> bool:
         """Whether decisions are made and recorded."""

@@ -140,7 +140,14 @@ class Register:
                 f"no deployment {printable(deployment, 80)!r} in the register; "
                 "add it with: roguewatch register add"
             )
-        token = f"rw-{purpose}-{secrets.token_urlsafe(32)}"
+        token = new_token(purpose)
+        self.enter_token(token, deployment, purpose, seconds)
+        return token
+
+    def enter_token(
+        self, token: str, deployment: str, purpose: TokenPurpose, seconds: float | None = None
+    ) -> None:
+        """Make a token from `new_token` valid for a deployment of the register."""
         now = time.time_ns()
         row = {
             "digest": token_digest(token),
@@ -152,7 +159,15 @@ class Register:
         }
         with transaction(self._engine) as connection:
             connection.execute(insert(tables.tokens).values(row))
-        return token
+
+    def revoke_token(self, token: str) -> bool:
+        """Revoke one token. Returns whether it was valid."""
+        table = tables.tokens
+        chosen = update(table).where(
+            table.c.revoked.is_(None), table.c.digest == token_digest(token)
+        )
+        with transaction(self._engine) as connection:
+            return bool(connection.execute(chosen.values(revoked=time.time_ns())).rowcount)
 
     def holder(self, token: str, purpose: TokenPurpose) -> str | None:
         """The deployment that a token belongs to; None where it opens nothing."""
@@ -225,6 +240,11 @@ class Register:
     def stopped(self, deployment: str) -> bool:
         """Whether a stop of it, or of all, is open."""
         return any(stop.deployment in (deployment, ALL) for stop in self.stops(open_only=True))
+
+
+def new_token(purpose: str) -> str:
+    """A random bearer token that says what it is for."""
+    return f"rw-{purpose}-{secrets.token_urlsafe(32)}"
 
 
 def token_digest(token: str) -> str:

@@ -1,0 +1,7 @@
+"""Names of what a running gate puts into its store."""
+
+from __future__ import annotations
+
+ADMIN_SOCKET = "gate.sock"
+AGENT_SOCKET = "agent.sock"
+ADMIN_TOKEN = "admin.token"  # noqa: S105 - the name of a file
