@@ -55,15 +55,36 @@ def regex(pattern: str, flags: str = "") -> re2._Regexp:
 def compile_expression(expression: Expression) -> Match:
     """The expression as a function. Cheap tests of a conjunction come first."""
     if isinstance(expression, And):
-        tests = tuple(compile_expression(arg) for arg in sorted(expression.args, key=_cost))
-        return lambda view, at: all(test(view, at) for test in tests)
+        return _every(tuple(map(compile_expression, sorted(expression.args, key=_cost))))
     if isinstance(expression, Or):
-        choices = tuple(compile_expression(arg) for arg in sorted(expression.args, key=_cost))
-        return lambda view, at: any(choice(view, at) for choice in choices)
+        return _some(tuple(map(compile_expression, sorted(expression.args, key=_cost))))
     if isinstance(expression, Not):
         test = compile_expression(expression.arg)
         return lambda view, at: not test(view, at)
     return _leaf(expression)
+
+
+# Loops and no generators: entering one costs as much as a test.
+
+
+def _every(tests: tuple[Match, ...]) -> Match:
+    def test(view: View, at: int) -> bool:
+        for one in tests:  # noqa: SIM110
+            if not one(view, at):
+                return False
+        return True
+
+    return test
+
+
+def _some(tests: tuple[Match, ...]) -> Match:
+    def test(view: View, at: int) -> bool:
+        for one in tests:  # noqa: SIM110
+            if one(view, at):
+                return True
+        return False
+
+    return test
 
 
 def _cost(expression: Expression) -> int:
@@ -153,12 +174,27 @@ def _like(name: str, parts: tuple[Part, ...], cased: bool) -> Match:
     if shape == (0,):
         return lambda view, at: bool(view.values(name, at))
     if shape == (0, "s", 0):
-        return lambda view, at: any(literal in text for text in texts(view, name, at))
+        return _of_any(texts, name, str.__contains__, literal)
     if shape == ("s", 0):
-        return lambda view, at: any(text.startswith(literal) for text in texts(view, name, at))
+        return _of_any(texts, name, str.startswith, literal)
     if shape == (0, "s"):
-        return lambda view, at: any(text.endswith(literal) for text in texts(view, name, at))
+        return _of_any(texts, name, str.endswith, literal)
     return _search(name, like_pattern(parts), "", folded=not cased)
+
+
+def _of_any(
+    texts: Callable[[View, str, int], tuple[str, ...]],
+    name: str,
+    holds: Callable[[str, str], bool],
+    literal: str,
+) -> Match:
+    def test(view: View, at: int) -> bool:
+        for text in texts(view, name, at):  # noqa: SIM110
+            if holds(text, literal):
+                return True
+        return False
+
+    return test
 
 
 def like_pattern(parts: tuple[Part, ...]) -> str:

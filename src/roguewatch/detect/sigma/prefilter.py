@@ -8,12 +8,12 @@ and spares judging nearly every rule. What the kind of event decides is decided 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from typing import NamedTuple
 
-from roguewatch.detect.sigma.expression import And, Expression, Leaf, Like, Not, Or, fold
+from roguewatch.detect.sigma.expression import And, Expression, Like, Not, Or, fold
 from roguewatch.detect.sigma.gates import leaf_gate
 
-Found = Collection[str]
 Formula = Callable[[set[str]], bool]
 Need = bool | frozenset[str] | tuple[str, tuple["Need", ...]]
 """True: nothing. False: it cannot hold. A set: one of these literals. `("and", …)`, `("or", …)`."""
@@ -25,62 +25,87 @@ COVERED_BY = {"command.arguments": "command.text", "command.program": "command.t
 """Fields whose values always stand within another field's: that one is searched."""
 
 
-def need(expression: Expression, known: Mapping[str, str], empty: tuple[str, ...]) -> Need:
-    """What must be there for the expression to hold.
+class Asked(NamedTuple):
+    """What a test needs to see."""
+
+    field: str
+    whole: str | None
+    """The one value, folded, that the field must have; None: not that simple."""
+    texts: frozenset[str] | None
+    """Literals of which one must be in the field; None: not that simple."""
+    absent: bool
+    """Whether it may hold where the field has no value."""
+    searched: str
+    """The field whose text shows the literals."""
+
+
+Skeleton = Asked | tuple[str, tuple["Skeleton", ...]] | None
+"""A condition reduced to what it needs; None: nothing. Made once for each rule."""
+
+
+def skeleton(expression: Expression) -> Skeleton:
+    """Reduce a condition."""
+    if isinstance(expression, And | Or):
+        how = "and" if isinstance(expression, And) else "or"
+        return how, tuple(skeleton(arg) for arg in expression.args)
+    if isinstance(expression, Not):
+        return None
+    name = expression.field
+    whole = None
+    if isinstance(expression, Like) and len(expression.parts) == 1:
+        part = expression.parts[0]
+        whole = fold(part) if isinstance(part, str) else None
+    keys = leaf_gate(expression)
+    simple = keys and name not in _UNSEARCHED and all(len(key.text) >= LEAST for key in keys)
+    texts = frozenset(key.text for key in keys) if keys and simple else None
+    shown = f"command.{name[9:]}" if name.startswith("commands.") else name
+    return Asked(name, whole, texts, keys is None or not name, COVERED_BY.get(shown, shown))
+
+
+def need(asked: Skeleton, known: Mapping[str, str], empty: tuple[str, ...]) -> Need:
+    """What must be there for a condition to hold.
 
     Args:
-        expression: a condition or a part of one.
+        asked: the condition, or a part of it.
         known: values of fields that are the same in all events in question.
         empty: beginnings of the names of fields that those events do not have.
     """
-    if isinstance(expression, And):
-        parts: list[Need] = []
-        for arg in expression.args:
-            one = need(arg, known, empty)
-            if one is False:
-                return False
-            if one is not True:
-                parts.append(one)
-        return _joined("and", parts) if parts else True
-    if isinstance(expression, Or):
-        parts = []
-        for arg in expression.args:
-            one = need(arg, known, empty)
-            if one is True:
-                return True
-            if one is not False:
-                parts.append(one)
-        literals: frozenset[str] = frozenset()
-        rest: list[Need] = []
-        for one in parts:
-            if isinstance(one, frozenset):
-                literals |= one
-            else:
-                rest.append(one)
-        return _joined("or", [literals, *rest] if literals else rest)
-    if isinstance(expression, Not):
+    if asked is None:
         return True
-    return _leaf(expression, known, empty)
+    if isinstance(asked, Asked):
+        if asked.field in known:
+            return asked.whole is None or asked.whole == known[asked.field]
+        if not asked.absent and asked.field.startswith(empty):
+            return False
+        return True if asked.texts is None else asked.texts
+    how, args = asked
+    # What decides a conjunction or a choice at once, and what adds nothing to it.
+    decides = how == "or"
+    literals: frozenset[str] = frozenset()
+    parts: list[Need] = []
+    for arg in args:
+        one = need(arg, known, empty)
+        if one is decides:
+            return decides
+        if isinstance(one, frozenset) and decides:
+            literals |= one
+        elif not isinstance(one, bool):
+            parts.append(one)
+    if literals:
+        parts.insert(0, literals)
+    if not parts:
+        return not decides
+    return parts[0] if len(parts) == 1 else (how, tuple(parts))
 
 
-def _leaf(leaf: Leaf, known: Mapping[str, str], empty: tuple[str, ...]) -> Need:
-    if leaf.field in known:
-        if isinstance(leaf, Like) and len(leaf.parts) == 1 and isinstance(leaf.parts[0], str):
-            return fold(leaf.parts[0]) == known[leaf.field]
-        return True
-    keys = leaf_gate(leaf)
-    if keys is None:
-        return True
-    if leaf.field and leaf.field.startswith(empty):
-        return False
-    if any(len(key.text) < LEAST or not searched(key.field) for key in keys):
-        return True
-    return frozenset(key.text for key in keys)
-
-
-def searched(name: str) -> bool:
-    """Whether a field is text that is searched for literals."""
-    return name not in _UNSEARCHED
+def literals_of(asked: Skeleton) -> Iterator[tuple[str, str]]:
+    """(field to search, literal) of everything that a need may ask for."""
+    if isinstance(asked, Asked):
+        for text in asked.texts or ():
+            yield asked.searched, text
+    elif asked is not None:
+        for arg in asked[1]:
+            yield from literals_of(arg)
 
 
 _UNSEARCHED = frozenset(
@@ -88,33 +113,6 @@ _UNSEARCHED = frozenset(
     tool.class exit_status failed usage.total command.background command.certain
     command.pipeline commands.background commands.certain commands.pipeline""".split()
 )
-
-
-def fields_of(expression: Expression, empty: tuple[str, ...]) -> set[str]:
-    """The fields that a formula's literals must be searched in."""
-    if isinstance(expression, And | Or):
-        return {name for arg in expression.args for name in fields_of(arg, empty)}
-    if isinstance(expression, Not):
-        return set()
-    keys = leaf_gate(expression) or ()
-    return {
-        COVERED_BY.get(key.field, key.field)
-        for key in keys
-        if len(key.text) >= LEAST and searched(key.field) and not key.field.startswith(empty)
-    }
-
-
-def literals_of(expression: Expression) -> set[tuple[str, str]]:
-    """(field to search, literal) of everything that a formula may ask for."""
-    if isinstance(expression, And | Or):
-        return {pair for arg in expression.args for pair in literals_of(arg)}
-    if isinstance(expression, Not):
-        return set()
-    return {
-        (COVERED_BY.get(key.field, key.field), key.text)
-        for key in leaf_gate(expression) or ()
-        if len(key.text) >= LEAST and searched(key.field)
-    }
 
 
 def formula(wanted: Need) -> Formula | None:
@@ -147,9 +145,3 @@ def formula(wanted: Need) -> Formula | None:
         return False
 
     return some
-
-
-def _joined(how: str, parts: list[Need]) -> Need:
-    if not parts:
-        return False
-    return parts[0] if len(parts) == 1 else (how, tuple(parts))

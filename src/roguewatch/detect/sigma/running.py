@@ -12,6 +12,7 @@ from roguewatch.detect.sigma.correlating import Correlating
 from roguewatch.detect.sigma.expression import KEYWORD, Reference, leaves
 from roguewatch.detect.sigma.gates import allowed, gate, kinds
 from roguewatch.detect.sigma.matching import Match, compile_expression
+from roguewatch.detect.sigma.prefilter import literals_of, skeleton
 from roguewatch.detect.sigma.rule import Correlation, Meta, Rule, RuleSet
 from roguewatch.detect.sigma.screening import Lexicons, Plan
 from roguewatch.detect.sigma.view import View
@@ -37,7 +38,7 @@ class Hit(NamedTuple):
 class Judged:
     """A rule made ready."""
 
-    __slots__ = ("every", "gate", "kinds", "per_command", "rule", "test")
+    __slots__ = ("asked", "every", "fields", "gate", "kinds", "per_command", "rule", "test")
 
     def __init__(self, rule: Rule, followed: bool) -> None:
         self.rule = rule
@@ -45,6 +46,8 @@ class Judged:
         """Whether all commands that match are wanted, as correlations do."""
         self.test: Match = compile_expression(rule.condition)
         self.gate = gate(rule.condition)
+        self.asked = skeleton(rule.condition)
+        self.fields = frozenset(name for name, _ in literals_of(self.asked))
         self.kinds = kinds(rule)
         names = [leaf.field for leaf in leaves(rule.condition)]
         names += [leaf.other for leaf in leaves(rule.condition) if isinstance(leaf, Reference)]
@@ -59,12 +62,10 @@ class Judged:
 
 def _empty(shape: tuple[bool, ...]) -> tuple[str, ...]:
     """Beginnings of the names of fields that an event of this shape cannot have."""
-    arguments, text, tool, detail, mode = shape
+    arguments, text, detail = shape
     found: tuple[str, ...] = () if arguments else _NEED_ARGUMENTS
     found += () if text else ("text",)
-    found += () if tool else ("tool",)
-    found += () if detail else ("detail.",)
-    return found if mode else (*found, "permission_mode")
+    return found if detail else (*found, "detail.")
 
 
 class Running:
@@ -114,9 +115,7 @@ class Running:
         shape = (
             bool(event.arguments) or event.kind in _NAMING,
             bool(event.text),
-            bool(event.tool),
             bool(event.detail),
-            bool(event.permission_mode),
         )
         key = (event.kind, tool_class, shape)
         plan = self._plans.get(key)

@@ -16,8 +16,7 @@ from ahocorasick_rs import AhoCorasick, Implementation, MatchKind
 
 from roguewatch.detect.sigma.expression import fold
 from roguewatch.detect.sigma.gates import Gate
-from roguewatch.detect.sigma.prefilter import Formula, fields_of, formula, literals_of, need
-from roguewatch.detect.sigma.rule import Rule
+from roguewatch.detect.sigma.prefilter import Formula, Skeleton, formula, literals_of, need
 from roguewatch.detect.sigma.view import View
 
 _LONG = ("text",)
@@ -33,7 +32,9 @@ class Gated(Protocol):
     """A rule with what it needs."""
 
     gate: Gate | None
-    rule: Rule
+    asked: Skeleton
+    fields: frozenset[str]
+    """The fields that show what it asks for."""
 
 
 R = TypeVar("R", bound=Gated)
@@ -78,7 +79,7 @@ class Lexicons:
             for key in rule.gate or ():
                 if key.text and not key.exact:
                     (long if key.field in _LONG else short).add(key.text)
-            for field, literal in literals_of(rule.rule.condition):
+            for field, literal in literals_of(rule.asked):
                 (long if field in _LONG else short).add(literal)
         self.short, self.long = Lexicon(short), Lexicon(long)
 
@@ -108,8 +109,7 @@ class Plan(Generic[R]):
         exact: dict[str, dict[str, list[R]]] = {}
         fields: dict[str, None] = {}
         for rule in rules:
-            condition = rule.rule.condition
-            wanted = need(condition, known, empty)
+            wanted = need(rule.asked, known, empty)
             if wanted is False:
                 continue
             if (test := formula(wanted)) is not None:
@@ -125,7 +125,7 @@ class Plan(Generic[R]):
                 else:
                     self._present.setdefault(key.field, []).append(rule)
             fields.update((key.field, None) for key in keys if key.text and not key.exact)
-            fields.update(dict.fromkeys(fields_of(condition, empty)))
+            fields.update(dict.fromkeys(rule.fields))
         fields = {name: None for name in fields if not name.startswith(empty)}
         self._long = [name for name in fields if name in _LONG]
         self._short = [name for name in fields if name not in _LONG]
