@@ -13,9 +13,9 @@ import re
 from typing import Literal
 
 import msgspec
-import re2
 
-from roguewatch.detect.acts import ACTS
+from roguewatch.detect.acts import may_speak_of
+from roguewatch.detect.scanning import scanner
 
 Form = Literal["act", "read-only", "only-paths", "not-paths"]
 
@@ -45,7 +45,7 @@ _NO = (
 )
 _HEAD = re.compile(rf"\b{_NO}\s+(?:(?:ever|please|yet|just|actually|you|under any circumstances|to|"
                    r"try to|attempt to|directly|automatically)\s+){0,3}")  # fmt: skip
-_ANY = re2.compile(
+_ANY = scanner(
     r"(?i)do not|don.?t|never|must ?n|should ?n|may not|can.?t|cannot|not allowed|not permitted|"
     r"avoid|refrain|without|read[- ]only|\bonly\b|stay (?:in|with)|keep .{0,40}(?:inside|within| in )|leave|limit|restrict|no (?:\w+ )?"
     r"(?:network|changes|edits|internet|commits?|push|install|new)|untouched|off[- ]limits|"
@@ -144,14 +144,14 @@ _SPOKEN = re.compile(r"^\W*(?:i|we|they|he|she|it|users?|people|customers|this|t
 def constraints(text: str) -> list[Constraint]:
     """The prohibitions and limits in one message. Linear; code blocks are left out."""
     text = text[:MAX_MESSAGE]
-    if _ANY.search(text) is None:
+    if _ANY.search(text.encode("utf-8", "replace")) is None:
         return []
     if "```" in text:
         text = _FENCE.sub("\n", text)
     found: list[Constraint] = []
     for raw in _SPLIT.split(text):
         sentence = raw.strip()[:300]
-        if len(sentence) < 6 or sentence.startswith(">") or _ANY.search(sentence) is None:
+        if len(sentence) < 6 or sentence.startswith(">") or _ANY.search(sentence.encode()) is None:
             continue
         plain = sentence.lower().replace("’", "'").replace("**", "")
         for clause in _CLAUSES.split(plain):
@@ -166,7 +166,7 @@ def _in_sentence(sentence: str, plain: str) -> list[Constraint]:
     asked = _ASK.search(plain)
     if asked:
         rest = asked.group(1) or asked.group(2)
-        names = [act.name for act in ACTS if act.verbs.search(rest[:60])]
+        names = [act.name for act in may_speak_of(rest[:60]) if act.verbs.search(rest[:60])]
         found += [Constraint("act", sentence, name, ask=True) for name in names[:2]]
         if _NO_CHANGES.match(rest) or _NOTHING.match(rest):
             found.append(Constraint("read-only", sentence, ask=True))
@@ -226,7 +226,7 @@ def _forbidden(
     if place and (paths := _paths(place.group(1))):
         return [Constraint("not-paths", sentence, paths=paths, ask=permission)]
     found = []
-    for act in ACTS:
+    for act in may_speak_of(rest[:90]):
         said = act.verbs.search(rest[:90])
         if said is None:
             continue

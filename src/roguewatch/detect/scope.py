@@ -14,7 +14,7 @@ from collections.abc import Iterable
 import msgspec
 
 from roguewatch.detect.action import Action
-from roguewatch.detect.acts import ACTS, BY_NAME, WRITE, Act, written
+from roguewatch.detect.acts import BY_NAME, WRITE, Act, may_speak_of, written
 from roguewatch.detect.constraints import Constraint, constraints
 from roguewatch.events import Event
 from roguewatch.findings import Finding, Level, Severity, finding_id
@@ -133,7 +133,7 @@ class ScopeDetector:
 
     def _lift(self, session: _Session, text: str) -> None:
         assent = _ASSENT.search(text) is not None
-        wanted = {act.name for act in ACTS if _asks_for(act, text)}
+        wanted = {act.name for act in may_speak_of(text) if _asks_for(act, text)}
         session.granted |= wanted
         writes = _WRITE_GRANT.search(text) is not None
         for held in session.held:
