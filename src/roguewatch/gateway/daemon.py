@@ -156,8 +156,9 @@ async def _serve(
     relays = Relays(house, latency, settings)
     otlp = Otlp(house, latency, otlp_grpc)
     config = uvicorn.Config(
-        application(house, latency, [*relays.routes, *otlp.routes]), http=BoundedProtocol, ws="none", lifespan="off",
-        log_level="error", access_log=False, server_header=False, date_header=False,
+        application(house, latency, [*relays.routes, *otlp.routes]), http=BoundedProtocol,
+        ws="none", lifespan="off", log_level="error", access_log=False,
+        server_header=False, date_header=False,
         timeout_keep_alive=75, timeout_graceful_shutdown=5,
     )  # fmt: skip
     server = Server(config)

@@ -284,6 +284,11 @@ def records_of_protobuf(data: bytes) -> Iterator[Span | LogRecord]:
     return records_of_json(_plain(logs), data)
 
 
+def records_of_message(message: Any, raw: bytes = b"") -> Iterator[Span | LogRecord]:
+    """The records of a decoded export request of traces or of logs."""
+    return records_of_json(_plain(message), raw)
+
+
 def _plain(message: Any) -> dict[str, Any]:
     """A request as the JSON shape that the rest of this module reads, ids in hexadecimal."""
     groups: dict[str, list[Any]] = {"resourceSpans": [], "resourceLogs": []}

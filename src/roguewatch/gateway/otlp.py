@@ -1,0 +1,261 @@
+"""The OTLP receiver: telemetry in, an answer once it is durable.
+
+A child process decodes (`otlp_decoder`); this side admits, hands over, commits and
+answers. Many small requests share a commit, and a large one is committed in pieces no
+longer than a hook decision may wait for (`EACH_COMMIT`); a request is acknowledged when
+its last piece is durable. What waits is bounded in number and bytes: more is refused with
+the time after which to try again (OTLP specification 1.x, "OTLP/HTTP Throttling" and
+"OTLP/gRPC Throttling").
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import sys
+import time
+from collections import OrderedDict, deque
+from concurrent.futures import Future
+from typing import Any
+
+import msgspec
+
+from roguewatch.errors import LedgerError
+from roguewatch.events import Event
+from roguewatch.gateway.house import House
+from roguewatch.gateway.latency import Latency
+from roguewatch.gateway.otlp_decoder import Request, Signal, Told
+from roguewatch.state.register import Deployment
+
+MAX_WAITING = 2048
+"""Requests that may wait to be decoded or made durable."""
+
+MAX_WAITING_BYTES = 64 << 20
+EACH_COMMIT = 192
+"""Events in one commit: a few milliseconds, for hooks wait for the same ledger."""
+
+MAX_UNREAD = 4096
+"""Decoded events that may wait for a commit before no more is read from the decoder."""
+
+SECONDS = 20.0
+"""A request that is not decoded by then has hung the decoder."""
+
+RETRY_SECONDS = 1
+
+
+class OverloadError(Exception):
+    """Too much waits; try again after `RETRY_SECONDS`."""
+
+
+class UnavailableError(Exception):
+    """The request could not be made durable; try again."""
+
+
+class _Ticket:
+    """A request under way."""
+
+    def __init__(self, deployment: Deployment, size: int) -> None:
+        self.deployment = deployment
+        self.size = size
+        self.future: asyncio.Future[Told] = asyncio.get_running_loop().create_future()
+        self.told: Told | None = None
+        self.pieces = 0
+        """Events not durable yet."""
+
+
+class Receiver:
+    """Takes export requests for one house.
+
+    Args:
+        house: the open store.
+        latency: where answers are measured, as `otlp`.
+    """
+
+    def __init__(self, house: House, latency: Latency) -> None:
+        self._house = house
+        self._latency = latency
+        self._number = 0
+        self._waiting: OrderedDict[int, _Ticket] = OrderedDict()
+        self._bytes = 0
+        self._events: deque[tuple[_Ticket, Event]] = deque()
+        self._room = asyncio.Event()
+        self._room.set()
+        self._committing = False
+        self._child: asyncio.subprocess.Process | None = None
+        self._starting = asyncio.Lock()
+        self._reader: asyncio.Task[None] | None = None
+        self.accepted = 0
+        """Events made durable."""
+
+    async def receive(
+        self, deployment: Deployment, signal: Signal, body: bytes, *, json: bool, encoding: str = ""
+    ) -> Told:
+        """Take one request; what it told is durable when this returns.
+
+        Args:
+            deployment: whose token it came with.
+            signal: traces or logs.
+            body: as received.
+            json: OTLP/JSON, not protobuf.
+            encoding: content encoding.
+
+        Returns:
+            How many records were rejected and why, or the error that nothing can be used for.
+
+        Raises:
+            OverloadError: too much waits.
+            UnavailableError: it could not be decoded or recorded.
+        """
+        full = len(self._waiting) >= MAX_WAITING
+        if full or self._bytes + len(body) > MAX_WAITING_BYTES:
+            raise OverloadError("too many export requests wait")
+        with self._latency.measure("otlp"):
+            ticket = _Ticket(deployment, len(body))
+            self._number += 1
+            number = self._number
+            self._waiting[number] = ticket
+            self._bytes += len(body)
+            try:
+                request = Request(
+                    number, deployment.name, signal, json, encoding, body, time.time_ns()
+                )
+                await self._hand_over(request)
+                async with asyncio.timeout(SECONDS):
+                    told = await ticket.future
+            except TimeoutError as error:
+                if ticket.told is None:
+                    self._kill("the decoder of telemetry hangs; it is started anew")
+                raise UnavailableError("not recorded in time") from error
+            finally:
+                self._waiting.pop(number, None)
+                self._bytes -= len(body)
+        self._house.seen(deployment, "otel")
+        return told
+
+    async def close(self) -> None:
+        """End the decoder."""
+        if self._reader is not None:
+            self._reader.cancel()
+            await asyncio.gather(self._reader, return_exceptions=True)
+        if self._child is not None:
+            with contextlib.suppress(ProcessLookupError):
+                self._child.kill()
+            await self._child.wait()
+
+    async def _hand_over(self, request: Request) -> None:
+        frame = msgspec.msgpack.encode(request)
+        try:
+            child = self._child if self._child is not None else await self._start()
+            assert child.stdin is not None
+            child.stdin.write(len(frame).to_bytes(4, "big") + frame)
+            if child.stdin.transport.get_write_buffer_size() > 1 << 20:
+                await child.stdin.drain()
+        except OSError as error:
+            raise UnavailableError(f"the decoder cannot be used: {error}") from error
+
+    async def _start(self) -> asyncio.subprocess.Process:
+        async with self._starting:
+            if self._child is None:
+                environment = {
+                    name: os.environ[name] for name in ("PATH", "LANG") if name in os.environ
+                }
+                child = await asyncio.create_subprocess_exec(
+                    sys.executable, "-I", "-m", "roguewatch.gateway.otlp_decoder",
+                    stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
+                    limit=1 << 20, env=environment, start_new_session=True,
+                )  # fmt: skip
+                self._child = child
+                self._reader = asyncio.create_task(self._read(child))
+            return self._child
+
+    def _kill(self, why: str) -> None:
+        child = self._child
+        if child is not None and child.returncode is None:
+            self._house.complain(why)
+            with contextlib.suppress(ProcessLookupError):
+                child.kill()
+
+    async def _read(self, child: asyncio.subprocess.Process) -> None:
+        """Take what the decoder told until it ends; then nothing that waited is answered ok."""
+        told_of = msgspec.msgpack.Decoder(Told)
+        assert child.stdout is not None
+        try:
+            while True:
+                head = await child.stdout.readexactly(4)
+                frame = await child.stdout.readexactly(int.from_bytes(head, "big"))
+                self._take(told_of.decode(frame))
+                if len(self._events) > MAX_UNREAD:
+                    self._room.clear()
+                    await self._room.wait()
+        except (asyncio.IncompleteReadError, msgspec.DecodeError, OSError):
+            status = await child.wait()
+            self._house.complain(f"the decoder of telemetry ended with status {status}")
+        finally:
+            self._child = None
+            for ticket in self._waiting.values():
+                if ticket.told is None:
+                    _fail(ticket, UnavailableError("the decoder ended"))
+
+    def _take(self, told: Told) -> None:
+        ticket = self._waiting.get(told.number)
+        if ticket is None:  # nobody waits for it; unacknowledged, it will be sent again
+            return
+        ticket.told = told
+        ticket.pieces = len(told.events)
+        if not told.events:
+            _settle(ticket)
+            return
+        self._events.extend((ticket, event) for event in told.events)
+        self._commit()
+
+    def _commit(self) -> None:
+        """Commit the next events, if none of ours are being committed already."""
+        if self._committing or not self._events:
+            return
+        count = min(EACH_COMMIT, len(self._events))
+        batch = [self._events.popleft() for _ in range(count)]
+        if len(self._events) <= MAX_UNREAD // 2:
+            self._room.set()
+        loop = asyncio.get_running_loop()
+        try:
+            future = self._house.commit.submit([event for _, event in batch])
+        except LedgerError as error:
+            self._committed(batch, error)
+            return
+        self._committing = True
+
+        def done(future: Future[Any]) -> None:
+            if not loop.is_closed():
+                loop.call_soon_threadsafe(self._done, batch, future.exception())
+
+        future.add_done_callback(done)
+
+    def _done(self, batch: list[tuple[_Ticket, Event]], error: BaseException | None) -> None:
+        self._committing = False
+        self._commit()  # the next ones are on their way before these are answered
+        self._committed(batch, error)
+
+    def _committed(self, batch: list[tuple[_Ticket, Event]], error: BaseException | None) -> None:
+        if error is not None:
+            for ticket, _ in batch:
+                _fail(ticket, UnavailableError(f"{type(error).__name__} while recording"))
+            return
+        self.accepted += len(batch)
+        for ticket, _ in batch:
+            ticket.pieces -= 1
+            if not ticket.pieces:
+                _settle(ticket)
+        for watcher in self._house.watchers:
+            watcher([event for _, event in batch])
+
+
+def _settle(ticket: _Ticket) -> None:
+    if not ticket.future.done():
+        assert ticket.told is not None
+        ticket.future.set_result(ticket.told)
+
+
+def _fail(ticket: _Ticket, error: Exception) -> None:
+    if not ticket.future.done():
+        ticket.future.set_exception(error)
