@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 _URL = re2.compile(r"""(?i)\b(?:https?|wss?|ftp|ssh|git|s3|gs|file)://[^\s"'<>`|\\)\]}]+""")
 _LONE_SURROGATES = dict.fromkeys(range(0xD800, 0xE000), "\ufffd")
 _CHANGES = ("write", "edit")
+_PATH_KEYS = frozenset(PATH_KEYS)
 
 
 class Action:
@@ -63,11 +64,16 @@ class Action:
         return classify(self.event.tool, self.arguments)
 
     @cached_property
+    def scripts(self) -> list[tuple[str, str]]:
+        """What a call gives to a shell or an interpreter: (text, language)."""
+        return shell_texts(self.event.tool, self.arguments)
+
+    @cached_property
     def commands(self) -> tuple[Command, ...]:
         """The simple commands that a call runs, unwrapped and decoded."""
         event = self.event
         if event.kind == "tool_call":
-            texts = shell_texts(event.tool, self.arguments)
+            texts = self.scripts
         elif event.kind == "process":
             command = self.detail.get("command", event.text)
             texts = [(command, "bash")] if isinstance(command, str) and command else []
@@ -111,7 +117,7 @@ class Action:
     @cached_property
     def paths(self) -> tuple[str, ...]:
         """Every file that the event names: arguments, patches, commands; normalised."""
-        named = [*self._named_paths(), *self.edit.paths]
+        named = [*self._named_paths, *self.edit.paths]
         named += [path for command in self.commands for path in command.paths]
         named += [path for command in self.commands for path in command.written]
         return tuple(dict.fromkeys(normal_path(path) for path in named))
@@ -122,7 +128,7 @@ class Action:
         changed = list(self.edit.paths)
         edits = self.tool_class in ("mcp", "other") and (self.content or self.removed)
         if self.tool_class in _CHANGES or self.event.kind == "file_change" or edits:
-            changed += self._named_paths()
+            changed += self._named_paths
         changed += [path for command in self.commands for path in command.written]
         return tuple(dict.fromkeys(normal_path(path) for path in changed))
 
@@ -135,9 +141,12 @@ class Action:
             found += [text for text in _strings(self.detail) if "://" in text]
         return tuple(dict.fromkeys(found))
 
+    @cached_property
     def _named_paths(self) -> list[str]:
         source = self.detail if self.event.kind == "file_change" else self.arguments
-        found = []
+        found: list[str] = []
+        if _PATH_KEYS.isdisjoint(source):
+            return found
         for key in PATH_KEYS:
             value = source.get(key)
             for path in value if isinstance(value, list) else (value,):

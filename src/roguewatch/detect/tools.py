@@ -67,6 +67,7 @@ PATH_KEYS = (
 )  # fmt: skip
 COMMAND_KEYS = ("command", "cmd", "commands", "shell_command", "bash_command", "cmdline", "script")
 CODE_KEYS = ("code", "python_code", "source_code")
+_SCRIPT_KEYS = frozenset(COMMAND_KEYS + CODE_KEYS)
 
 
 def plain(name: str) -> str:
@@ -120,9 +121,11 @@ def shell_texts(tool: str, arguments: Mapping[str, Any]) -> list[tuple[str, str]
     verb = arguments.get("command")
     if isinstance(verb, str) and verb in _EDITOR_VERBS and "path" in arguments:
         return []
-    found = [(text, language) for key in COMMAND_KEYS for text in _scripts(arguments.get(key))]
-    coded = "python" if language == "bash" else language
-    found += [(text, coded) for key in CODE_KEYS for text in _scripts(arguments.get(key))]
+    found: list[tuple[str, str]] = []
+    if not _SCRIPT_KEYS.isdisjoint(arguments):
+        found += [(text, language) for key in COMMAND_KEYS for text in _scripts(arguments.get(key))]
+        coded = "python" if language == "bash" else language
+        found += [(text, coded) for key in CODE_KEYS for text in _scripts(arguments.get(key))]
     if name == "writestdin":
         found += [(text, "bash") for text in _scripts(arguments.get("chars"))]
     elif not found and _BY_NAME.get(name) == "shell":

@@ -36,6 +36,10 @@ _PROGRAMS: dict[str, frozenset[str]] = {
         "ansible-playbook pulumi cdk eb gcloud aws az railway render dokku capistrano cap twine"
     ),
 }
+_BY_PROGRAM: dict[str, frozenset[str]] = {
+    program: frozenset(kind for kind, programs in _PROGRAMS.items() if program in programs)
+    for program in frozenset().union(*_PROGRAMS.values())
+}
 _SUBCOMMANDS: dict[tuple[str, str], str] = {
     ("go", "test"): "tests", ("go", "build"): "build", ("go", "vet"): "lint",
     ("go", "install"): "build",
@@ -101,7 +105,7 @@ class Check(msgspec.Struct, frozen=True):
 def command_kinds(command: Command) -> frozenset[str]:
     """What one command checks: tests, build, lint, types, http, deploy, push, commit."""
     program = command.program.removesuffix(".exe")
-    found = {kind for kind, programs in _PROGRAMS.items() if program in programs}
+    found = set(_BY_PROGRAM.get(program, ()))
     first = next((word for word in command.arguments if not word.startswith("-")), "")
     direct = _SUBCOMMANDS.get((program, first)) or (
         _SUBCOMMANDS.get((program, command.arguments[0])) if command.arguments else None

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections import OrderedDict, deque
 
-import re2
-
 from roguewatch.detect.action import Action
 from roguewatch.detect.claims.checks import Check, Outcome, check_of, is_script
 from roguewatch.detect.claims.statements import claims
 from roguewatch.detect.claims.summaries import summaries
 from roguewatch.detect.commands.command import Command
-from roguewatch.detect.tools import shell_texts
+from roguewatch.detect.scanning import scanner
 from roguewatch.events import Event
 
 MAX_CHECKS = 64
@@ -19,7 +17,7 @@ MAX_COMMANDS = 1024
 MAX_OPEN = 512
 
 _ALL = frozenset({"tests", "build", "lint", "types", "push", "commit", "http"})
-_TELLING = re2.compile(
+_TELLING = scanner(
     r"(?i)\bpass|\bfail|\bok\b|\berrors?\b|^DONE|success|issues|\bTo \S+|HTTP/|tests? run"
 )
 _PROSE = (".md", ".txt", ".rst", ".mdx", ".adoc", ".log", ".csv", ".svg", ".png", ".jsonl")
@@ -98,7 +96,7 @@ class Session:
                 self.edited = self.clock
                 self.edit_event = event.id
                 self.edits += 1
-        text = "\n".join(text for text, _ in shell_texts(event.tool, action.arguments))
+        text = "\n".join([text for text, _ in action.scripts])
         if text:
             self.commands.append(text[:2000])
         elif kind in _OPAQUE_CLASSES:
@@ -116,7 +114,7 @@ class Session:
         texts = action.strings[:8]
         if (
             shot
-            or any("screenshot" in text.lower()[:2000] for text in texts)
+            or any("screenshot" in text[:2000].lower() for text in texts)
             or any(path.lower().endswith(_IMAGES) for path in action.paths[:8])
         ):
             self.pictures += 1
@@ -137,7 +135,7 @@ class Session:
         self.clock += 1
         call, commands, text = opened
         check = check_of(call, commands, text, event) if commands else None
-        if check is None and not commands and event.text and _TELLING.search(event.text[-16384:]):
+        if check is None and not commands and event.text and _telling(event.text):
             seen = summaries(event.text, _ALL)
             if seen:
                 outcome: dict[str, Outcome] = {
@@ -168,6 +166,11 @@ class Session:
             if check.outcome.get(kind) == "passed":
                 return check
         return None
+
+
+def _telling(text: str) -> bool:
+    """Whether the end of an output may hold the summary of a check."""
+    return _TELLING.search(text[-16384:].encode("utf-8", "replace")) is not None
 
 
 _LOSSES = frozenset({"malformed", "truncated_tail", "truncated"})

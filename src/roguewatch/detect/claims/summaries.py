@@ -10,7 +10,8 @@ import re
 from collections.abc import Callable
 
 import msgspec
-import re2
+
+from roguewatch.detect.scanning import scanner, spans
 
 TAIL = 16_384
 """Characters at the end of an output that are searched for a summary."""
@@ -245,7 +246,7 @@ _COMPILED = tuple(
     (tool, kind, re.compile(pattern), read) for tool, kind, pattern, read in _PATTERNS
 )
 # One RE2 pass finds the few lines that any pattern can match.
-_CANDIDATE = re2.compile(
+_CANDIDATE = scanner(
     "(?m)"
     + "|".join(
         re.sub(r"\?P<\w+>", "?:", pattern).replace("^", "^[ \\t]*", 1)
@@ -274,8 +275,8 @@ def summaries(text: str, kinds: frozenset[str]) -> dict[str, Summary]:
     if "\x1b" in text:
         text = _ANSI.sub("", text)
     found: dict[tuple[str, str], Summary] = {}
-    for candidate in _CANDIDATE.finditer(text):
-        line = candidate.group().rstrip()[:400]
+    for begin, end in spans(_CANDIDATE, text):
+        line = text[begin:end].rstrip()[:400]
         for tool, kind, pattern, read in _COMPILED:
             match = pattern.match(line) if kind in kinds else None
             if match is None:

@@ -17,7 +17,6 @@ import msgspec
 from roguewatch.detect.action import Action
 from roguewatch.detect.claims.checks import check_of
 from roguewatch.detect.claims.statements import claims
-from roguewatch.detect.tools import shell_texts
 from roguewatch.events import Event
 from roguewatch.findings import Finding, Severity, finding_id
 from roguewatch.printable import printable
@@ -128,7 +127,7 @@ class WeakeningDetector:
 
     def _call(self, action: Action) -> None:
         turn, event = self._of(action.event.session), action.event
-        if shell_texts(event.tool, action.arguments):
+        if action.scripts:
             turn.open[event.call_id or event.id] = action
             if len(turn.open) > 256:
                 turn.open.popitem(last=False)
@@ -146,7 +145,7 @@ class WeakeningDetector:
         call = turn.open.pop(event.call_id, None)
         if call is None:
             return
-        text = "\n".join(text for text, _ in shell_texts(call.event.tool, call.arguments))
+        text = "\n".join([text for text, _ in call.scripts])
         check = check_of(call.event, call.commands, text, event)
         if check is None:
             return
