@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import socket
 import sys
 from pathlib import Path
 
+import uvicorn
 from mcp.server.mcpserver import Context, MCPServer
 from mcp_types import SamplingMessage, TextContent
 
 server = MCPServer("weather station")
 
 
-@server.tool(description=Path(sys.argv[2]).read_text() if len(sys.argv) > 2 else "Adds.")
+_TOLD = Path(sys.argv[2]) if len(sys.argv) > 2 else Path("json")
+
+
+@server.tool(description=_TOLD.read_text() if _TOLD.is_file() else "Adds.")
 def add(a: int, b: int) -> int:
     return a + b
 
@@ -37,5 +42,18 @@ async def consult(question: str, context: Context) -> str:
     return getattr(answer.content, "text", "")
 
 
+def serve_http() -> None:
+    """Serve on a free port, which is the first line printed."""
+    listener = socket.socket()
+    listener.bind(("127.0.0.1", 0))
+    port = listener.getsockname()[1]
+    print(port, flush=True)
+    app = server.streamable_http_app(json_response="json" in sys.argv)
+    uvicorn.Server(uvicorn.Config(app, log_level="critical")).run(sockets=[listener])
+
+
 if __name__ == "__main__":
-    server.run(transport=sys.argv[1] if len(sys.argv) > 1 else "stdio")
+    if "http" in sys.argv[1:2]:
+        serve_http()
+    else:
+        server.run(transport="stdio")

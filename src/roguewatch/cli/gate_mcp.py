@@ -14,7 +14,8 @@ from roguewatch.cli.options import store_option
 from roguewatch.errors import InputError
 from roguewatch.printable import printable, printable_path
 
-SOCKET_NAME = "gate.sock"
+SOCKETS = ("agent.sock", "gate.sock")
+"""The socket for agents first: the other is for people."""
 TOKEN_MINUTES = 60 * 24
 
 
@@ -54,12 +55,18 @@ def command(
     # The server must not learn the key that opens the relays.
     os.environ.pop("ROGUEWATCH_TOKEN", None)
     try:
-        relay = Relay(list(server), str(store / SOCKET_NAME), token, called)
+        relay = Relay(list(server), _socket(store), token, called)
     except OSError as error:
         raise InputError(
             f"the server {printable_path(server[0])} cannot be started: {error.strerror}"
         ) from error
     sys.exit(relay.run())
+
+
+def _socket(store: Path) -> str:
+    """The daemon's socket; one that is not there yet may be there when it is needed."""
+    return str(next((store / name for name in SOCKETS if (store / name).exists()),
+                    store / SOCKETS[0]))  # fmt: skip
 
 
 def server_name(name: str, server: tuple[str, ...]) -> str:

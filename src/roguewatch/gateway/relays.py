@@ -11,6 +11,7 @@ from roguewatch.gateway.house import House
 from roguewatch.gateway.latency import Latency
 from roguewatch.gateway.mcp import routes as mcp_lines
 from roguewatch.gateway.mcp.desk import Desk
+from roguewatch.gateway.mcp.http import HttpRelay, checked_servers
 from roguewatch.gateway.models.providers import ANTHROPIC, OPENAI
 from roguewatch.gateway.models.relay import ModelRelay
 from roguewatch.gateway.models.secrecy import Secrets
@@ -56,6 +57,8 @@ class Relays:
             key = settings.keys.get(provider.key_name, "")
             relay = ModelRelay(house, latency, provider, base, key, secrets, self._upstream)
             self.routes.append(relay.route())
+        servers = checked_servers(settings.mcp, settings.keys)
+        self.routes.append(HttpRelay(house, latency, desk, servers, self._upstream).route())
 
     async def close(self) -> None:
         """Close connections to upstreams."""

@@ -29,16 +29,24 @@ class Connection:
         id: unique among all connections of the store.
         deployment: whose it is.
         server: the configured name of the server, never its own account of itself.
+        rounds: calls that wait for input, by the digest of their state; shared by the
+            connections to a server where every request is one of its own.
     """
 
-    def __init__(self, id: str, deployment: str, server: str) -> None:
+    def __init__(
+        self,
+        id: str,
+        deployment: str,
+        server: str,
+        rounds: OrderedDict[bytes, str] | None = None,
+    ) -> None:
         self.id = id
         self.deployment = deployment
         self.server = server
         self.revision = ""
         self.ordinal = 0
         self._pending: OrderedDict[tuple[Direction, str], Pending] = OrderedDict()
-        self._rounds: OrderedDict[bytes, str] = OrderedDict()
+        self._rounds: OrderedDict[bytes, str] = OrderedDict() if rounds is None else rounds
 
     @property
     def session(self) -> str:

@@ -6,12 +6,12 @@ from collections import OrderedDict
 
 import msgspec
 
-from roguewatch.control.decision import NEUTRAL_REASON, NEUTRAL_STOP
+from roguewatch.control.decision import NEUTRAL_STOP
+from roguewatch.events import Event
 from roguewatch.gateway.house import House
 from roguewatch.gateway.mcp.connection import Connection
 from roguewatch.gateway.mcp.message import (
     DENIED,
-    Direction,
     Frame,
     FrameError,
     Id,
@@ -56,6 +56,7 @@ class Desk:
         self._house = house
         self._offers = Offers(house.ledger)
         self._connections: OrderedDict[tuple[str, str], Connection] = OrderedDict()
+        self._rounds: dict[tuple[str, str], OrderedDict[bytes, str]] = {}
 
     def connection(self, deployment: Deployment, id: str, server: str) -> Connection:
         """The connection of that id, opened at its first use. Ids of one deployment cannot
@@ -63,11 +64,16 @@ class Desk:
         key = (deployment.name, id)
         connection = self._connections.get(key)
         if connection is None:
-            connection = self._connections[key] = Connection(id, deployment.name, server)
+            rounds = self._rounds.setdefault((deployment.name, server), OrderedDict())
+            connection = self._connections[key] = Connection(id, deployment.name, server, rounds)
             if len(self._connections) > MAX_CONNECTIONS:
                 self._connections.popitem(last=False)
         self._connections.move_to_end(key)
         return connection
+
+    def rename(self, deployment: Deployment, connection: Connection, id: str) -> None:
+        """Find a connection under another id from now on."""
+        self._connections[deployment.name, id] = connection
 
     async def client_sent(
         self, deployment: Deployment, connection: Connection, raw: bytes, negotiated: str = ""
@@ -125,7 +131,7 @@ class Desk:
         await self._house.gate.observe(deployment, events)
         return Verdict(forward=True, revision=connection.revision)
 
-    def _server_events(self, sighted: Sighted, connection: Connection, frame: Frame) -> list:  # type: ignore[type-arg]
+    def _server_events(self, sighted: Sighted, connection: Connection, frame: Frame) -> list[Event]:
         offered = []
         for message in frame.messages:
             if message.kind in ("result", "error"):
@@ -139,7 +145,7 @@ class Desk:
                 other_event(sighted, connection, message, "server")
         return [*sighted.events, *offered]
 
-    async def _noted(self, deployment: Deployment, event) -> bool:  # type: ignore[no-untyped-def]
+    async def _noted(self, deployment: Deployment, event: Event) -> bool:
         """Record what needs no decision; false where the deployment may do nothing at all."""
         await self._house.gate.observe(deployment, [event])
         return not self._house.live_register.stopped(deployment.name)
@@ -147,6 +153,3 @@ class Desk:
     async def _refuse(self, deployment: Deployment, sighted: Sighted, error: FrameError) -> Verdict:
         await self._house.gate.observe(deployment, [sighted.gap("mcp_refused", str(error))])
         return Verdict(forward=False, code=error.code, message=NOT_CLEAR, ids=error.ids)
-
-
-__all__ = ["NEUTRAL_REASON", "Desk", "Direction", "Verdict"]
