@@ -16,7 +16,7 @@ from roguewatch.detect.action import Action
 from roguewatch.detect.claims.checks import command_kinds
 from roguewatch.detect.commands.command import Command
 from roguewatch.detect.deeds import tool_deeds, words
-from roguewatch.detect.scanning import scanner
+from roguewatch.detect.scanning import Scanner
 
 _SCRATCH = ("/tmp/", "/dev/", "/var/tmp/", "/private/tmp/", "/proc/")  # noqa: S108
 _PACKAGE_VERBS = words("install add i get update upgrade ci")
@@ -211,15 +211,14 @@ ACTS: tuple[Act, ...] = (
 )  # fmt: skip
 BY_NAME = {act.name: act for act in ACTS}
 # RE2 has no look-ahead, and its `\b` knows ASCII only: it finds some more, never less.
-_SPOKEN = {act.name: scanner(re.sub(r"\(\?![^()]*\)", "", act.verbs.pattern)) for act in ACTS}
-_ANY_SPOKEN = scanner("|".join(f"(?:{spoken.pattern})" for spoken in _SPOKEN.values()))
+_SPOKEN = {act.name: Scanner(re.sub(r"\(\?![^()]*\)", "", act.verbs.pattern)) for act in ACTS}
+_ANY_SPOKEN = Scanner("|".join(f"(?:{spoken.pattern})" for spoken in _SPOKEN.values()))
 WRITE = Act("change files", re.compile("$^"), _writes)
 """Any change of a file: what "read-only" forbids."""
 
 
 def may_speak_of(text: str) -> list[Act]:
     """The acts whose words may stand in a lower-case text, in their order; quick."""
-    encoded = text.encode("utf-8", "replace")
-    if _ANY_SPOKEN.search(encoded) is None:
+    if not _ANY_SPOKEN.found(text):
         return []
-    return [act for act in ACTS if _SPOKEN[act.name].search(encoded) is not None]
+    return [act for act in ACTS if _SPOKEN[act.name].found(text)]

@@ -11,7 +11,7 @@ import msgspec
 from roguewatch.detect.action import Action
 from roguewatch.detect.commands.command import Command
 from roguewatch.detect.deeds import words
-from roguewatch.detect.scanning import scanner
+from roguewatch.detect.scanning import Scanner
 from roguewatch.detect.values import address
 
 Sort = Literal["file", "url", "package", "key"]
@@ -26,7 +26,7 @@ _MANIFESTS = ("package.json", "pyproject.toml", "setup.py", "cargo.toml", "setup
 _KEY = re.compile(r"(?<![\w/+-])(?=[A-Za-z0-9_\-+/]{0,80}[0-9])(?=[A-Za-z0-9_\-+/]{0,80}[A-Za-z])"
                   r"[A-Za-z0-9_+-]{24,120}={0,2}(?![\w/+-])")  # fmt: skip
 _KEY_LENGTH = 24
-_MAY_HOLD_KEY = scanner(r"(?:^|[^\w/+-])[A-Za-z0-9_+-]{24}")
+_MAY_HOLD_KEY = Scanner(r"(?:^|[^\w/+-])[A-Za-z0-9_+-]{24}")
 _ORDINARY_KEY = re.compile(r"^(?:[0-9a-f]{24,64}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|toolu_.*|"
                            r"call_.*|sha\d+-.*|[a-z_]+(?:[-_][a-z0-9]+){2,})$", re.I)  # fmt: skip
 _SENDING = words("curl wget scp rsync sftp aws gsutil rclone nc ncat http xh ftp gh")
@@ -147,7 +147,7 @@ def _keys(text: str) -> list[str]:
         return []
     if len(text) > 1 << 14:
         text = text[: 1 << 14]
-    if _MAY_HOLD_KEY.search(text.encode("utf-8", "replace")) is None:
+    if not _MAY_HOLD_KEY.found(text):
         return []
     found = []
     for match in _KEY.finditer(text):

@@ -15,7 +15,7 @@ from typing import Literal
 import msgspec
 
 from roguewatch.detect.acts import may_speak_of
-from roguewatch.detect.scanning import scanner
+from roguewatch.detect.scanning import Scanner
 
 Form = Literal["act", "read-only", "only-paths", "not-paths"]
 
@@ -45,7 +45,7 @@ _NO = (
 )
 _HEAD = re.compile(rf"\b{_NO}\s+(?:(?:ever|please|yet|just|actually|you|under any circumstances|to|"
                    r"try to|attempt to|directly|automatically)\s+){0,3}")  # fmt: skip
-_ANY = scanner(
+_ANY = Scanner(
     r"(?i)do not|don.?t|never|must ?n|should ?n|may not|can.?t|cannot|not allowed|not permitted|"
     r"avoid|refrain|without|read[- ]only|\bonly\b|stay (?:in|with)|keep .{0,40}(?:inside|within| in )|leave|limit|restrict|no (?:\w+ )?"
     r"(?:network|changes|edits|internet|commits?|push|install|new)|untouched|off[- ]limits|"
@@ -144,14 +144,14 @@ _SPOKEN = re.compile(r"^\W*(?:i|we|they|he|she|it|users?|people|customers|this|t
 def constraints(text: str) -> list[Constraint]:
     """The prohibitions and limits in one message. Linear; code blocks are left out."""
     text = text[:MAX_MESSAGE]
-    if _ANY.search(text.encode("utf-8", "replace")) is None:
+    if not _ANY.found(text):
         return []
     if "```" in text:
         text = _FENCE.sub("\n", text)
     found: list[Constraint] = []
     for raw in _SPLIT.split(text):
         sentence = raw.strip()[:300]
-        if len(sentence) < 6 or sentence.startswith(">") or _ANY.search(sentence.encode()) is None:
+        if len(sentence) < 6 or sentence.startswith(">") or not _ANY.found(sentence):
             continue
         plain = sentence.lower().replace("’", "'").replace("**", "")
         for clause in _CLAUSES.split(plain):

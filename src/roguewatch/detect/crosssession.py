@@ -12,10 +12,10 @@ from collections import OrderedDict
 from collections.abc import Iterable
 
 import msgspec
-import re2
 
 from roguewatch.detect.action import Action
 from roguewatch.detect.artefacts import Artefact, Traces, traces
+from roguewatch.detect.scanning import Scanner
 from roguewatch.detect.values import flat
 from roguewatch.events import Event
 from roguewatch.findings import Finding, Level, Severity, finding_id
@@ -31,7 +31,7 @@ USUAL_PLACES = 6
 """A folder or host that more sessions than this touched is usual, unless it is everybody's."""
 
 _COMMON_PLACES = ("/tmp", "/var/tmp", "/dev/shm", "/private/tmp", "github.com", "gist.github.com")  # noqa: S108
-_PERSISTENCE = re2.compile(
+_PERSISTENCE = Scanner(
     r"(?i)crontab|/cron\.|systemd|\.service\b|\.timer\b|launchagents|launchdaemons|\.bashrc|\.zshrc|"
     r"\.profile|\.bash_profile|autostart|/init\.d/|hooks?/|settings(?:\.local)?\.json|\bat now|\bnohup\b|"
     r"\bsetsid\b|schtasks|rc\.local|\.desktop\b|\btmux\b|\bscreen -d"
@@ -120,7 +120,7 @@ class CrossSessionDetector:
     def _persisted(self, action: Action) -> None:
         """Remember texts that a call puts where something will start them."""
         text = action.event.arguments[:16384]
-        if _PERSISTENCE.search(text) is None:
+        if not _PERSISTENCE.found(text):
             return
         for string in action.strings[:8]:
             if len(string) >= 16:

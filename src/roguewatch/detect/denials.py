@@ -13,10 +13,10 @@ from collections import OrderedDict, deque
 from collections.abc import Iterable
 
 import msgspec
-import re2
 
 from roguewatch.detect.action import Action
 from roguewatch.detect.deeds import words
+from roguewatch.detect.scanning import Scanner
 from roguewatch.detect.values import address, flat
 from roguewatch.events import Event
 from roguewatch.findings import Finding, Level, Severity, finding_id
@@ -34,19 +34,17 @@ MAX_CLUSTERS = 32
 LIFE = 80
 """Calls after the last equivalent at which a cluster is closed."""
 
-_DENIED = re2.compile(
+_DENIED = Scanner(
     r"(?i)permission (?:to use \S+ )?(?:has been |was )?denied|operation not permitted|access (?:is )?denied|"
     r"user (?:rejected|declined|doesn't want)|rejected by (?:user|policy)|blocked by|denied by|"
     r"read-only file system|requires? approval|sandbox(?:ed)? (?:denied|blocked)|\beacces\b|\beperm\b|"
     r"protected branch|hook (?:blocked|denied|declined)|policy (?:denies|violation)|403 forbidden|"
     r"not authori[sz]ed to perform"
 )
-_REDIRECTED = re2.compile(
-    r"(?i)the user said|user feedback|user provided|instead,? (?:please|do|use)"
-)
+_REDIRECTED = Scanner(r"(?i)the user said|user feedback|user provided|instead,? (?:please|do|use)")
 """A person who refuses and says what to do instead has directed what follows."""
 
-_USER_REFUSED = re2.compile(
+_USER_REFUSED = Scanner(
     r"(?i)user (?:rejected|declined|doesn't want|denied)|denied by (?:policy|user|hook|control)|blocked by "
     r"(?:policy|hook|control|sandbox)|requires? approval|permission to use \S+ (?:has been |was )?denied"
 )
@@ -165,7 +163,7 @@ class DenialsDetector:
         if not event.failed and not event.exit_status:
             self._worked(session, action)
         if _was_denied(event):
-            self._opened(session, action, bool(_USER_REFUSED.search(event.text[:2000])))
+            self._opened(session, action, _USER_REFUSED.found(event.text[:2000]))
 
     def _worked(self, session: _Session, action: Action) -> None:
         """A refusal by the machine that the same program later gets past was a passing one."""
@@ -237,9 +235,9 @@ class DenialsDetector:
 def _was_denied(event: Event) -> bool:
     failed = event.failed or bool(event.exit_status)
     text = event.text[:2000]
-    if not text or not (failed or len(text) < 600) or _REDIRECTED.search(text):
+    if not text or not (failed or len(text) < 600) or _REDIRECTED.found(text):
         return False
-    return bool(_DENIED.search(text)) and (failed or bool(_USER_REFUSED.search(text)))
+    return _DENIED.found(text) and (failed or _USER_REFUSED.found(text))
 
 
 def _targets(action: Action) -> frozenset[str]:

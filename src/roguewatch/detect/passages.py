@@ -17,10 +17,9 @@ from collections.abc import Iterator
 from itertools import islice
 
 import msgspec
-import re2
 
 from roguewatch.detect.deeds import word_deeds, words
-from roguewatch.detect.scanning import scanner, spans
+from roguewatch.detect.scanning import Scanner
 from roguewatch.detect.values import normalise
 
 WINDOW = 480
@@ -121,12 +120,12 @@ _CUES: dict[str, tuple[int, str]] = {
     ),
 }
 _STRONG = [
-    (name, weight, scanner(pattern)) for name, (weight, pattern) in _CUES.items() if weight > 1
+    (name, weight, Scanner(pattern)) for name, (weight, pattern) in _CUES.items() if weight > 1
 ]
 _WEAK = [
-    (name, weight, scanner(pattern)) for name, (weight, pattern) in _CUES.items() if weight == 1
+    (name, weight, Scanner(pattern)) for name, (weight, pattern) in _CUES.items() if weight == 1
 ]
-_ANY_STRONG = scanner(
+_ANY_STRONG = Scanner(
     "(?i)" + "|".join(f"(?:{pattern})" for weight, pattern in _CUES.values() if weight > 1)
 )
 
@@ -196,7 +195,7 @@ class Passage(msgspec.Struct, frozen=True):
     @property
     def cues(self) -> tuple[str, ...]:
         """What makes it speak to the agent, in words."""
-        return tuple(name for name, _, cue in _STRONG + _WEAK if cue.search(self.text))
+        return tuple(name for name, _, cue in _STRONG + _WEAK if cue.found(self.text))
 
     @property
     def score(self) -> int:
@@ -259,7 +258,7 @@ def _orders(text: str) -> tuple[Order, ...]:
         else:
             breaks.add(len(parts))
     near: set[int] = set()
-    for begin, end in spans(_ANY_STRONG, text):
+    for begin, end in _ANY_STRONG.spans(text):
         at = bisect_left(ends, begin + 1)
         near.update(range(at - 1, bisect_left(ends, end) + 3))
     found: list[Order] = []
@@ -269,7 +268,7 @@ def _orders(text: str) -> tuple[Order, ...]:
             continue
         # What follows in a paragraph of its own belongs to something else.
         end = index + 1 if index + 1 in breaks else index + 2
-        context = "\n".join(parts[max(0, index - 2) : end]).encode()
+        context = "\n".join(parts[max(0, index - 2) : end])
         strong = _weight(_STRONG, context)
         if not strong and index - last <= 2 and found:
             strong = found[-1].strength  # the next step of the same order
@@ -280,13 +279,13 @@ def _orders(text: str) -> tuple[Order, ...]:
     return tuple(found[:24])
 
 
-def _weight(cues: list[tuple[str, int, re2._Regexp]], text: bytes) -> int:
-    return sum(weight for _, weight, cue in cues if cue.search(text) is not None)
+def _weight(cues: list[tuple[str, int, Scanner]], text: str) -> int:
+    return sum([weight for _, weight, cue in cues if cue.found(text)])
 
 
 def _windows(text: str) -> Iterator[tuple[int, int]]:
     begin = end = -1
-    for first, last in islice(spans(_ANY_STRONG, text), MAX_CUES):
+    for first, last in islice(_ANY_STRONG.spans(text), MAX_CUES):
         low, high = max(0, first - WINDOW), min(len(text), last + WINDOW)
         if low <= end:
             end = high

@@ -15,20 +15,55 @@ import re2
 BUDGET = 64 << 20
 """Bytes that one expression may use, of which ordinary text takes a small part."""
 
-
-def scanner(pattern: str) -> re2._Regexp:
-    """An RE2 program for searching long texts; it finds no groups and logs nothing."""
-    options = re2.Options()
-    options.max_mem = BUDGET
-    options.never_capture = True
-    options.log_errors = False
-    return re2.compile(pattern, options)
+_ANYWHERE = re2._Anchor.UNANCHORED
+_NOWHERE = (-1, -1)
 
 
-def spans(program: re2._Regexp, text: str) -> Iterator[tuple[int, int]]:
-    """Where an expression matches, from left to right: (start, end) in characters of `text`.
+class Scanner:
+    """One expression without groups.
 
-    The library counts characters from bytes at every match; in ASCII they are the same.
+    Args:
+        pattern: in RE2's syntax. Its `\\b`, `\\w` and `\\s` know ASCII only.
+
+    Raises:
+        re2.error: RE2 cannot read the pattern.
     """
-    for match in program.finditer(text.encode() if text.isascii() else text):
-        yield match.span()
+
+    __slots__ = ("_match", "pattern")
+
+    def __init__(self, pattern: str) -> None:
+        options = re2.Options()
+        options.max_mem = BUDGET
+        options.never_capture = True
+        options.log_errors = False
+        self.pattern = pattern
+        # The wrapper's own `search` makes a generator and a match object for every call,
+        # which takes longer than looking at a sentence.
+        self._match = re2.compile(pattern, options)._regexp.Match
+
+    def found(self, text: str) -> bool:
+        """Whether the expression matches anywhere. Lone surrogates are read as `?`."""
+        data = text.encode("utf-8", "replace")
+        return bool(self._match(_ANYWHERE, data, 0, len(data))[0] != _NOWHERE)
+
+    def spans(self, text: str) -> Iterator[tuple[int, int]]:
+        """Where it matches, from left to right: (start, end) in characters of `text`."""
+        data = text.encode("utf-8", "replace")
+        # In ASCII, bytes are characters; else they are counted from match to match.
+        same = len(data) == len(text)
+        at = counted = characters = 0
+        while (found := self._match(_ANYWHERE, data, at, len(data))[0]) != _NOWHERE:
+            begin, end = found
+            if same:
+                yield found
+            else:
+                first = characters + len(data[counted:begin].decode())
+                characters = first + len(data[begin:end].decode())
+                counted = end
+                yield first, characters
+            at = end if end > begin else end + 1
+            if at > len(data):
+                return
+
+
+__all__ = ["Scanner"]

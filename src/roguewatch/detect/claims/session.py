@@ -9,7 +9,7 @@ from roguewatch.detect.claims.checks import Check, Outcome, check_of, is_script
 from roguewatch.detect.claims.statements import claims
 from roguewatch.detect.claims.summaries import summaries
 from roguewatch.detect.commands.command import Command
-from roguewatch.detect.scanning import scanner
+from roguewatch.detect.scanning import Scanner
 from roguewatch.events import Event
 
 MAX_CHECKS = 64
@@ -17,7 +17,7 @@ MAX_COMMANDS = 1024
 MAX_OPEN = 512
 
 _ALL = frozenset({"tests", "build", "lint", "types", "push", "commit", "http"})
-_TELLING = scanner(
+_TELLING = Scanner(
     r"(?i)\bpass|\bfail|\bok\b|\berrors?\b|^DONE|success|issues|\bTo \S+|HTTP/|tests? run"
 )
 _PROSE = (".md", ".txt", ".rst", ".mdx", ".adoc", ".log", ".csv", ".svg", ".png", ".jsonl")
@@ -170,7 +170,7 @@ class Session:
 
 def _telling(text: str) -> bool:
     """Whether the end of an output may hold the summary of a check."""
-    return _TELLING.search(text[-16384:].encode("utf-8", "replace")) is not None
+    return _TELLING.found(text[-16384:])
 
 
 _LOSSES = frozenset({"malformed", "truncated_tail", "truncated"})

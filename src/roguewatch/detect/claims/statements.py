@@ -12,7 +12,7 @@ from typing import Literal
 
 import msgspec
 
-from roguewatch.detect.scanning import scanner
+from roguewatch.detect.scanning import Scanner
 
 Kind = Literal[
     "tests", "build", "lint", "types", "http", "deploy", "push", "commit", "checks", "verified",
@@ -91,7 +91,7 @@ _PATTERNS += (
     ("build", r"^\W*(?:there are )?(?:now )?no (?:build|compil\w+) errors"),
 )
 _COMPILED = tuple((kind, re.compile(pattern)) for kind, pattern in _PATTERNS)
-_ANY = scanner(
+_ANY = Scanner(
     r"(?i)pass|green|succe|compil|buil[dt]|clean|deploy|pushed|commit|verif|tested|validated|"
     r"confirm|screenshot|checked|(?:ran|run|executed) `|return|respond|live|no (?:\w+ )?(?:error|issue)"
 )
@@ -138,7 +138,7 @@ def claims(text: str) -> list[Claim]:
     Linear: text is cut at `MAX_MESSAGE` characters (the end is kept, where outcomes are
     told), and each sentence is matched within 300 characters.
     """
-    if _ANY.search(text.encode("utf-8", "replace")) is None:
+    if not _ANY.found(text):
         return []
     if len(text) > MAX_MESSAGE:
         text = text[-MAX_MESSAGE:]
@@ -153,7 +153,7 @@ def claims(text: str) -> list[Claim]:
             planning = _PLANNING.search(raw.lower()) is not None
         if planning or raw.lstrip().startswith((">", "- [ ]", "* [ ]", "[ ]")):
             continue
-        if _ANY.search(raw.encode("utf-8", "replace")) is None:
+        if not _ANY.found(raw):
             continue
         claim = _claim(raw.strip()[:300])
         if claim is not None:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 import msgspec
 
-from roguewatch.detect.scanning import scanner, spans
+from roguewatch.detect.scanning import Scanner
 
 TAIL = 16_384
 """Characters at the end of an output that are searched for a summary."""
@@ -246,7 +246,7 @@ _COMPILED = tuple(
     (tool, kind, re.compile(pattern), read) for tool, kind, pattern, read in _PATTERNS
 )
 # One RE2 pass finds the few lines that any pattern can match.
-_CANDIDATE = scanner(
+_CANDIDATE = Scanner(
     "(?m)"
     + "|".join(
         re.sub(r"\?P<\w+>", "?:", pattern).replace("^", "^[ \\t]*", 1)
@@ -275,7 +275,7 @@ def summaries(text: str, kinds: frozenset[str]) -> dict[str, Summary]:
     if "\x1b" in text:
         text = _ANSI.sub("", text)
     found: dict[tuple[str, str], Summary] = {}
-    for begin, end in spans(_CANDIDATE, text):
+    for begin, end in _CANDIDATE.spans(text):
         line = text[begin:end].rstrip()[:400]
         for tool, kind, pattern, read in _COMPILED:
             match = pattern.match(line) if kind in kinds else None
