@@ -9,11 +9,13 @@ from the ledger: nothing is lost and nothing counts twice.
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import time
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from os import stat_result
 from pathlib import Path
 from typing import Protocol
@@ -114,7 +116,7 @@ class Pipeline:
         Raises:
             StateError: the state cannot be written.
         """
-        with ThreadPoolExecutor(1) as digests:
+        with ThreadPoolExecutor(1) as digests, _fewer_collections():
             for item in walk(paths):
                 self.done.files += 1
                 if isinstance(item, Unread):
@@ -306,6 +308,17 @@ class Pipeline:
         if path is not None:
             self._unread(printable_path(path), self.done.stopped)
         self._pending, self._pending_ids, self._finished = [], set(), []
+
+
+@contextmanager
+def _fewer_collections() -> Iterator[None]:
+    """Look for cycles seldom: events come and go by the thousand, and hold none."""
+    before = gc.get_threshold()
+    gc.set_threshold(50_000, 20, 50)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
 
 
 def _without_name(reason: str, name: str) -> str:

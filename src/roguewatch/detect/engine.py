@@ -190,7 +190,9 @@ class Engine:
         size = len(event.text) + len(event.arguments)
         if view.scanned > SCAN_FLOOR and view.scanned > SCAN_FACTOR * size:
             found.append(_own(SLOW_TEXT, event, event.call_id or event.id))
-        for name, count in self._running.forgotten().items():
+        # Only what was just fed to the correlations can have made one forget.
+        forgotten = self._running.forgotten() if self._running.correlated else {}
+        for name, count in forgotten.items():
             if self._forgotten.get(name) is None:
                 found.append(_own(FORGOTTEN, event, name))
             self._forgotten[name] = count
@@ -237,6 +239,14 @@ def _encodable(event: Event) -> Event:
 
     Sources replace them; a live event may still hold some.
     """
+    if (
+        event.text.isascii()
+        and event.arguments.isascii()
+        and event.detail.isascii()
+        and event.tool.isascii()
+        and event.cwd.isascii()
+    ):
+        return event
     changed = {}
     for name in ("text", "arguments", "detail", "tool", "cwd"):
         value = getattr(event, name)

@@ -86,6 +86,8 @@ class Running:
         self.correlations = [
             Correlating(one) for one in rules.correlations if one.meta.id not in disabled
         ]
+        self.correlated = False
+        """Whether the last event was fed to the correlations."""
         self._lexicons = Lexicons(self.rules)
         self._plans: dict[tuple[str, str, tuple[bool, ...]], Plan[Judged]] = {}
 
@@ -105,7 +107,8 @@ class Running:
                 if rule.rule.reports:
                     acting = event.call_id or event.id
                     hits.append(Hit(meta, acting, (event.id,), view.action, held[0]))
-        if matches and self.correlations:
+        self.correlated = bool(matches and self.correlations)
+        if self.correlated:
             hits += self._correlate(matches, view)
         return hits
 
