@@ -7,13 +7,16 @@ import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 import msgspec
 
 from roguewatch.errors import InputError
 from roguewatch.printable import printable, printable_path
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -48,6 +51,13 @@ def json_option(command: Command) -> Command:
 def print_json(value: object) -> None:
     """One line of JSON on standard output, as UTF-8 whatever the locale."""
     sys.stdout.buffer.write(msgspec.json.encode(value) + b"\n")
+
+
+def console() -> Console:
+    """Where tables go: as wide as the terminal, and wide enough to read in a file or pipe."""
+    from rich.console import Console
+
+    return Console() if sys.stdout.isatty() else Console(width=160)
 
 
 def existing_store(store: Path) -> Path:

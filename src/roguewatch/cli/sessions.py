@@ -7,12 +7,17 @@ from pathlib import Path
 import click
 
 from roguewatch.cli.options import (
+    console,
     existing_store,
     json_option,
     nanoseconds,
     print_json,
     store_option,
 )
+
+
+WIDE = 120
+"""Columns from which whole ids and models are shown; `show` takes the beginning of an id."""
 
 
 @click.command(name="sessions")
@@ -39,20 +44,24 @@ def command(store: Path, since: str | None, as_json: bool) -> None:
             lines.append(line)
     if as_json:
         return
-    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
+    out = console()
+    wide = out.width >= WIDE
     table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column("session", overflow="fold", min_width=12)
-    for name in ("surface", "model", "started"):
+    table.add_column("session", overflow="fold" if wide else "ellipsis", min_width=14)
+    for name in ("surface", "model") if wide else ("surface",):
         table.add_column(name, overflow="ellipsis", no_wrap=True)
-    for name in ("events", "user msgs", "calls", "gaps", "findings"):
-        table.add_column(name, justify="right")
+    table.add_column("started (UTC)", no_wrap=True)
+    for name in ("events", "said", "calls", "gaps", "found"):
+        table.add_column(name, justify="right", no_wrap=True)
     for line in lines:
+        session = line.session if wide else line.session[:13]
+        named = (session, line.surface, line.model) if wide else (session, line.surface)
         table.add_row(
-            *(Text(text) for text in (line.session, line.surface, line.model)),
-            line.started or "",
+            *(Text(text) for text in named),
+            (line.started or "")[:16].replace("T", " "),
             *map(str, (line.events, line.user_messages, line.tool_calls, line.gaps, line.findings)),
         )
-    Console().print(table)
+    out.print(table)
