@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from roguewatch.cli.coverage import command as coverage
 from roguewatch.cli.gate_install import install, uninstall
 from roguewatch.cli.gate_mcp import command as mcp_command
 from roguewatch.cli.gate_relays import relay_options, relay_settings
@@ -20,6 +21,7 @@ def command() -> None:
 
 
 command.add_command(mcp_command, "mcp")
+command.add_command(coverage, "coverage")
 for part in (install, uninstall, status, reload_rules):
     command.add_command(part)
 
