@@ -56,6 +56,7 @@ class Matching:
         self._asked: OrderedDict[str, _Call] = OrderedDict()
         self._by_content: dict[tuple[str, str], list[str]] = {}
         self._made: OrderedDict[str, _Call] = OrderedDict()
+        self._made_by_content: dict[tuple[str, str], list[str]] = {}
         self._matched: set[str] = set()
         self._otherwise: list[Unmatched] = []
 
@@ -100,11 +101,19 @@ class Matching:
         if len(self._asked) > MAX_CALLS:
             gone, old = self._asked.popitem(last=False)
             self._matched.discard(gone)
-            self._by_content.get(_content(old), [gone]).remove(gone)
-        for waiting, made in list(self._made.items()):
-            if made.call_id and made.call_id == event.call_id:
-                del self._made[waiting]
-                self._join(key, call, made)
+            keys = self._by_content[_content(old)]
+            keys.remove(gone)
+            if not keys:
+                del self._by_content[_content(old)]
+        made = self._made.get(event.call_id) if event.call_id else None
+        if made is not None:
+            self._forget(event.call_id)
+            self._join(key, call, made)
+            return
+        for waiting in self._made_by_content.get(_content(call), ()):
+            self._forget(waiting)
+            self._matched.add(key)
+            return
 
     def _agent_made(self, event: Event) -> None:
         made = _call(event)
@@ -118,9 +127,20 @@ class Matching:
             if key not in self._matched:
                 self._matched.add(key)
                 return
-        self._made[made.call_id or made.event] = made
+        key = made.call_id or made.event
+        if key in self._made:
+            return  # another observer of the same call
+        self._made[key] = made
+        self._made_by_content.setdefault(_content(made), []).append(key)
         if len(self._made) > MAX_CALLS:
-            self._made.popitem(last=False)
+            self._forget(next(iter(self._made)))
+
+    def _forget(self, key: str) -> None:
+        content = _content(self._made.pop(key))
+        keys = self._made_by_content[content]
+        keys.remove(key)
+        if not keys:
+            del self._made_by_content[content]
 
     def _join(self, key: str, asked: _Call, made: _Call) -> None:
         self._matched.add(key)
