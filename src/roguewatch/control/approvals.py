@@ -12,20 +12,18 @@ import hmac
 import secrets
 import time
 import unicodedata
-from collections.abc import Iterator
-from contextlib import contextmanager
 from hashlib import scrypt, sha256
 from typing import Literal
 
 import msgspec
 import rfc8785
-from sqlalchemy import Connection, Engine, false, insert, select, update
+from sqlalchemy import Engine, insert, select, update
 
 from roguewatch.errors import ControlError
 from roguewatch.events import Event
 from roguewatch.printable import printable
 from roguewatch.state import tables
-from roguewatch.state.database import transaction as _transaction
+from roguewatch.state.database import transaction
 
 EXPIRY_SECONDS = 600
 MIN_PASSPHRASE = 12
@@ -35,15 +33,6 @@ _SCRYPT = {"n": 1 << 15, "r": 8, "p": 1, "maxmem": 1 << 26}
 """OWASP's recommendation for scrypt (N = 2^15, r = 8): tens of milliseconds a guess."""
 
 Answer = Literal["", "approved", "rejected"]
-
-
-@contextmanager
-def _writing(engine: Engine) -> Iterator[Connection]:
-    """A transaction that reads and then writes: it takes SQLite's write lock before it reads,
-    since one that only finds out later that it must write is refused, not made to wait."""
-    with _transaction(engine) as connection:
-        connection.execute(update(tables.approvals).where(false()).values(answer=""))
-        yield connection
 
 
 class Approval(msgspec.Struct, frozen=True, kw_only=True):
@@ -115,7 +104,7 @@ class Approvals:
             "locked_until": 0,
         }
         table = tables.approvers
-        with _transaction(self._engine) as connection:
+        with transaction(self._engine) as connection:
             known = connection.execute(
                 update(table).where(table.c.name == name).values(**values)
             ).rowcount
@@ -124,7 +113,7 @@ class Approvals:
 
     def approvers(self) -> list[str]:
         """Names of the enrolled approvers."""
-        with _transaction(self._engine) as connection:
+        with transaction(self._engine) as connection:
             rows = connection.execute(select(tables.approvers.c.name)).scalars()
             return sorted(str(name) for name in rows)
 
@@ -132,7 +121,7 @@ class Approvals:
         """Whether it is this approver. Five failures lock the name for five minutes."""
         table = tables.approvers
         now = time.time_ns()
-        with _writing(self._engine) as connection:
+        with transaction(self._engine, write=True) as connection:
             row = connection.execute(select(table).where(table.c.name == name)).first()
             if row is None:
                 _verifier(passphrase, b"0" * 16)  # as slow as a name that exists
@@ -156,7 +145,7 @@ class Approvals:
         digest = action_digest(deployment, event)
         now = time.time_ns()
         table = tables.approvals
-        with _writing(self._engine) as connection:
+        with transaction(self._engine, write=True) as connection:
             open_one = connection.execute(
                 select(table).where(
                     table.c.digest == digest, table.c.answer == "", table.c.expires > now
@@ -187,7 +176,7 @@ class Approvals:
             & table.c.used.is_(None)
             & (table.c.expires > now)
         )
-        with _writing(self._engine) as connection:
+        with transaction(self._engine, write=True) as connection:
             row = connection.execute(select(table).where(usable).limit(1)).first()
             if row is None:
                 return None
@@ -203,7 +192,7 @@ class Approvals:
         chosen = select(table).order_by(table.c.asked)
         if not every:
             chosen = chosen.where(table.c.answer == "", table.c.expires > time.time_ns())
-        with _transaction(self._engine) as connection:
+        with transaction(self._engine) as connection:
             return [Approval(**row._mapping) for row in connection.execute(chosen)]
 
     def answer(
@@ -216,7 +205,7 @@ class Approvals:
                 the question is not open (any more).
         """
         table = tables.approvals
-        with _transaction(self._engine) as connection:
+        with transaction(self._engine) as connection:
             row = connection.execute(select(table).where(table.c.id == id)).first()
         if row is None:
             raise ControlError(f"no approval {printable(id, 40)!r} was asked for")
@@ -233,7 +222,7 @@ class Approvals:
             "looked_seconds": max(0, round(looked_seconds)),
         }
         still_open = (table.c.id == id) & (table.c.answer == "") & (table.c.expires > now)
-        with _transaction(self._engine) as connection:
+        with transaction(self._engine) as connection:
             if not connection.execute(update(table).where(still_open).values(**values)).rowcount:
                 raise ControlError(f"approval {id} is answered already or has expired")
         return msgspec.structs.replace(asked, **values)

@@ -70,6 +70,9 @@ class Guard(msgspec.Struct, frozen=True, kw_only=True):
             return self._of_call(action)
         if event.kind == "process" and action.detail.get("declared"):
             return [_declared(action)]
+        if event.kind == "config_change" and (wrong := action.detail.get("wrong")):
+            title = "A change of settings takes the gate's hooks away"
+            return [_found(action, "settings", title, "critical", str(wrong))]
         return []
 
     def _of_call(self, action: Action) -> list[Finding]:

@@ -18,6 +18,7 @@ from roguewatch.gateway.admin import admin_routes
 from roguewatch.gateway.hooks import claude_code, codex, copilot_cli, cursor, gemini_cli
 from roguewatch.gateway.hooks.hook import Agent, Answer, Hook
 from roguewatch.gateway.house import House
+from roguewatch.gateway.installed import inspected, installs
 from roguewatch.gateway.latency import Latency
 from roguewatch.gateway.openapi import document
 from roguewatch.gateway.protocol import PEER
@@ -118,7 +119,10 @@ class Hooks:
         gate = self._house.gate
         self._house.seen(deployment, "hook")
         if hook.awaits:
-            ruling = await gate.decide(deployment, hook.event, can_ask=hook.can_ask)
+            event = hook.event
+            if event.kind == "config_change":
+                event = inspected(event, installs(self._house.store))
+            ruling = await gate.decide(deployment, event, can_ask=hook.can_ask)
             self._house.decided(deployment, ruling.decision)
             return _response(agent.answer(hook, ruling.decision))
         await gate.observe(deployment, [hook.event, *hook.more])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import stat
+from collections.abc import Iterable
 from hashlib import sha256
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import msgspec
 
 from roguewatch.control.guard import missing_hooks
 from roguewatch.errors import InputError
+from roguewatch.events import Event
 from roguewatch.printable import printable_path
 
 MOST = 4 << 20
@@ -94,3 +96,19 @@ def fault(path: Path, marks: tuple[str, ...]) -> str:
     if not isinstance(settings, dict):
         return "the settings are no object any more"
     return missing_hooks(settings, marks)
+
+
+def inspected(event: Event, known: Iterable[Installed]) -> Event:
+    """A change of settings with what the changed file now says, where that is a fault.
+
+    Looked at now and kept in the event, so that a replay of it finds the same.
+    """
+    detail = event.parsed_detail()
+    path = detail.get("file_path")
+    if not isinstance(path, str) or not path.endswith(".json"):
+        return event
+    marks = next((one.marks for one in known if one.path == path), ())
+    if not (wrong := fault(Path(path), marks)):
+        return event
+    detail["wrong"] = wrong
+    return msgspec.structs.replace(event, detail=msgspec.json.encode(detail).decode())

@@ -50,14 +50,19 @@ def connect(store: Path, *, url: str | None = None) -> Engine:
 
 
 @contextmanager
-def transaction(engine: Engine) -> Iterator[Connection]:
+def transaction(engine: Engine, *, write: bool = False) -> Iterator[Connection]:
     """A connection whose work is committed at the end, or not at all.
+
+    Args:
+        engine: the database.
+        write: it reads before it writes. SQLite's write lock is then taken at once, and
+            waited for: one that only later finds that it must write is refused.
 
     Raises:
         StateError: what the database refused, in one line (a full disk, a lock).
     """
     try:
-        with engine.begin() as connection:
+        with engine.execution_options(write=write).begin() as connection:
             yield connection
     except SQLAlchemyError as error:
         raise StateError(f"{_shown(str(engine.url))}: {_reason(error)}") from error
@@ -95,7 +100,8 @@ def _set_pragmas(connection: Any, record: object) -> None:
 
 
 def _begin(connection: Connection) -> None:
-    connection.exec_driver_sql("BEGIN")
+    write = connection.get_execution_options().get("write", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
 
 
 def _revision(engine: Engine) -> str:

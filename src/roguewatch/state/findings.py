@@ -49,7 +49,7 @@ class Findings:
         if not rows:
             return 0
         if connection is None:
-            with transaction(self._engine) as own:
+            with transaction(self._engine, write=True) as own:
                 return self._record(rows, own)
         return self._record(rows, connection)
 
