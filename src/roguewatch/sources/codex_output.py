@@ -23,12 +23,8 @@ _CUT = re.compile(
     re.MULTILINE,
 )
 _FAILURES = ("execution error:", "apply_patch verification failed", "Script failed", "Script error")
-_REFUSALS = (
-    "exec command rejected by user",
-    "patch rejected by user",
-    "rejected by user",
-    "command rejected by user",
-)
+_REFUSAL = "rejected by user"
+"""Ends every way in which it is said that a person refused: of a patch, a command, a call."""
 
 
 class _Metadata(msgspec.Struct):
@@ -70,7 +66,7 @@ def result_fields(output: str | list[Part] | dict[str, Any] | None) -> dict[str,
         fields["failed"] = status != 0
     elif success is not None:
         fields["failed"] = not success
-    elif header.startswith(_FAILURES) or any(said in header[:200] for said in _REFUSALS):
+    elif header.startswith(_FAILURES) or refused(header):
         fields["failed"] = True
     elif header.startswith("Script completed"):
         fields["failed"] = False
@@ -85,7 +81,7 @@ def result_fields(output: str | list[Part] | dict[str, Any] | None) -> dict[str,
 
 def refused(text: str) -> bool:
     """Whether the output says that a person refused the call."""
-    return any(said in text[:200] for said in _REFUSALS)
+    return _REFUSAL in text[:200]
 
 
 def _mark(part: Part) -> str:

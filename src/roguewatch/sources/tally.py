@@ -34,6 +34,8 @@ class Tally:
         self.surface = surface
         self.session = ""
         """The session of records that do not name theirs."""
+        self._named, self._naming = "", f"{surface}\0\0".encode()
+        """A session, and how the ids of its lines begin."""
         self._ordinals: dict[str, int] = {}
         self._seen: set[str] = set()
         self._occurrences: dict[bytes, int] = {}
@@ -71,8 +73,10 @@ class Tally:
         digest = sha256(data).digest()
         count = self._occurrences.get(digest, 0)
         self._occurrences[digest] = count + 1
-        key = f"{self.surface}\0{session}\0{count}\0".encode("utf-8", "surrogatepass")
-        return sha256(key + digest).hexdigest()[:32]
+        if session != self._named:
+            self._named = session
+            self._naming = f"{self.surface}\0{session}\0".encode("utf-8", "surrogatepass")
+        return sha256(b"%b%d\0%b" % (self._naming, count, digest)).hexdigest()[:32]
 
     def gap(
         self,
