@@ -15,7 +15,6 @@ from roguewatch.cli.options import (
     store_option,
 )
 
-
 WIDE = 120
 """Columns from which whole ids and models are shown; `show` takes the beginning of an id."""
 
@@ -26,7 +25,7 @@ WIDE = 120
 @json_option
 def command(store: Path, since: str | None, as_json: bool) -> None:
     """List the sessions in the store, the earliest first."""
-    from roguewatch.assess.assessment import session_line
+    from roguewatch.assess.observing import session_line
     from roguewatch.state.database import connect
     from roguewatch.state.findings import Findings
     from roguewatch.state.sessions import Sessions
