@@ -58,6 +58,8 @@ class Matching:
         self._made: OrderedDict[str, _Call] = OrderedDict()
         self._made_by_content: dict[tuple[str, str], list[str]] = {}
         self._matched: set[str] = set()
+        self._matched_by: set[tuple[str, str]] = set()
+        """Which observer matched which call by content alone: each does so once."""
         self._otherwise: list[Unmatched] = []
 
     def see(self, event: Event) -> None:
@@ -101,6 +103,7 @@ class Matching:
         if len(self._asked) > MAX_CALLS:
             gone, old = self._asked.popitem(last=False)
             self._matched.discard(gone)
+            self._matched_by -= {(sighting, gone) for sighting in MADE_BY}
             keys = self._by_content[_content(old)]
             keys.remove(gone)
             if not keys:
@@ -124,7 +127,8 @@ class Matching:
             self._join(made.call_id, asked, made)
             return
         for key in self._by_content.get(_content(made), ()):
-            if key not in self._matched:
+            if (event.sighting, key) not in self._matched_by:
+                self._matched_by.add((event.sighting, key))
                 self._matched.add(key)
                 return
         key = made.call_id or made.event
