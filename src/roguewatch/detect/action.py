@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import json
 import posixpath
-from collections.abc import Iterator
-from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
 import msgspec
 import re2
@@ -22,7 +21,29 @@ if TYPE_CHECKING:
 _URL = re2.compile(r"""(?i)\b(?:https?|wss?|ftp|ssh|git|s3|gs|file)://[^\s"'<>`|\\)\]}]+""")
 _LONE_SURROGATES = dict.fromkeys(range(0xD800, 0xE000), "\ufffd")
 _CHANGES = ("write", "edit")
+T = TypeVar("T")
 _PATH_KEYS = frozenset(PATH_KEYS)
+
+
+class derived(Generic[T]):  # noqa: N801 (used as a decorator, like `property`)
+    """A property that is computed once. `functools.cached_property` takes a lock each time."""
+
+    def __init__(self, compute: Callable[[Any], T]) -> None:
+        self._compute = compute
+        self.__doc__ = compute.__doc__
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._name = name
+
+    @overload
+    def __get__(self, action: None, owner: type) -> derived[T]: ...
+    @overload
+    def __get__(self, action: object, owner: type) -> T: ...
+    def __get__(self, action: object | None, owner: type) -> derived[T] | T:
+        if action is None:
+            return self
+        value = action.__dict__[self._name] = self._compute(action)
+        return value
 
 
 class Action:
@@ -38,7 +59,7 @@ class Action:
         self.event = event
         self._shell = shell
 
-    @cached_property
+    @derived
     def arguments(self) -> dict[str, Any]:
         """The call's arguments as an object; text that is none stands under `input`.
 
@@ -46,29 +67,29 @@ class Action:
         """
         return _object(self.event.arguments)
 
-    @cached_property
+    @derived
     def detail(self) -> dict[str, Any]:
         return _object(self.event.detail)
 
-    @cached_property
+    @derived
     def strings(self) -> tuple[str, ...]:
         """Every string among the arguments, however deep, in order."""
         return tuple(_strings(self.arguments))
 
-    @cached_property
+    @derived
     def text(self) -> str:
         return clean(self.event.text)
 
-    @cached_property
+    @derived
     def tool_class(self) -> ToolClass:
         return classify(self.event.tool, self.arguments)
 
-    @cached_property
+    @derived
     def scripts(self) -> list[tuple[str, str]]:
         """What a call gives to a shell or an interpreter: (text, language)."""
         return shell_texts(self.event.tool, self.arguments)
 
-    @cached_property
+    @derived
     def commands(self) -> tuple[Command, ...]:
         """The simple commands that a call runs, unwrapped and decoded."""
         event = self.event
@@ -89,7 +110,7 @@ class Action:
             command for text, shell in texts for command in look(text, shell, cwd=event.cwd)
         )
 
-    @cached_property
+    @derived
     def edit(self) -> Edit:
         """What a file-changing call adds and removes, patches given to a shell included."""
         if self.event.kind != "tool_call":
@@ -103,18 +124,18 @@ class Action:
             )
         return read_edit(self.arguments)
 
-    @cached_property
+    @derived
     def content(self) -> tuple[str, ...]:
         """Texts that the call writes into files, by a file tool, a patch or a command."""
         wrote = (command.wrote for command in self.commands if command.wrote)
         return (*self.edit.added, *wrote)
 
-    @cached_property
+    @derived
     def removed(self) -> tuple[str, ...]:
         """Texts that the call takes out of files."""
         return self.edit.removed
 
-    @cached_property
+    @derived
     def paths(self) -> tuple[str, ...]:
         """Every file that the event names: arguments, patches, commands; normalised."""
         named = [*self._named_paths, *self.edit.paths]
@@ -122,7 +143,7 @@ class Action:
         named += [path for command in self.commands for path in command.written]
         return tuple(dict.fromkeys(normal_path(path) for path in named))
 
-    @cached_property
+    @derived
     def written(self) -> tuple[str, ...]:
         """Files that the event writes, creates, deletes or changes; normalised."""
         changed = list(self.edit.paths)
@@ -132,7 +153,7 @@ class Action:
         changed += [path for command in self.commands for path in command.written]
         return tuple(dict.fromkeys(normal_path(path) for path in changed))
 
-    @cached_property
+    @derived
     def urls(self) -> tuple[str, ...]:
         """URLs in the arguments and those that commands name (hosts included)."""
         found = [url for text in self.strings if "://" in text for url in _URL.findall(text)]
@@ -141,7 +162,7 @@ class Action:
             found += [text for text in _strings(self.detail) if "://" in text]
         return tuple(dict.fromkeys(found))
 
-    @cached_property
+    @derived
     def _named_paths(self) -> list[str]:
         source = self.detail if self.event.kind == "file_change" else self.arguments
         found: list[str] = []

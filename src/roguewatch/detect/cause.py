@@ -40,6 +40,8 @@ allowance), so that tracing stays linear in the session's length."""
 _ACTS = words("tool_call tool_result agent_message reasoning process file_change network")
 """Kinds of event that are somebody's act; who set a mode or a configuration is not told."""
 
+_FOLLOWED = words("tool_call tool_result user_message system_message approval")
+
 _PLACES = words("workdir cwd working_directory directory description")
 
 _ANSWERS = frozenset(
@@ -87,10 +89,10 @@ class Provenance:
         Returns:
             The passages addressed to the agent that this event brought.
         """
-        if event.id in self._events:
+        kind = event.kind
+        if kind not in _FOLLOWED or event.id in self._events:
             return []
         _remember(self._events, event.id, 1 << 15)
-        kind = event.kind
         if kind == "tool_call":
             self._call(event)
         elif kind == "tool_result":

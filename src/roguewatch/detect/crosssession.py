@@ -61,6 +61,7 @@ class CrossSessionDetector:
 
     name = "cross-session"
     version = "1.0.0"
+    kinds = frozenset({"tool_call", "user_message"})
 
     def __init__(self) -> None:
         self._trails: OrderedDict[Artefact, _Trail] = OrderedDict()

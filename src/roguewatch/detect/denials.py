@@ -92,6 +92,7 @@ class DenialsDetector:
 
     name = "denial-workarounds"
     version = "1.0.0"
+    kinds = frozenset({"tool_call", "tool_result", "approval", "decision", "user_message"})
 
     def __init__(self) -> None:
         self._sessions: OrderedDict[str, _Session] = OrderedDict()

@@ -16,6 +16,8 @@ class Detector(Protocol):
 
     name: str
     version: str
+    # A detector may say, as `kinds: frozenset[str]`, which kinds of event it observes; the
+    # engine then spares it the others. Without it, it is given every event.
 
     def observe(self, action: Action) -> Iterable[Finding]:
         """Look at one event (`action.event`) with its derived view."""

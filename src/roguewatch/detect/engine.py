@@ -84,6 +84,8 @@ class Engine:
         """Id: reason. The assessment prints these."""
         self.slow: list[Slow] = []
         self._running = Running(rules, disabled)
+        self._watching: dict[str, tuple[Detector, ...]] = {}
+        """By kind of event, the detectors that observe it."""
         self._sessions: OrderedDict[str, _Session] = OrderedDict()
         self._forgotten: dict[str, int] = {}
         self._overdue: list[Finding] = []
@@ -127,11 +129,13 @@ class Engine:
         if shell is not None and action.tool_class == "write":
             for path, content in zip(action.written, action.content, strict=False):
                 shell.wrote(path, content, cwd=event.cwd)
-        view = View(action)
         provenance = self._provenances.follow(event)
-        found = [_of_hit(hit, provenance) for hit in self._running.feed(view)]
-        found += self._conditions(view)
-        for detector in self.detectors:
+        found: list[Finding] = []
+        if self._running.concerned(action):
+            view = View(action)
+            found += [_of_hit(hit, provenance) for hit in self._running.feed(view)]
+            found += self._conditions(view)
+        for detector in self._watchers(event.kind):
             found += [_caused(one, event, provenance) for one in detector.observe(action)]
         elapsed = time.perf_counter() - started
         if elapsed > SLOW_SECONDS and len(self.slow) < 1_000:
@@ -154,6 +158,14 @@ class Engine:
     def replay(self, events: Iterable[Event]) -> list[Finding]:
         """Rebuild state after a restart from the ledger's events; their findings again."""
         return [finding for event in events for finding in self.feed(event)]
+
+    def _watchers(self, kind: str) -> tuple[Detector, ...]:
+        found = self._watching.get(kind)
+        if found is None:
+            found = self._watching[kind] = tuple(
+                one for one in self.detectors if kind in getattr(one, "kinds", (kind,))
+            )
+        return found
 
     def _session(self, name: str) -> _Session:
         state = self._sessions.get(name)

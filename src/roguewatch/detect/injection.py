@@ -72,6 +72,7 @@ class InjectionDetector:
 
     name = "executed-injection"
     version = "1.0.0"
+    kinds = frozenset({"tool_call", "tool_result", "user_message", "system_message", "approval"})
 
     def __init__(self, provenances: Provenances | None = None) -> None:
         self._provenances = Provenances() if provenances is None else provenances

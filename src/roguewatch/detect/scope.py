@@ -75,6 +75,7 @@ class ScopeDetector:
 
     name = "scope"
     version = "1.0.0"
+    kinds = frozenset({"user_message", "system_message", "tool_call", "agent_message", "approval"})
 
     def __init__(self) -> None:
         self._sessions: OrderedDict[str, _Session] = OrderedDict()

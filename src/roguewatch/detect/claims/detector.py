@@ -32,6 +32,9 @@ class ClaimsDetector:
 
     name = "claims"
     version = "1.0.0"
+    kinds = frozenset(
+        {"agent_message", "tool_call", "tool_result", "user_message", "compaction", "gap"}
+    )
 
     def __init__(self) -> None:
         self._sessions: OrderedDict[str, Session] = OrderedDict()

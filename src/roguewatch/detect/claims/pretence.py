@@ -85,6 +85,7 @@ class FalseDryRunDetector:
 
     name = "false-dry-run"
     version = "1.0.0"
+    kinds = frozenset({"tool_call"})
 
     def __init__(self) -> None:
         self._seen: OrderedDict[str, None] = OrderedDict()

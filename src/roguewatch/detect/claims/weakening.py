@@ -96,6 +96,7 @@ class WeakeningDetector:
 
     name = "silent-weakening"
     version = "1.0.0"
+    kinds = frozenset({"tool_call", "tool_result", "agent_message", "user_message"})
 
     def __init__(self) -> None:
         self._turns: OrderedDict[str, _Turn] = OrderedDict()

@@ -62,8 +62,9 @@ class Judged:
 
 def _empty(shape: tuple[bool, ...]) -> tuple[str, ...]:
     """Beginnings of the names of fields that an event of this shape cannot have."""
-    arguments, text, detail = shape
+    arguments, commands, text, detail = shape
     found: tuple[str, ...] = () if arguments else _NEED_ARGUMENTS
+    found += () if commands else ("command",)
     found += () if text else ("text",)
     return found if detail else (*found, "detail.")
 
@@ -94,6 +95,10 @@ class Running:
     def feed_event(self, event: Event) -> list[Hit]:
         return self.feed(View(Action(event)))
 
+    def concerned(self, action: Action) -> bool:
+        """Whether any rule can hold on events like this one; if not, none need be fed."""
+        return not self._plan(action).idle
+
     def feed(self, view: View) -> list[Hit]:
         """What holds with this event: rules first, then correlations that it completes."""
         matches: dict[str, tuple[int, ...]] = {}
@@ -115,8 +120,10 @@ class Running:
     def _plan(self, action: Action) -> Plan[Judged]:
         event = action.event
         tool_class = action.tool_class if event.tool else ""
+        acts = bool(event.arguments) or event.kind in _NAMING
         shape = (
-            bool(event.arguments) or event.kind in _NAMING,
+            acts,
+            acts and bool(action.commands),
             bool(event.text),
             bool(event.detail),
         )

@@ -132,9 +132,13 @@ class Plan(Generic[R]):
         self._programs = exact.pop("command.program", {})
         self._exact = [(name, by) for name, by in exact.items() if not of_command(name)]
         self._command_exact = [(name, by) for name, by in exact.items() if of_command(name)]
+        self.idle = not (self._always or self._literals or self._present or exact or self._programs)
+        """Whether no rule can hold on such an event."""
 
     def candidates(self, view: View) -> dict[R, Collection[int] | None]:
         """Rules worth judging, with the commands worth looking at (None: all)."""
+        if self.idle:
+            return {}
         literals = self._found(view)
         met: list[R] = self._ready(self._always, literals)
         for name, by in self._exact:
