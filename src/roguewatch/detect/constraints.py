@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import posixpath
 import re
+from collections.abc import Iterator
+from functools import lru_cache
 from typing import Literal
 
 import msgspec
@@ -131,7 +133,7 @@ _PLACES = frozenset(
      "terraform", "scripts", "examples", "node_modules", "dist"]
 )  # fmt: skip
 _FENCE = re.compile(r"```.*?(?:```|\Z)", re.S)
-_SPLIT = re.compile(r"(?<=[.!?;])(?=\s)|\n")
+_END = re.compile(r"[.!?;\n](?:(?<=\n)|(?=\s))")
 _CLAUSES = re.compile(r"(?<=,)(?= (?:but|and|so) )")
 _NETLESS = re.compile(
     r"\b(?:no (?:network|internet|outbound|external)(?: access| requests?| calls?| connections?)?|"
@@ -143,13 +145,18 @@ _SPOKEN = re.compile(r"^\W*(?:i|we|they|he|she|it|users?|people|customers|this|t
 
 def constraints(text: str) -> list[Constraint]:
     """The prohibitions and limits in one message. Linear; code blocks are left out."""
-    text = text[:MAX_MESSAGE]
+    return list(_constraints(text[:MAX_MESSAGE]))
+
+
+# An agent's system prompt and context files are the same in every session.
+@lru_cache(maxsize=128)
+def _constraints(text: str) -> list[Constraint]:
     if not _ANY.found(text):
         return []
     if "```" in text:
         text = _FENCE.sub("\n", text)
     found: list[Constraint] = []
-    for raw in _SPLIT.split(text):
+    for raw in _sentences(text):
         sentence = raw.strip()[:300]
         if len(sentence) < 6 or sentence.startswith(">") or not _ANY.found(sentence):
             continue
@@ -157,6 +164,15 @@ def constraints(text: str) -> list[Constraint]:
         for clause in _CLAUSES.split(plain):
             found += _in_sentence(sentence, clause.strip())
     return found[:64]
+
+
+def _sentences(text: str) -> Iterator[str]:
+    start = 0
+    for match in _END.finditer(text):
+        end = match.end()
+        yield text[start : end - (text[end - 1] == "\n")]
+        start = end
+    yield text[start:]
 
 
 def _in_sentence(sentence: str, plain: str) -> list[Constraint]:

@@ -17,7 +17,7 @@ from ahocorasick_rs import AhoCorasick, Implementation, MatchKind
 from roguewatch.detect.sigma.expression import fold
 from roguewatch.detect.sigma.gates import Gate
 from roguewatch.detect.sigma.prefilter import Formula, Skeleton, formula, literals_of, need
-from roguewatch.detect.sigma.view import View
+from roguewatch.detect.sigma.view import View, field_names
 
 _LONG = ("text",)
 """Fields with much text and few literals: they are searched apart from the others."""
@@ -128,7 +128,7 @@ class Plan(Generic[R]):
             fields.update(dict.fromkeys(rule.fields))
         fields = {name: None for name in fields if not name.startswith(empty)}
         self._long = [name for name in fields if name in _LONG]
-        self._short = [name for name in fields if name not in _LONG]
+        self._short = field_names(name for name in fields if name not in _LONG)
         self._programs = exact.pop("command.program", {})
         self._exact = [(name, by) for name, by in exact.items() if not of_command(name)]
         self._command_exact = [(name, by) for name, by in exact.items() if of_command(name)]
@@ -172,9 +172,8 @@ class Plan(Generic[R]):
 
     def _found(self, view: View) -> set[str]:
         """The literals of any rule that stand in any field."""
-        found: set[str] = set()
-        if texts := [text for name in self._short if (text := view.joined(name))]:
-            found = self._lexicons.short("\n".join(texts))
+        text = view.searched(self._short)
+        found: set[str] = self._lexicons.short(text) if text else set()
         for name in self._long:
             if text := view.joined(name):
                 found |= self._lexicons.long(text)

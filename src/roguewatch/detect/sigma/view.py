@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 from roguewatch.detect.action import Action
 from roguewatch.detect.fields import FIELDS, Field, Value, Values, field
@@ -24,6 +25,36 @@ def text_of(value: Value) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     return str(value)
+
+
+class FieldNames(NamedTuple):
+    """Fields to search at once, by where their values are."""
+
+    derived: tuple[str, ...]
+    """Attributes of the action: tuples of texts."""
+    single: tuple[str, ...]
+    """Attributes of a command that are one text."""
+    several: tuple[str, ...]
+    """Attributes of a command that are tuples of texts."""
+    others: tuple[str, ...]
+    """Names of all other fields."""
+
+
+def field_names(names: Iterable[str]) -> FieldNames:
+    """The fields of these names, sorted by where their values are."""
+    derived: dict[str, None] = {}
+    single: dict[str, None] = {}
+    several: dict[str, None] = {}
+    others: dict[str, None] = {}
+    for name in names:
+        attribute = name.partition(".")[2]
+        if name in _DERIVED:
+            derived[_DERIVED[name]] = None
+        elif name.startswith(("command.", "commands.")) and FIELDS[name].holds == "text":
+            (several if FIELDS[f"command.{attribute}"].many else single)[attribute] = None
+        else:
+            others[name] = None
+    return FieldNames(tuple(derived), tuple(single), tuple(several), tuple(others))
 
 
 class View:
@@ -95,6 +126,26 @@ class View:
         text = fold(found[0] if len(found) == 1 else "\n".join(found)) if found else ""
         self._joined[name] = text
         return text
+
+    def searched(self, names: FieldNames) -> str:
+        """All folded values of some fields of the event and of its commands, as one text.
+
+        Like `joined`, only for looking whether a literal may be there.
+        """
+        action = self.action
+        pieces: list[str] = []
+        for attribute in names.derived:
+            pieces += getattr(action, attribute)
+        if names.single or names.several:
+            for command in action.commands:
+                for attribute in names.single:
+                    pieces.append(getattr(command, attribute))
+                for attribute in names.several:
+                    pieces += getattr(command, attribute)
+        for name in names.others:
+            pieces += self.texts(name, _EVENT)
+        # The same text often stands in several fields.
+        return fold("\n".join(dict.fromkeys(pieces)))
 
     def encoded(self, name: str, at: int, folded: bool) -> tuple[bytes, ...]:
         """UTF-8 of the values, which is what RE2 reads."""
