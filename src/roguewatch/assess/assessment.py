@@ -14,7 +14,6 @@ from typing import Self
 import msgspec
 
 from roguewatch import __version__
-from roguewatch.assess import facts as fact_rules
 from roguewatch.assess.detection import Detectors
 from roguewatch.assess.document import (
     SCHEMA,
@@ -22,25 +21,25 @@ from roguewatch.assess.document import (
     Coverage,
     Format,
     LedgerState,
-    SessionLine,
     Unread,
     Window,
 )
-from roguewatch.assess.evidence import add_context, finding_line
+from roguewatch.assess.evidence import add_context
+from roguewatch.assess.facts.fact import stamp
+from roguewatch.assess.measuring import Results, measure
+from roguewatch.assess.observing import observe
 from roguewatch.assess.pipeline import Done, Pipeline, Progress
-from roguewatch.assess.questions import questions
+from roguewatch.assess.questions import questions, templates
 from roguewatch.assess.rendering import LIMITS, render
 from roguewatch.assess.sections import by_behaviour
-from roguewatch.assess.totals import SECOND, Totals, iso
+from roguewatch.assess.totals import iso
 from roguewatch.assess.verdict import verdict
 from roguewatch.errors import InputError
-from roguewatch.findings import Finding
 from roguewatch.ledger.ledger import Ledger
-from roguewatch.printable import printable, printable_path
+from roguewatch.printable import printable_path
 from roguewatch.state.database import connect
 from roguewatch.state.findings import Findings
 from roguewatch.state.sessions import FileReading, Sessions
-from roguewatch.state.summary import SessionSummary
 
 LISTED_UNREAD = 10_000
 """Files that could not be read are listed up to here, and counted beyond."""
@@ -53,6 +52,7 @@ def assess(
     rules: Sequence[Path] = (),
     disabled: Mapping[str, str] | None = None,
     since: int | None = None,
+    results: Results = Results(),
     progress: Progress | None = None,
 ) -> tuple[Assessment, Done]:
     """Read what is new under the paths into the store and assess what these paths hold.
@@ -63,14 +63,16 @@ def assess(
         rules: folders of further rules.
         disabled: ids of rules and detectors to switch off, each with a reason.
         since: sessions that ended before (ns UTC) are read but not assessed.
+        results: files with results of trials.
         progress: told of every file and batch.
 
     Raises:
         RoguewatchError: the store or the rules cannot be used.
     """
+    results.check()
     with _Run(store, rules, disabled or {}, progress) as run:
         run.read(paths)
-        assessment = run.assessment([printable_path(path) for path in paths], since)
+        assessment = run.assessment([printable_path(path) for path in paths], since, results)
         assessment.ledger = _ledger_state(run.ledger, store)
     return assessment, run.pipeline.done
 
@@ -121,7 +123,7 @@ class _Run:
             self.pipeline.analyse_again()
             self.ledger.seal()
 
-    def assessment(self, paths: list[str], since: int | None) -> Assessment:
+    def assessment(self, paths: list[str], since: int | None, results: Results) -> Assessment:
         """Put together what the files of this run say."""
         return _put_together(
             paths,
@@ -132,6 +134,7 @@ class _Run:
             self.findings,
             self.detectors,
             since,
+            results,
         )
 
 
@@ -163,30 +166,19 @@ def _put_together(
     findings: Findings,
     detectors: Detectors,
     since: int | None,
+    results: Results,
 ) -> Assessment:
-    now = datetime.now(UTC)
-    totals = Totals()
-    lines: dict[str, SessionLine] = {}
-    for summary in sessions.all(run=run, since=since):
-        totals.add(summary)
-        lines[summary.session] = session_line(summary)
-    found = []
-    for finding in _within(findings.all(suppressed=False), lines, since):
-        found.append(finding_line(finding))
-        lines[finding.session].findings += 1
-    suppressed = sum(1 for _ in _within(findings.all(suppressed=True), lines, since))
+    seen = observe(sessions, findings, ledger, run=run, since=since)
+    totals, lines, found = seen.totals, seen.lines, seen.findings
     shown = by_behaviour(found, LIMITS["findings"])
     add_context(ledger, [line for behaviour in shown for line in behaviour.shown])
-    coverage = _coverage(paths, done, sessions.readings(run))
-    unattended, modes, impactful = totals.unattended(), totals.modes(), totals.impactful()
-    facts = fact_rules.collect(
-        now=now, totals=totals, coverage=coverage, unattended=unattended, modes=modes,
-        impactful=impactful, findings=found,
-    )  # fmt: skip
+    coverage = coverage_of(paths, done, sessions.readings(run))
+    facts, classes = measure(seen, sessions.engine, run=run, coverage=coverage, results=results)
+    activity = seen.activity
     return Assessment(
         schema=SCHEMA,
         generator=f"roguewatch {__version__}",
-        created=facts.as_of,
+        created=stamp(seen.now),
         run=run,
         window=Window(since=iso(since), first=iso(totals.first), last=iso(totals.last)),
         coverage=coverage,
@@ -195,52 +187,22 @@ def _put_together(
         gaps=totals.gaps(),
         agents=totals.agents(),
         activity=totals.activity(since),
-        unattended=unattended,
-        permission_modes=modes,
-        impactful=impactful,
+        unattended=activity.unattended,
+        permission_modes=activity.modes,
+        impactful=activity.impactful,
         findings=found,
-        findings_suppressed=suppressed,
+        findings_suppressed=seen.suppressed,
         detection=detectors.described({line.behaviour for line in found}),
         facts=facts.all(),
-        verdict=verdict(facts),
+        verdict=verdict(facts, classes),
         questions=questions(facts),
+        buyer_questions=questions(facts, templates("buyer.yaml")),
         ledger=LedgerState(size=0, checkpoint="", checkpoint_digest="", verify=[]),
         notes=[done.stopped] * bool(done.stopped),
     )
 
 
-def _within(
-    findings: Iterator[Finding], lines: Mapping[str, SessionLine], since: int | None
-) -> Iterator[Finding]:
-    """Those of the assessed sessions and time."""
-    for finding in findings:
-        late = since is None or finding.time is None or finding.time >= since
-        if late and finding.session in lines:
-            yield finding
-
-
-def session_line(summary: SessionSummary) -> SessionLine:
-    """One session as the assessment and `roguewatch sessions --json` show it."""
-    longest = max((stretch.active for stretch in summary.stretches), default=0)
-    return SessionLine(
-        session=printable(summary.session, 500),
-        surface=printable(summary.surface, 100),
-        agent=printable(summary.agent, 200),
-        model=summary.model,
-        path=summary.paths[0] if summary.paths else "",
-        started=iso(summary.started),
-        ended=iso(summary.ended),
-        events=summary.events,
-        user_messages=summary.user_messages,
-        tool_calls=summary.tool_calls,
-        gaps=summary.gap_count,
-        longest_unattended_seconds=longest / SECOND,
-        versions=summary.versions,
-        permission_modes={mode or "not stated": n for mode, n in summary.modes.items()},
-    )
-
-
-def _coverage(paths: list[str], done: Done, readings: Iterator[FileReading]) -> Coverage:
+def coverage_of(paths: list[str], done: Done, readings: Iterator[FileReading]) -> Coverage:
     formats: dict[str, Format] = {}
     unread: list[Unread] = []
     for reading in readings:

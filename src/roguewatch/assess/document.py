@@ -354,6 +354,19 @@ class Detection(msgspec.Struct, kw_only=True):
     """Behaviours of which nothing is known."""
 
 
+class StatedAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """What a person says of a fact."""
+
+    value: Any
+    """The answer."""
+    by: str
+    """Who gave it."""
+    stated: str
+    """When."""
+    until: str
+    """When it must be given again."""
+
+
 class Fact(msgspec.Struct, frozen=True, kw_only=True):
     """One statement with what it rests on. `value` None: not measured."""
 
@@ -371,16 +384,27 @@ class Fact(msgspec.Struct, frozen=True, kw_only=True):
     """When it must be measured again."""
     method: str
     """How it was measured."""
-    interval: tuple[float, float] | None = None
-    """Interval of the value, where it is an estimate."""
-    verified_by: str = "roguewatch, from the files read"
+    interval: tuple[float, float | None] | None = None
+    """Interval of the value, where it is an estimate; an upper end of null is open."""
+    verified_by: str = ""
     """Who or what verified it."""
     kind: Literal["primary", "stated"] = "primary"
     """`primary` where it was measured here, `stated` where somebody said so."""
     evidence: tuple[str, ...] = ()
-    """Ids of events, sessions or findings, at most a few."""
+    """What it rests on, at most a few: a bare id is an event, which `roguewatch ledger prove`
+    proves; others say their kind, as `finding:ID`, `session:ID`, `drill:ID`, `file:NAME`."""
     falsifier: str = ""
     """What would show it to be wrong."""
+    version: str = "1"
+    """Version of the method."""
+    state: Literal["measured", "stated", "lapsed", "unassessed"] = "measured"
+    """Where it stands: a lapsed fact has no value any more."""
+    last_value: Any = None
+    """The value that lapsed."""
+    stated: StatedAnswer | None = None
+    """What a person says of it, shown beside the measurement."""
+    contradicted: bool = False
+    """The measurement does not bear out what the person says."""
 
 
 class Cell(msgspec.Struct, frozen=True, kw_only=True):
@@ -398,6 +422,8 @@ class Cell(msgspec.Struct, frozen=True, kw_only=True):
     """What the state rests on."""
     argument: str
     """Why, in words."""
+    weakest: str
+    """The weakest link of the argument."""
     facts: tuple[str, ...]
     """Ids of facts that bear on it."""
     unknowns: tuple[str, ...]
@@ -408,11 +434,12 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
     """One due-diligence question."""
 
     id: str
-    """Q1 to Q15."""
+    """Q1 to Q15, or the id that a custom questionnaire gives."""
     question: str
     """The question."""
-    state: Literal["answered", "partial", "unassessed"]
-    """`answered`, `partial`, or `unassessed`, which is never good."""
+    state: Literal["answered", "partial", "stated", "unassessed"]
+    """`answered`, `partial`, `stated` where only a person said so, or `unassessed`, which is
+    never good."""
     answer: str
     """The answer, from facts."""
     facts: tuple[str, ...]
@@ -483,6 +510,8 @@ class Assessment(msgspec.Struct, kw_only=True):
     """The cells of the 2 x 3 table, for each deployment."""
     questions: list[Question]
     """The fifteen due-diligence questions."""
+    buyer_questions: list[Question]
+    """The four questions that any buyer of an agent asks."""
     ledger: LedgerState
     """The evidence, and how to verify it."""
     notes: list[str]

@@ -1,86 +1,166 @@
-"""The fifteen due-diligence questions, answered where facts answer them."""
+"""Questionnaires answered from facts: the fifteen, the buyer's four, or the user's own."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from functools import cache
 from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 import msgspec
 import yaml
 
 from roguewatch.assess.document import Question
-from roguewatch.assess.facts import Facts
-from roguewatch.printable import printable
+from roguewatch.assess.facts.fact import DEFINITIONS, Facts
+from roguewatch.errors import InputError
+from roguewatch.printable import printable, printable_path
 
 _PLACE = re.compile(r"\{([a-z0-9_.-]+)\}")
 
 
 class Template(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One question as `questions.yaml` holds it."""
+    """One question as data: `questions.yaml`, `buyer.yaml`, or a questionnaire of the user's."""
 
     id: str
     question: str
-    facts: tuple[str, ...]
-    answer: str
+    says: tuple[str, ...] = ()
+    """Sentences with facts filled in ({fact id}); one whose facts are not all known is left
+    out, and what it needs is named as missing."""
+    facts: tuple[str, ...] = ()
+    """Facts that the question needs besides those in the sentences."""
     missing: tuple[str, ...] = ()
+    """What no fact tells yet."""
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """Every fact that a whole answer needs."""
+        told = [id for sentence in self.says for id in _PLACE.findall(sentence)]
+        return tuple(dict.fromkeys((*told, *self.facts)))
 
 
 @cache
-def templates() -> tuple[Template, ...]:
-    """The questions, in order."""
-    text = files("roguewatch.assess").joinpath("questions.yaml").read_text(encoding="utf-8")
+def templates(name: str = "questions.yaml") -> tuple[Template, ...]:
+    """The questions of one of our own questionnaires, in order."""
+    text = files("roguewatch.assess").joinpath(name).read_text(encoding="utf-8")
     return msgspec.convert(yaml.safe_load(text), tuple[Template, ...])
+
+
+def questionnaire(path: Path) -> tuple[Template, ...]:
+    """A questionnaire of the user's: YAML, a list of `id, question, says, facts, missing`.
+
+    Raises:
+        InputError: it cannot be used; says which question and fact.
+    """
+    name = printable_path(path)
+    try:
+        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+        read = msgspec.convert(data, tuple[Template, ...])
+    except OSError as error:
+        raise InputError(f"{name}: cannot be read: {error.strerror}") from error
+    except (yaml.YAMLError, msgspec.ValidationError, UnicodeDecodeError, RecursionError) as error:
+        raise InputError(f"{name}: {printable(str(error), 300)}") from error
+    seen: set[str] = set()
+    for one in read:
+        if one.id in seen:
+            raise InputError(f"{name}: two questions are called {printable(one.id, 40)!r}")
+        seen.add(one.id)
+        for id in one.needs:
+            if id not in DEFINITIONS:
+                raise InputError(
+                    f"{name}: question {printable(one.id, 40)!r} asks for the fact "
+                    f"{printable(id, 60)!r}, which there is not; see roguewatch facts"
+                )
+    return read
 
 
 def answer(facts: Facts, template: Template) -> Question:
     """One question from facts.
 
     Its state is `answered` only when every fact that it needs has a value and nothing is
-    missing besides; an answer that data cannot give stays `unassessed`.
+    missing besides; `stated` when only a person answered; an answer that nothing gives stays
+    `unassessed`.
     """
-    known = tuple(id for id in template.facts if facts[id] is not None)
-    if not known:
-        state = "unassessed"
-    elif len(known) < len(template.facts) or template.missing:
-        state = "partial"
-    else:
-        state = "answered"
-    text = _PLACE.sub(lambda match: shown(match[1], facts[match[1]]), template.answer)
+    known = tuple(id for id in template.needs if facts[id] is not None)
+    unknown = [facts.find(id) for id in template.needs if facts[id] is None]
+    told = [
+        _PLACE.sub(lambda match: shown(match[1], facts[match[1]]), sentence)
+        for sentence in template.says
+        if all(facts[id] is not None for id in _PLACE.findall(sentence))
+    ]
+    own = facts.find(template.id)
+    said = own is not None and own.value is not None
+    if own is not None and own.stated is not None and said:
+        told.append(f"Stated by {own.stated.by}: {shown(own.id, own.value)}")
+        known = (*known, own.id)
+    missing = (*(_lower(fact.statement) for fact in unknown if fact), *template.missing)
+    state = "partial" if missing else "answered"
+    if not any(fact.kind == "primary" for id in known if (fact := facts.find(id))):
+        state = "stated" if said else "partial" if known else "unassessed"
+    rests = [fact for id in known if (fact := facts.find(id))]
     return Question(
-        id=template.id,
-        question=template.question,
+        id=printable(template.id, 60),
+        question=printable(template.question, 2000),
         state=state,  # type: ignore[arg-type]
-        answer=text if known else "",
-        facts=known,
-        missing=template.missing,
-        as_of=facts.as_of if known else "",
-        expires=facts.expires if known else "",
-        verified_by="roguewatch, from the files read" if known else "",
+        answer=" ".join(told),
+        facts=tuple(fact.id for fact in rests),
+        missing=tuple(printable(text, 500) for text in missing),
+        as_of=min((fact.as_of for fact in rests), default=""),
+        expires=min((fact.expires for fact in rests), default=""),
+        verified_by=", ".join(sorted({fact.verified_by for fact in rests if fact.verified_by})),
     )
 
 
-def questions(facts: Facts) -> list[Question]:
-    """All of them."""
-    return [answer(facts, template) for template in templates()]
+def questions(facts: Facts, asked: Sequence[Template] | None = None) -> list[Question]:
+    """Answers to these questions; to the fifteen where none are given."""
+    return [answer(facts, one) for one in (templates() if asked is None else asked)]
+
+
+def _lower(statement: str) -> str:
+    return statement[:1].lower() + statement[1:]
 
 
 def shown(id: str, value: Any) -> str:
     """A fact's value in a sentence."""
     if value is None:
         return "not known"
-    if id.endswith(("share", ".rate")) or id.startswith("modes."):
+    definition = DEFINITIONS.get(id.partition("@")[0])
+    if definition is not None and definition.unit == "share" and not isinstance(value, str):
         if isinstance(value, dict):
             ordered = sorted(value.items(), key=lambda item: -(item[1] or 0))
             return ", ".join(f"{name} {percent(share)}" for name, share in ordered[:8])
         return percent(value)
     if isinstance(value, dict):
-        return ", ".join(f"{name} {_number(count)}" for name, count in list(value.items())[:8])
+        return ", ".join(
+            f"{printable(str(name), 80)} {_number(count)}"
+            for name, count in list(value.items())[:8]
+        )
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if definition is not None and definition.unit == "seconds" and isinstance(value, int | float):
+        return duration(value)
     if isinstance(value, list):
         names = ", ".join(printable(str(name), 80) for name in value[:8])
         return names + (f" and {len(value) - 8} more" if len(value) > 8 else "") or "none named"
     return _number(value)
+
+
+def duration(seconds: float | None) -> str:
+    """Seconds for reading, in at most two units."""
+    if seconds is None:
+        return "not known"
+    if seconds < 60:
+        return (
+            f"{seconds:.0f} s" if seconds >= 10 or seconds == int(seconds) else f"{seconds:.1f} s"
+        )
+    minutes = round(seconds / 60)
+    if minutes < 60:
+        return f"{minutes} min"
+    hours, minutes = divmod(minutes, 60)
+    if hours < 48:
+        return f"{hours} h {minutes} min" if minutes else f"{hours} h"
+    return f"{hours // 24} d {hours % 24} h"
 
 
 def percent(share: float | None) -> str:

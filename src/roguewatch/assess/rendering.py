@@ -15,9 +15,10 @@ from markupsafe import Markup
 
 from roguewatch.assess.document import Assessment, Fact, Window
 from roguewatch.assess.modes import CLASSES
-from roguewatch.assess.questions import percent, shown
+from roguewatch.assess.questions import duration, percent, shown
 from roguewatch.assess.sections import (
     by_behaviour,
+    by_deployment,
     by_hour,
     by_mode,
     grouped,
@@ -25,7 +26,7 @@ from roguewatch.assess.sections import (
     over_time,
     unknowns,
 )
-from roguewatch.assess.verdict import AXES, RUNGS
+from roguewatch.assess.verdict import AXES, ENTITY, RUNGS
 
 LIMITS = {"unread": 50, "modes": 30, "sessions": 100, "findings": 12, "top": 6}
 """How many of each the page lists; the data file holds all."""
@@ -51,7 +52,12 @@ def render(assessment: Assessment) -> str:
         behaviours=by_behaviour(findings, LIMITS["findings"]),
         axes=AXES,
         rungs=RUNGS,
-        cells={(cell.axis, cell.rung): cell for cell in assessment.verdict},
+        cells={
+            (cell.axis, cell.rung): cell
+            for cell in assessment.verdict
+            if cell.deployment == ENTITY
+        },
+        by_deployment=by_deployment(assessment.verdict),
         unknown=unknowns(assessment),
         days=over_time(assessment.activity),
         hours=by_hour(assessment.activity.hours),
@@ -105,21 +111,6 @@ def size(value: int) -> str:
             return f"{amount:.0f} {unit}" if unit == "B" else f"{amount:.1f} {unit}"
         amount /= 1000
     return f"{amount:.1f} TB"
-
-
-def duration(seconds: float | None) -> str:
-    """Seconds for reading, in at most two units."""
-    if seconds is None:
-        return "not known"
-    if seconds < 60:
-        return f"{seconds:.0f} s"
-    minutes = round(seconds / 60)
-    if minutes < 60:
-        return f"{minutes} min"
-    hours, minutes = divmod(minutes, 60)
-    if hours < 48:
-        return f"{hours} h {minutes} min" if minutes else f"{hours} h"
-    return f"{hours // 24} d {hours % 24} h"
 
 
 def moment(text: str | None) -> str:

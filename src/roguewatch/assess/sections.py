@@ -8,7 +8,7 @@ from datetime import date
 
 import msgspec
 
-from roguewatch.assess.document import Activity, Assessment, FindingLine, Mode
+from roguewatch.assess.document import Activity, Assessment, Cell, FindingLine, Mode
 from roguewatch.assess.modes import CLASSES
 from roguewatch.assess.questions import percent
 from roguewatch.findings import LEVELS
@@ -119,13 +119,33 @@ def by_behaviour(findings: list[FindingLine], limit: int) -> list[Behaviour]:
     ]
 
 
+def by_deployment(cells: list[Cell]) -> dict[str, dict[tuple[str, str], Cell]]:
+    """The cells of each class of deployments by axis and rung, the whole entity first."""
+    found: dict[str, dict[tuple[str, str], Cell]] = {}
+    for cell in cells:
+        found.setdefault(cell.deployment, {})[cell.axis, cell.rung] = cell
+    return found
+
+
 def unknowns(assessment: Assessment) -> list[str]:
     """What a reader must not take for known, the gravest first."""
-    lines = [
-        "Whether these agents can be stopped: no stop was drilled.",
-        "What ran without leaving a record here: nothing independent was counted.",
-        "How much the detectors miss: their recall was not measured on this activity.",
-    ]
+    values = {fact.id: fact.value for fact in assessment.facts}
+    absent = (
+        ("drills.rung3.survived", "Whether these agents can be stopped: no stop was drilled."),
+        ("drills.rung2.noticed", "Who would notice a rogue deployment: none was planted."),
+        (
+            "coverage.unknown_share",
+            "What ran without leaving a record here: nothing independent was counted.",
+        ),
+        (
+            "monitor.recall",
+            "How much the detectors miss: their recall was not measured on this activity.",
+        ),
+    )
+    lines = [text for id, text in absent if values.get(id) is None]
+    lapsed = sum(fact.state == "lapsed" for fact in assessment.facts)
+    if lapsed:
+        lines.append(f"What {lapsed} lapsed facts said: they must be measured again.")
     if uncovered := len(assessment.detection.behaviours_uncovered):
         lines.append(f"{uncovered} behaviours of the taxonomy, for which there is no detector.")
     if unread := assessment.coverage.files_unread:

@@ -188,3 +188,38 @@ drills = Table(
 )
 """Results of drills. `circumstances` is a digest of the versions and settings that they
 prove something about: when these change, the proof is stale."""
+
+statements = Table(
+    "statements",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("subject", Text, nullable=False, index=True),
+    Column("value", Text, nullable=False),
+    Column("by", Text, nullable=False),
+    Column("until", BigInteger, nullable=False),
+    Column("created", BigInteger, nullable=False),
+)
+"""Answers that people gave to facts and questions. `value` is JSON. None is ever changed:
+the latest that is still in force counts."""
+
+incidents = Table(
+    "incidents",
+    metadata,
+    Column("finding", Text, ForeignKey("findings.id"), primary_key=True),
+    Column("verdict", Text, nullable=False),
+    Column("by", Text, nullable=False),
+    Column("decided", BigInteger, nullable=False),
+    Column("body", Text, nullable=False),
+)
+"""What people decided of findings: confirmed, near-miss or rejected; `body` is the whole
+`Incident` as JSON, without its grades."""
+
+grades = Table(
+    "grades",
+    metadata,
+    Column("finding", Text, ForeignKey("incidents.finding"), primary_key=True),
+    Column("grader", Text, primary_key=True),
+    Column("body", Text, nullable=False),
+    Column("graded", BigInteger, nullable=False),
+)
+"""One grader's severity of one incident; graders do not see each other's."""

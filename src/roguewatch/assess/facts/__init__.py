@@ -1,0 +1,1 @@
+"""The facts of an assessment: one small named function each, and what they rest on."""

@@ -1,0 +1,104 @@
+"""Measure every fact from what was observed, the state, and result files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+from sqlalchemy import Engine
+
+from roguewatch.assess.document import Coverage
+
+# Importing these registers their facts.
+from roguewatch.assess.facts import activity, awaited, control, incidents, trials  # noqa: F401
+from roguewatch.assess.facts.fact import Facts, collect
+from roguewatch.assess.facts.inputs import Activity, Gate, Inputs, Result, Scenarios
+from roguewatch.assess.gathering import approvals, drills, registered, result, scenarios, stops
+from roguewatch.assess.gathering import incidents as incidents_of
+from roguewatch.assess.observing import Observed
+from roguewatch.state.incidents import IncidentRegister
+from roguewatch.state.statements import Statements
+
+
+class Results(msgspec.Struct, frozen=True, kw_only=True):
+    """Files with results of trials; None: there is none, and its facts are unassessed."""
+
+    horizon: Path | None = None
+    """What `roguewatch measure horizon --json` printed."""
+    monitor: Path | None = None
+    """What `roguewatch measure monitor --json` printed."""
+    scenarios: Path | None = None
+    """What `roguewatch evaluate run --json` printed."""
+
+    def check(self) -> None:
+        """Read them once, so that an error comes before the work.
+
+        Raises:
+            InputError: one cannot be used.
+        """
+        self.read()
+
+    def read(self) -> tuple[Result | None, Result | None, Scenarios | None]:
+        """Horizon, monitor and scenarios."""
+        return (
+            result(self.horizon) if self.horizon else None,
+            result(self.monitor) if self.monitor else None,
+            scenarios(self.scenarios) if self.scenarios else None,
+        )
+
+
+def measure(
+    seen: Observed,
+    engine: Engine,
+    *,
+    run: str = "",
+    coverage: Coverage | None = None,
+    results: Results = Results(),
+) -> tuple[Facts, list[str]]:
+    """Every fact, and the classes of deployments that have their own.
+
+    Args:
+        seen: the sessions assessed.
+        engine: the store's state.
+        run: name of the run, evidence of what was counted in it.
+        coverage: what was read; None where nothing was read now.
+        results: files with results of trials.
+    """
+    horizon, monitor, runs = results.read()
+    approvals(engine, seen.decisions.whole)
+    whole = Inputs(
+        now=seen.now,
+        run=run,
+        activity=seen.activity if seen.activity.sessions else None,
+        coverage=coverage,
+        gate=_known(seen.decisions.whole),
+        register=registered(seen.deployments, seen.decisions.used),
+        stops=stops(engine),
+        drills=drills(engine),
+        scenarios=runs,
+        horizon=horizon,
+        monitor=monitor,
+        incidents=incidents_of(IncidentRegister(engine), seen.findings),
+        statements=tuple(Statements(engine).all()),
+    )
+    classes = {name: _of(whole, seen, engine, name, own) for name, own in seen.by_class.items()}
+    return collect(whole, classes), list(classes)
+
+
+def _of(whole: Inputs, seen: Observed, engine: Engine, name: str, own: Activity) -> Inputs:
+    """The same for one class; what was not told apart by class is not given."""
+    deployments = [one for one in seen.deployments if one.deployment_class == name]
+    return Inputs(
+        now=whole.now,
+        run=whole.run,
+        activity=own if own.sessions else None,
+        gate=_known(seen.decisions.by_class.get(name, Gate())),
+        register=registered(deployments, seen.decisions.used),
+        incidents=incidents_of(IncidentRegister(engine), own.findings),
+        statements=whole.statements,
+    )
+
+
+def _known(gate: Gate) -> Gate | None:
+    """No decision is no knowledge of the gate."""
+    return gate if gate.outcomes else None

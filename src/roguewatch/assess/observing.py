@@ -1,0 +1,125 @@
+"""What the store holds of the sessions assessed: summaries, findings, the gate's decisions."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+
+import msgspec
+
+from roguewatch.assess.document import FindingLine, SessionLine
+from roguewatch.assess.evidence import finding_line
+from roguewatch.assess.facts.inputs import Activity
+from roguewatch.assess.gathering import UNREGISTERED, Decisions, activity
+from roguewatch.assess.totals import SECOND, Totals, iso
+from roguewatch.findings import Finding
+from roguewatch.ledger.ledger import Ledger
+from roguewatch.printable import printable
+from roguewatch.state.findings import Findings
+from roguewatch.state.register import Deployment, Register
+from roguewatch.state.sessions import Sessions
+from roguewatch.state.summary import SessionSummary
+
+
+class Observed(msgspec.Struct, kw_only=True):
+    """The sessions assessed, added up for the whole entity and for each class."""
+
+    now: datetime
+    totals: Totals
+    lines: dict[str, SessionLine]
+    findings: list[FindingLine]
+    suppressed: int
+    activity: Activity
+    """Of the whole entity."""
+    by_class: dict[str, Activity]
+    """Of each class of deployments in the register."""
+    decisions: Decisions
+    deployments: list[Deployment]
+
+
+def observe(
+    sessions: Sessions,
+    findings: Findings,
+    ledger: Ledger,
+    *,
+    run: str | None = None,
+    since: int | None = None,
+) -> Observed:
+    """Add up what the store holds.
+
+    Args:
+        sessions: the store's sessions.
+        findings: its findings.
+        ledger: its evidence, of which the decision events are read.
+        run: only sessions of files that this run saw; None: all.
+        since: only sessions that went on after (ns UTC).
+    """
+    deployments = Register(sessions.engine).all()
+    decisions = Decisions(deployments, since)
+    decisions.read(ledger)
+    classes = sorted({one.deployment_class for one in deployments})
+    totals, own = Totals(), {name: Totals() for name in classes}
+    lines: dict[str, SessionLine] = {}
+    for summary in sessions.all(run=run, since=since):
+        totals.add(summary)
+        name = decisions.class_of.get(summary.session, UNREGISTERED)
+        if name in own:
+            own[name].add(summary)
+        lines[summary.session] = session_line(summary)
+    found: list[FindingLine] = []
+    found_of: dict[str, list[FindingLine]] = defaultdict(list)
+    for finding in _within(findings.all(suppressed=False), lines, since):
+        line = finding_line(finding)
+        found.append(line)
+        found_of[decisions.class_of.get(finding.session, UNREGISTERED)].append(line)
+        lines[finding.session].findings += 1
+    _only(decisions, lines)
+    return Observed(
+        now=datetime.now(UTC),
+        totals=totals,
+        lines=lines,
+        findings=found,
+        suppressed=sum(1 for _ in _within(findings.all(suppressed=True), lines, since)),
+        activity=activity(totals, found),
+        by_class={name: activity(own[name], found_of[name]) for name in classes},
+        decisions=decisions,
+        deployments=deployments,
+    )
+
+
+def _only(decisions: Decisions, lines: Mapping[str, SessionLine]) -> None:
+    """The denominator of what met the gate is the sessions assessed."""
+    decisions.whole.met &= lines.keys()
+    decisions.whole.sessions = len(lines)
+
+
+def _within(
+    findings: Iterator[Finding], lines: Mapping[str, SessionLine], since: int | None
+) -> Iterator[Finding]:
+    """Those of the assessed sessions and time."""
+    for finding in findings:
+        late = since is None or finding.time is None or finding.time >= since
+        if late and finding.session in lines:
+            yield finding
+
+
+def session_line(summary: SessionSummary) -> SessionLine:
+    """One session as the assessment and `roguewatch sessions --json` show it."""
+    longest = max((stretch.active for stretch in summary.stretches), default=0)
+    return SessionLine(
+        session=printable(summary.session, 500),
+        surface=printable(summary.surface, 100),
+        agent=printable(summary.agent, 200),
+        model=summary.model,
+        path=summary.paths[0] if summary.paths else "",
+        started=iso(summary.started),
+        ended=iso(summary.ended),
+        events=summary.events,
+        user_messages=summary.user_messages,
+        tool_calls=summary.tool_calls,
+        gaps=summary.gap_count,
+        longest_unattended_seconds=longest / SECOND,
+        versions=summary.versions,
+        permission_modes={mode or "not stated": n for mode, n in summary.modes.items()},
+    )

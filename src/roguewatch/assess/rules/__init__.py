@@ -1,0 +1,1 @@
+"""The written rules that turn facts into the cells of the verdict."""
