@@ -44,6 +44,14 @@ for part in (install, uninstall, status, reload_rules):
     "--otlp-grpc", default="", metavar="HOST:PORT",
     help="Take telemetry over gRPC here too (4317 is its usual port); port 0 takes a free one.",
 )  # fmt: skip
+@click.option(
+    "--canary-minutes", type=click.FloatRange(0), default=15.0, show_default=True,
+    help="Mean time between canaries of a deployment whose sources are registered; 0: none.",
+)  # fmt: skip
+@click.option(
+    "--settle-seconds", type=click.FloatRange(0.1), default=60.0, show_default=True,
+    help="How long an action's other sightings may take before they are missing.",
+)  # fmt: skip
 @relay_options
 def serve(
     store: Path,
@@ -51,14 +59,18 @@ def serve(
     rules: tuple[Path, ...],
     decision_seconds: float,
     otlp_grpc: str,
+    canary_minutes: float,
+    settle_seconds: float,
     **relays: Any,
 ) -> None:
     """Run the daemon; prints one line of JSON when it is ready."""
+    from roguewatch.gateway.coverage_watch import WatchSettings
     from roguewatch.gateway.daemon import serve as run
     from roguewatch.gateway.house import House
 
     settings = relay_settings(**relays)
-    run(House(store, list(rules), seconds=decision_seconds), listen, settings, otlp_grpc)
+    watched = WatchSettings(canary_seconds=canary_minutes * 60, settle_seconds=settle_seconds)
+    run(House(store, list(rules), seconds=decision_seconds), listen, settings, otlp_grpc, watched)
 
 
 @command.command(help="Print a new bearer token for DEPLOYMENT; it is shown this once.")

@@ -152,6 +152,10 @@ class Observed:
         if self._most is not None and len(self._seen) > self._most:
             self._forget(self._most)
 
+    def canary(self, call_id: str) -> set[str]:
+        """The sources that a canary came out of."""
+        return {one.source for one in self._seen.values() if one.call_id == call_id}
+
     def measure(
         self,
         deployments: Mapping[str, Deployment] = {},
@@ -182,18 +186,19 @@ class Observed:
         for name, entry in deployments.items():
             table.claim(name, entry)
         for name, seen in groups.items():
-            actions = join(seen)
+            known = deployments.get(name)
+            actions = [(action, surface_of(action, known)) for action in join(seen)]
             showing: dict[str, set[str]] = {}
-            for action in actions:
-                claimed = deployments[name].sources if name in deployments else ()
-                showing.setdefault(action.first.surface, set(claimed)).update(action.sources)
-            for action in actions:
+            for action, surface in actions:
+                claimed = known.sources if known is not None else ()
+                showing.setdefault(surface, set(claimed)).update(action.sources)
+            for action, surface in actions:
                 denied = any(
                     one.event in self._denied for each in action.accounts.values()
                     for one in each.calls
                 )  # fmt: skip
                 found = differences(action, self._told_until, denied)
-                table.count(name, action, showing[action.first.surface], found, before)
+                table.count((name, surface), action, showing[surface], found, before)
         return table.measured(now, interval_seconds, self.forgotten)
 
     def _deployment(self, one: Seen, deployments: Mapping[str, Deployment]) -> str:
@@ -253,7 +258,7 @@ class _Table:
 
     def count(
         self,
-        name: str,
+        place: tuple[str, str],
         action: Joined,
         expected: set[str],
         found: list[Difference],
@@ -269,7 +274,7 @@ class _Table:
         for source in SOURCES:
             if source not in expected or not (source in sources or could_see(source, action)):
                 continue
-            row = self._rows.setdefault((name, first.surface, source), _Row())
+            row = self._rows.setdefault((*place, source), _Row())
             if source == "hook":
                 row.hook_failures += failed
             if source in sources:
@@ -325,6 +330,13 @@ class _Table:
             heartbeat=_heartbeat(heard, others, now, int(interval * 1e9)),
             missed=tuple(row.missed[:MAX_NAMED]),
         )  # fmt: skip
+
+
+def surface_of(action: Joined, entry: Deployment | None) -> str:
+    """What the agent ran on. Relays and telemetry know only their own protocol, so what
+    they alone saw is put down to the registered surface."""
+    named = any(source in action.accounts for source in ("hook", "transcript"))
+    return action.first.surface if named or entry is None else entry.surface or action.first.surface
 
 
 def could_see(source: str, action: Joined) -> bool:

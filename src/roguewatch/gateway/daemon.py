@@ -16,7 +16,7 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from pathlib import Path
 
 import uvicorn
@@ -26,6 +26,7 @@ from roguewatch.control.policy import STARTERS
 from roguewatch.errors import ControlError
 from roguewatch.gateway.admin import make_admin_token
 from roguewatch.gateway.app import application
+from roguewatch.gateway.coverage_watch import CoverageWatch, WatchSettings
 from roguewatch.gateway.house import House, own_event
 from roguewatch.gateway.latency import Latency
 from roguewatch.gateway.otlp_service import Otlp
@@ -113,10 +114,12 @@ def listen_unix(path: Path) -> socket.socket:
 
 
 def serve(
-    house: House, address: str, settings: RelaySettings | None = None, otlp_grpc: str = ""
-) -> None:
+    house: House, address: str, settings: RelaySettings | None = None, otlp_grpc: str = "",
+    watched: WatchSettings | None = None,
+) -> None:  # fmt: skip
     """Serve an open house until told to end; closes it. `settings`: where the relays lead;
-    `otlp_grpc`: a loopback `HOST:PORT` where telemetry is taken over gRPC.
+    `otlp_grpc`: a loopback `HOST:PORT` where telemetry is taken over gRPC;
+    `watched`: how coverage is watched.
 
     Raises:
         RoguewatchError: something cannot be opened.
@@ -128,7 +131,8 @@ def serve(
         sockets.append(listen_tcp(address))
         sockets += [listen_unix(path) for path in paths]
         house.admin_token = make_admin_token(house.store)
-        asyncio.run(_serve(house, sockets, unclean, settings or RelaySettings(), otlp_grpc))
+        asyncio.run(_serve(house, sockets, unclean, settings or RelaySettings(), otlp_grpc,
+                           watched or WatchSettings()))  # fmt: skip
     finally:
         house.close()
         if len(sockets) == 3:  # else they are another gate's
@@ -142,6 +146,7 @@ async def _serve(
     unclean: bool,
     settings: RelaySettings,
     otlp_grpc: str,
+    watched: WatchSettings,
 ) -> None:
     sys.setswitchinterval(0.0005)  # the committing thread must not wait 5 ms for its turn
     host, port = sockets[0].getsockname()[:2]
@@ -157,8 +162,10 @@ async def _serve(
     latency = Latency()
     relays = Relays(house, latency, settings)
     otlp = Otlp(house, latency, otlp_grpc)
+    address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    coverage = CoverageWatch(house, f"http://{address}", watched)
     config = uvicorn.Config(
-        application(house, latency, [*relays.routes, *otlp.routes]), http=BoundedProtocol,
+        application(house, latency, [*relays.routes, *otlp.routes, *coverage.routes]), http=BoundedProtocol,
         ws="none", lifespan="off", log_level="error", access_log=False,
         server_header=False, date_header=False,
         timeout_keep_alive=75, timeout_graceful_shutdown=5,
@@ -180,13 +187,14 @@ async def _serve(
     loop.add_signal_handler(signal.SIGHUP, reload)
     unix = [str(listener.getsockname()) for listener in sockets[1:]]
     ready = {
-        "ready": True, "listen": f"[{host}]:{port}" if ":" in host else f"{host}:{port}",
+        "ready": True, "listen": address,
         "socket": unix[0], "agent_socket": unix[1], "pid": os.getpid(),
         **await otlp.start(),
     }  # fmt: skip
     watch = Watch(house, [Path(path) for path in unix], listen_again)
     tasks.add(asyncio.create_task(_announce(server, json.dumps(ready))))
-    tasks.add(asyncio.create_task(_watched(watch, house)))
+    tasks.add(asyncio.create_task(_watched(watch.run, house)))
+    tasks.add(asyncio.create_task(_watched(coverage.run, house)))
     await server.serve(sockets=list(sockets))
     await relays.close()
     await otlp.close()
@@ -206,11 +214,11 @@ async def _note_start(house: House, unclean: bool) -> None:
     await house.record([own_event("config_change", text, {"pid": os.getpid()})])
 
 
-async def _watched(watch: Watch, house: House) -> None:
+async def _watched(watch: Callable[[], Awaitable[None]], house: House) -> None:
     """Whatever goes wrong while looking is said, and looked at again."""
     while True:
         try:
-            await watch.run()
+            await watch()
         except Exception as error:
             house.complain(f"the watch failed: {type(error).__name__}: {error}")
             await asyncio.sleep(5)
