@@ -148,7 +148,12 @@ class Gate:
             self._found(findings)
 
     async def decide(
-        self, deployment: Deployment, event: Event, *, can_ask: bool = False
+        self,
+        deployment: Deployment,
+        event: Event,
+        *,
+        can_ask: bool = False,
+        along: Sequence[Event] = (),
     ) -> Ruling:
         """Decide one action before it happens. Durable when it returns; never raises.
 
@@ -157,17 +162,22 @@ class Gate:
             event: the action.
             can_ask: the agent's own client can put `ask` to its user; otherwise an
                 unanswered question is a denial for now, and people find it in the queue.
+            along: what came with the action and before it, to be seen before it is decided
+                and recorded with it, in one commit.
         """
         started = time.perf_counter_ns()
         findings: list[Finding] = []
         approval: Approval | None = None
 
         def judge(abandoned: Callable[[], bool]) -> tuple[Decision, Approval | None]:
+            for one in along:
+                findings.extend(self._look(deployment, one))
             action = Action(event)
-            findings.extend(self._look(deployment, event, action))
+            own = self._look(deployment, event, action)
+            findings.extend(own)
             if abandoned():
                 raise TimeoutError
-            return self._judge(deployment, event, action, findings)
+            return self._judge(deployment, event, action, own)
 
         try:
             decision, approval = await self._work(judge)
@@ -181,9 +191,9 @@ class Gate:
         record = decision_event(deployment, event, decision, approval)
         try:
             async with asyncio.timeout(RECORD_SECONDS):
-                await self._record([event, record])
+                await self._record([*along, event, record])
         except Exception as error:  # no record, no consent
-            self._unlearn([event])
+            self._unlearn([*along, event])
             decision = strictest(
                 decision, _failed(deployment, f"{type(error).__name__} while recording")
             )

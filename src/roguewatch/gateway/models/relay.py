@@ -7,15 +7,12 @@ byte as it arrives, save that its last piece is held until what came is durable.
 
 from __future__ import annotations
 
-import asyncio
-
 import aiohttp
 import msgspec
 from starlette.datastructures import Headers
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from roguewatch.control.decision import NEUTRAL_REASON
 from roguewatch.errors import InputError
 from roguewatch.gateway.app import RefusedError
 from roguewatch.gateway.carried import holder, note_refused, read_body, respond
@@ -149,21 +146,11 @@ class ModelRelay:
                 session = self._sessions.open(deployment.name, exchange.session)
                 events = exchange.history_events(session)
             scrub = self._secrets.scrub
-            deciding = self._house.gate.decide(deployment, scrub(asked))
-            if events:
-                observed, ruling = await asyncio.gather(
-                    self._house.gate.observe(deployment, [scrub(event) for event in events]),
-                    deciding,
-                    return_exceptions=True,
-                )
-            else:
-                observed, ruling = None, await deciding
-        if isinstance(ruling, BaseException):
-            raise ruling
+            ruling = await self._house.gate.decide(
+                deployment, scrub(asked), along=[scrub(event) for event in events]
+            )
         if ruling.decision.outcome != "allow":
             raise Refusal(403, "permission_error", ruling.decision.told)
-        if isinstance(observed, BaseException) and deployment.fail_mode != "open":
-            raise Refusal(403, "permission_error", NEUTRAL_REASON)
 
     async def _forward(
         self,
