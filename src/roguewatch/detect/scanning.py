@@ -8,7 +8,7 @@ built once. The answer is the same in either case.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import re2
 
@@ -17,6 +17,16 @@ BUDGET = 64 << 20
 
 _ANYWHERE = re2._Anchor.UNANCHORED
 _NOWHERE = (-1, -1)
+
+
+def searcher(program: re2._Regexp) -> Callable[[bytes], bool]:
+    """Whether a program matches anywhere in UTF-8 text.
+
+    The wrapper's own `search` makes a generator and a match object for every call, which
+    takes longer than looking at a sentence.
+    """
+    match = program._regexp.Match
+    return lambda data: bool(match(_ANYWHERE, data, 0, len(data))[0] != _NOWHERE)
 
 
 class Scanner:
@@ -29,7 +39,7 @@ class Scanner:
         re2.error: RE2 cannot read the pattern.
     """
 
-    __slots__ = ("_match", "pattern")
+    __slots__ = ("_match", "_search", "pattern")
 
     def __init__(self, pattern: str) -> None:
         options = re2.Options()
@@ -37,14 +47,13 @@ class Scanner:
         options.never_capture = True
         options.log_errors = False
         self.pattern = pattern
-        # The wrapper's own `search` makes a generator and a match object for every call,
-        # which takes longer than looking at a sentence.
-        self._match = re2.compile(pattern, options)._regexp.Match
+        program = re2.compile(pattern, options)
+        self._search = searcher(program)
+        self._match = program._regexp.Match
 
     def found(self, text: str) -> bool:
         """Whether the expression matches anywhere. Lone surrogates are read as `?`."""
-        data = text.encode("utf-8", "replace")
-        return bool(self._match(_ANYWHERE, data, 0, len(data))[0] != _NOWHERE)
+        return self._search(text.encode("utf-8", "replace"))
 
     def spans(self, text: str) -> Iterator[tuple[int, int]]:
         """Where it matches, from left to right: (start, end) in characters of `text`."""
@@ -66,4 +75,4 @@ class Scanner:
                 return
 
 
-__all__ = ["Scanner"]
+__all__ = ["Scanner", "searcher"]

@@ -13,6 +13,7 @@ import re2
 
 from roguewatch.detect.addresses import in_network, network
 from roguewatch.detect.fields import Value
+from roguewatch.detect.scanning import searcher
 from roguewatch.detect.sigma.expression import (
     And,
     Boolean,
@@ -204,13 +205,12 @@ def like_pattern(parts: tuple[Part, ...]) -> str:
 
 
 def _search(name: str, pattern: str, flags: str, folded: bool) -> Match:
-    program = regex(pattern, flags)
-    search = program.search
+    search = searcher(regex(pattern, flags))
 
     def test(view: View, at: int) -> bool:
         for text in view.encoded(name, at, folded):
             view.scanned += len(text)
-            if search(text) is not None:
+            if search(text):
                 return True
         return False
 

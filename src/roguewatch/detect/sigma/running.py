@@ -38,7 +38,17 @@ class Hit(NamedTuple):
 class Judged:
     """A rule made ready."""
 
-    __slots__ = ("asked", "every", "fields", "gate", "kinds", "per_command", "rule", "test")
+    __slots__ = (
+        "asked",
+        "classes",
+        "every",
+        "fields",
+        "gate",
+        "kinds",
+        "per_command",
+        "rule",
+        "test",
+    )
 
     def __init__(self, rule: Rule, followed: bool) -> None:
         self.rule = rule
@@ -49,6 +59,7 @@ class Judged:
         self.asked = skeleton(rule.condition)
         self.fields = frozenset(name for name, _ in literals_of(self.asked))
         self.kinds = kinds(rule)
+        self.classes = allowed(rule.condition, "tool.class")
         names = [leaf.field for leaf in leaves(rule.condition)]
         names += [leaf.other for leaf in leaves(rule.condition) if isinstance(leaf, Reference)]
         self.per_command = any(name.startswith("command.") for name in names)
@@ -135,8 +146,7 @@ class Running:
                     rule
                     for rule in self.rules
                     if event.kind in rule.kinds
-                    and ((classes := allowed(rule.rule.condition, "tool.class")) is None
-                    or tool_class in classes)
+                    and (rule.classes is None or tool_class in rule.classes)
                 ],
                 {"kind": event.kind, "tool.class": tool_class},
                 _empty(shape),

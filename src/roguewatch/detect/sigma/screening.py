@@ -109,6 +109,9 @@ class Plan(Generic[R]):
         exact: dict[str, dict[str, list[R]]] = {}
         fields: dict[str, None] = {}
         for rule in rules:
+            keys = [key for key in rule.gate or () if not key.field.startswith(empty)]
+            if rule.gate is not None and not keys:
+                continue
             wanted = need(rule.asked, known, empty)
             if wanted is False:
                 continue
@@ -116,7 +119,6 @@ class Plan(Generic[R]):
                 self._needs[rule] = test
             if rule.gate is None:
                 self._always.append(rule)
-            keys = [key for key in rule.gate or () if not key.field.startswith(empty)]
             for key in keys:
                 if key.exact:
                     exact.setdefault(key.field, {}).setdefault(key.text, []).append(rule)
