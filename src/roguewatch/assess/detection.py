@@ -26,14 +26,16 @@ class Reach:
     """
 
     name = "assess-reach"
-    version = "1"
+    version = "2"
+    kinds = ("tool_call",)
+    """The kinds of event that the engine shows it."""
 
     def __init__(self) -> None:
-        self.kinds: tuple[Kind, ...] = ()
+        self.impacts: tuple[Kind, ...] = ()
 
     def observe(self, action: Action) -> Iterable[Finding]:
         """Classify a call."""
-        self.kinds = impacts(action) if action.event.kind == "tool_call" else ()
+        self.impacts = impacts(action)
         return ()
 
     def finish(self, session: str) -> Iterable[Finding]:
@@ -60,8 +62,8 @@ class Detectors:
 
     def feed(self, event: Event) -> tuple[list[Finding], tuple[Kind, ...]]:
         """Findings on an event, and the kinds of impact of a call."""
-        self._reach.kinds = ()
-        return self.engine.feed(event), self._reach.kinds
+        self._reach.impacts = ()
+        return self.engine.feed(event), self._reach.impacts
 
     def finish(self, session: str) -> list[Finding]:
         """What only the session's end can tell."""

@@ -11,12 +11,16 @@ from roguewatch.assess.document import Coverage
 
 # Importing these registers their facts.
 from roguewatch.assess.facts import activity, awaited, control, incidents, trials  # noqa: F401
-from roguewatch.assess.facts.fact import Facts, collect
+from roguewatch.assess.facts.fact import DEFINITIONS, Definition, Facts, collect
 from roguewatch.assess.facts.inputs import Activity, Gate, Inputs, Result, Scenarios
 from roguewatch.assess.gathering import approvals, drills, registered, result, scenarios, stops
 from roguewatch.assess.gathering import incidents as incidents_of
-from roguewatch.assess.observing import Observed
+from roguewatch.assess.observing import Observed, observe
+from roguewatch.ledger.ledger import Ledger
+from roguewatch.state.database import connect
+from roguewatch.state.findings import Findings
 from roguewatch.state.incidents import IncidentRegister
+from roguewatch.state.sessions import Sessions
 from roguewatch.state.statements import Statements
 
 
@@ -83,6 +87,24 @@ def measure(
     )
     classes = {name: _of(whole, seen, engine, name, own) for name, own in seen.by_class.items()}
     return collect(whole, classes), list(classes)
+
+
+def facts_of(store: Path, results: Results = Results()) -> Facts:
+    """Every fact of a store, without reading anything new.
+
+    Raises:
+        RoguewatchError: the store or a result file cannot be used.
+    """
+    engine = connect(store)
+    with Ledger.open(store, create=False, readonly=True) as ledger:
+        seen = observe(Sessions(engine), Findings(engine), ledger)
+    found, _ = measure(seen, engine, run="store", results=results)
+    return found
+
+
+def registered_facts() -> dict[str, Definition]:
+    """Every fact by its id, before it is measured."""
+    return DEFINITIONS
 
 
 def _of(whole: Inputs, seen: Observed, engine: Engine, name: str, own: Activity) -> Inputs:

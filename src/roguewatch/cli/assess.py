@@ -9,7 +9,13 @@ from pathlib import Path
 
 import click
 
-from roguewatch.cli.options import json_option, nanoseconds, print_json, store_option
+from roguewatch.cli.options import (
+    json_option,
+    nanoseconds,
+    print_json,
+    results_options,
+    store_option,
+)
 from roguewatch.errors import InputError
 from roguewatch.findings import LEVELS
 from roguewatch.printable import printable, printable_path
@@ -48,6 +54,7 @@ INTERRUPTED = 130
     metavar="RULE=REASON",
     help="Switch a rule or detector off; the assessment prints the reason.",
 )
+@results_options
 @json_option
 def command(
     paths: tuple[Path, ...],
@@ -57,6 +64,9 @@ def command(
     fail_on: str | None,
     rules: tuple[Path, ...],
     disable: tuple[str, ...],
+    horizon: Path | None,
+    monitor: Path | None,
+    scenarios: Path | None,
     as_json: bool,
 ) -> None:
     """Read agent activity, detect, and write the assessment.
@@ -68,6 +78,7 @@ def command(
     findings reach the level; 2 an error that left nothing to assess.
     """
     from roguewatch.assess.assessment import assess, write
+    from roguewatch.assess.measuring import Results
     from roguewatch.cli.progress import progress
     from roguewatch.sources.reading import discover
 
@@ -91,6 +102,7 @@ def command(
                 rules=rules,
                 disabled=dict(_reason(text) for text in disable),
                 since=moment,
+                results=Results(horizon=horizon, monitor=monitor, scenarios=scenarios),
                 progress=shown,
             )
         for unread in assessment.coverage.unread:

@@ -48,6 +48,20 @@ def json_option(command: Command) -> Command:
     return click.option("--json", "as_json", is_flag=True, help="Print JSON lines.")(command)
 
 
+def results_options(command: Command) -> Command:
+    """`--horizon`, `--monitor` and `--scenarios`: files with results of trials, as Paths."""
+    file = click.Path(exists=True, dir_okay=False, path_type=Path)
+    for name, made_by in (
+        ("scenarios", "evaluate run"), ("monitor", "measure monitor"),
+        ("horizon", "measure horizon"),
+    ):  # fmt: skip
+        command = click.option(
+            f"--{name}", type=file, metavar="FILE",
+            help=f"What roguewatch {made_by} --json printed.",
+        )(command)  # fmt: skip
+    return command
+
+
 def print_json(value: object) -> None:
     """One line of JSON on standard output, as UTF-8 whatever the locale."""
     sys.stdout.buffer.write(msgspec.json.encode(value) + b"\n")
