@@ -3,8 +3,9 @@
 One rule puts the lines of evidence together, the same for every cell:
 
 1. *well within* as soon as one line says so: a bad state needs one reason.
-2. Otherwise *unassessed* while any line that the cell needs is silent, unless a named
-   person's judgement, borne by facts, fills in for it: a better state needs every reason.
+2. Otherwise *unassessed* while nobody judged incidents, or any line that the cell needs is
+   silent, unless a named person's judgement, borne by facts, fills in for that line: a
+   better state needs every reason.
 3. Otherwise *edge* when a line says so, and *well beyond* only when every line says so.
 
 The basis is that of the strongest line for a bad state, and of the weakest for a good one.
@@ -94,7 +95,7 @@ def cell(facts: Facts, deployment: str, axis: Axis, rung: Rung) -> Cell:
     state: Reach | None
     if any(line.reach == "well within" for line in known):
         state = "well within"
-    elif any(line.reach is None for line in filled):
+    elif shown.missing or any(line.reach is None for line in filled):
         state = None
     else:
         state = "edge" if any(line.reach == "edge" for line in known) else "well beyond"
