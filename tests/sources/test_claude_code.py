@@ -254,3 +254,10 @@ def test_recorded_sessions_hold_nothing_unknown() -> None:
         assert found.source == "claude-code" and not found.error
         assert (found.counts.unknown_type, found.counts.unknown_field) == (0, 0), path.name
         assert found.counts.events == len(told)
+
+
+def test_lines_before_the_session_is_named_belong_to_it(tmp_path: Path) -> None:
+    snapshot = {"type": "file-history-snapshot", "messageId": "m", "snapshot": {}}
+    told = events(write(tmp_path / "s.jsonl", [snapshot, claude("user", "hello")]))
+    assert {event.session for event in told} == {told[-1].session}
+    assert told[0].session != ""

@@ -43,6 +43,8 @@ _NAMING = (b'"sessionId"', b'"leafUuid"', b'"snapshot"')
 
 _SESSION_ID = re.compile(rb'"sessionId"\s*:\s*"[^"\\]*"')
 
+_FIRST_SESSION = re.compile(rb'"sessionId"\s*:\s*"([^"\\]+)"')
+
 
 class _Reader:
     """One reading of one session file."""
@@ -59,6 +61,9 @@ class _Reader:
     def events(self) -> Iterator[Event]:
         decode = msgspec.json.Decoder(SessionLine).decode
         tally, counts = self.tally, self.tally.counts
+        # Lines before the first that names the session (snapshots, summaries) are its own.
+        named = _FIRST_SESSION.search(self.document.head())
+        tally.session = named[1].decode("utf-8", "replace") if named else ""
         for line in lines(self.document):
             counts.lines += 1
             record: SessionLine | None
