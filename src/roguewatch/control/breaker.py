@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from roguewatch.detect.action import Action
+from roguewatch.events import event_id
 from roguewatch.findings import Finding
 
 SESSION_LIMIT = 4
@@ -55,6 +56,7 @@ class Attempt(msgspec.Struct, frozen=True):
     effects: frozenset[str]
     targets: frozenset[str]
     exact: str
+    """Digest of tool and arguments."""
     behaviours: frozenset[str] = frozenset()
 
     def equivalent(self, other: Attempt) -> bool:
@@ -97,7 +99,7 @@ def attempt(action: Action, findings: Iterable[Finding] = ()) -> Attempt:
         programs,
         frozenset(effects),
         frozenset(targets - _BROAD - {cwd}),
-        f"{action.event.tool} {action.event.arguments}",
+        event_id(action.event.tool, action.event.arguments),
         frozenset(finding.behaviour for finding in findings if finding.level != "informational"),
     )
 

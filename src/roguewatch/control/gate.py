@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from typing import Protocol, TypeVar
 from urllib.parse import urlsplit
 
@@ -22,7 +22,7 @@ from roguewatch.control.breaker import Attempt, Breaker, attempt
 from roguewatch.control.decision import Decision, strictest
 from roguewatch.control.leases import Leases
 from roguewatch.control.policy import Policy
-from roguewatch.control.session import SessionMemory
+from roguewatch.control.session import MAX_FED, SessionMemory
 from roguewatch.control.situation import LEVEL_NUMBER, Principal, Request, Situation, mode_of
 from roguewatch.control.worker import Worker
 from roguewatch.detect.action import Action
@@ -257,7 +257,7 @@ class Gate:
         session = self._session(event.session)
         session.spoke(deployment.name, event)
         if event.id in session.fed:  # a retry, or a past that was just rebuilt
-            return session.fed[event.id][1]
+            return session.fed[event.id]
         findings = self._detection.feed(event)
         findings += self._guard(action or Action(event))
         session.follow(event, findings)
@@ -273,11 +273,15 @@ class Gate:
             self._sessions.move_to_end(name)
             return session
         session = SessionMemory(self._detection.generation)
+        acts: OrderedDict[str, Event] = OrderedDict()
         for past, findings in self._detection.rebuild(name):
             if past.kind == "decision":
-                self._recall(session, past)
-            else:
-                session.follow(past, findings + self._guard(Action(past)))
+                self._recall(session, past, acts)
+                continue
+            session.follow(past, findings + self._guard(Action(past)))
+            acts[past.id] = past
+            if len(acts) > MAX_FED:
+                acts.popitem(last=False)
         self._sessions[name] = session
         if len(self._sessions) > MAX_SESSIONS:
             oldest, _ = self._sessions.popitem(last=False)
@@ -288,12 +292,13 @@ class Gate:
         """The memory that the event at hand went into, whatever happens to it meanwhile."""
         return self._sessions.get(name) or self._session(name)
 
-    def _recall(self, session: SessionMemory, past: Event) -> None:
+    def _recall(self, session: SessionMemory, past: Event, acts: Mapping[str, Event]) -> None:
         """Take a decision of the past into account: presence, denials, a broken circuit."""
         detail = past.parsed_detail()
         deployment = str(detail.get("deployment", ""))
-        event, findings = session.fed.get(str(detail.get("action")), (None, []))
+        event = acts.get(str(detail.get("action")))
         if event is not None:
+            findings = session.fed.get(event.id, [])
             session.spoke(deployment, event)
             if past.text in ("deny", "stop") and detail.get("ground") in ("policy", "default"):
                 self._breaker.denied(deployment, past.session, attempt(Action(event), findings))

@@ -9,7 +9,7 @@ from roguewatch.control.situation import LEVEL_NUMBER
 from roguewatch.events import Event
 from roguewatch.findings import Finding
 
-MAX_FED = 1024
+MAX_FED = 256
 """Events of a session whose findings are kept, for the one that comes a second time."""
 
 
@@ -27,11 +27,12 @@ class SessionMemory:
         """When a person last spoke to each deployment, ns UTC."""
         self.blocked: set[str] = set()
         """Deployments whose part in this session is over."""
-        self.fed: OrderedDict[str, tuple[Event, list[Finding]]] = OrderedDict()
+        self.fed: OrderedDict[str, list[Finding]] = OrderedDict()
+        """Findings by event id, of the latest events."""
 
     def follow(self, event: Event, findings: list[Finding]) -> None:
         """Note an event that the detectors have seen."""
-        self.fed[event.id] = (event, findings)
+        self.fed[event.id] = findings
         if len(self.fed) > MAX_FED:
             self.fed.popitem(last=False)
         for finding in findings:
