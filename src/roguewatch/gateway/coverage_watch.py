@@ -29,7 +29,13 @@ from roguewatch.printable import printable
 MAX_LIVE = 20_000
 """Sightings kept; the oldest are forgotten."""
 
-MAX_QUEUED = 50_000
+MAX_QUEUED = 20_000
+"""Events that may wait to be looked at; under a flood more are left to the measurement of
+the ledger, and no gap is told of what was before."""
+
+EACH_ROUND = 3000
+"""Events looked at in one round: coverage must not slow what it watches."""
+
 EVERY_SECONDS = 0.5
 CHECK_SECONDS = 10.0
 SETTLE_SECONDS = 60.0
@@ -76,7 +82,8 @@ class CoverageWatch:
         self._due: dict[str, float] = {}
         self._open: list[Planted] = []
         self._told: OrderedDict[Hashable, None] = OrderedDict()
-        self._started = time.time_ns()
+        self._since = time.time_ns()
+        """Nothing is known of the sightings of older actions."""
         house.watchers.append(self._take)
         self.routes: list[BaseRoute] = [Route("/coverage", self._answer, methods=["GET"])]
 
@@ -109,7 +116,7 @@ class CoverageWatch:
             self._house.found(new)
         gaps = []
         for one in found.missed:
-            live = one.source != "transcript" and (one.time or 0) > self._started
+            live = one.source != "transcript" and (one.time or 0) > self._since
             if live and self._first((one.event, one.source)):
                 said = f"{one.source} did not see {one.tool} {one.call_id}"
                 detail = {"code": "unseen", **msgspec.to_builtins(one)}
@@ -158,10 +165,12 @@ class CoverageWatch:
         self._lost += max(0, len(events) - room)
 
     def _drain(self) -> None:
-        while self._queue:
+        for _ in range(min(EACH_ROUND, len(self._queue))):
             self._observed.see(self._queue.popleft())
-        self._observed.forgotten += self._lost
-        self._lost = 0
+        if self._lost:
+            self._observed.forgotten += self._lost
+            self._lost = 0
+            self._since = time.time_ns()
 
     def _first(self, key: Hashable) -> bool:
         if key in self._told:

@@ -32,8 +32,8 @@ MAX_WAITING = 2048
 """Requests that may wait to be decoded or made durable."""
 
 MAX_WAITING_BYTES = 64 << 20
-EACH_COMMIT = 192
-"""Events in one commit: a few milliseconds, for hooks wait for the same ledger."""
+EACH_COMMIT = 384
+"""Events in one commit: some five milliseconds, for hooks wait for the same ledger."""
 
 MAX_UNREAD = 4096
 """Decoded events that may wait for a commit before no more is read from the decoder."""

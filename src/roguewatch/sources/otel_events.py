@@ -33,6 +33,7 @@ class _Session:
 
     def __init__(self) -> None:
         self.seq = 0
+        self.started = False
         self.seen: set[str] = set()
         self.called: dict[str, str] = {}
         """Tool by call id."""
@@ -183,6 +184,9 @@ class _Teller:
         self._part += 1
 
     def start(self, span: Span) -> Iterator[Event]:
+        if self._state.started:
+            return
+        self._state.started = True
         attributes = span.attributes
         detail = {
             "service": self._resource.get("service.name"),
