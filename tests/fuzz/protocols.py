@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from roguewatch.gateway.mcp.message import Frame, FrameError, check_revision, read_frame
 from roguewatch.gateway.models import anthropic, chat, responses
-from roguewatch.gateway.models.sse import Events
+from roguewatch.gateway.sse import Events
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),

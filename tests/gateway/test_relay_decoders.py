@@ -13,7 +13,7 @@ from roguewatch.events import Event, Origin, event_id
 from roguewatch.gateway.mcp.message import FrameError, read_frame
 from roguewatch.gateway.models.matching import unmatched
 from roguewatch.gateway.models.secrecy import Secrets
-from roguewatch.gateway.models.sse import Events
+from roguewatch.gateway.sse import Events
 from roguewatch.gateway.strict import AmbiguousError, strict_json
 from tests.fuzz import protocols
 

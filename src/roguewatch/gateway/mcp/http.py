@@ -34,7 +34,7 @@ from roguewatch.gateway.mcp.message import (
     read_frame,
 )
 from roguewatch.gateway.mcp.record import Sighted
-from roguewatch.gateway.models.sse import Events
+from roguewatch.gateway.sse import Events
 from roguewatch.gateway.upstream import Upstream, back, checked_base, onward
 from roguewatch.state.register import Deployment
 

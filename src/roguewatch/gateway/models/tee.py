@@ -18,7 +18,7 @@ from starlette.types import Receive, Send
 from roguewatch.errors import InputError
 from roguewatch.gateway.models.items import Answer, Hearing, Reading
 from roguewatch.gateway.models.secrecy import Secrets
-from roguewatch.gateway.models.sse import Events
+from roguewatch.gateway.sse import Events
 from roguewatch.gateway.upstream import Decoding
 
 MAX_KEPT = 32 << 20
