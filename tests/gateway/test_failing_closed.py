@@ -241,7 +241,11 @@ def test_what_is_oversized_is_blocked(shared: tuple[Daemon, str]) -> None:
         head = f"POST /hooks/claude-code HTTP/1.1\r\nHost: g\r\nAuthorization: Bearer {token}\r\n"
         one.sendall(f"{head}Content-Length: {len(huge)}\r\n\r\n".encode())
         threading.Thread(target=_send, args=(one, huge), daemon=True).start()
-        answer = one.recv(65536)
+        answer = b""
+        while not answer.endswith(b"}"):
+            piece = one.recv(65536)
+            assert piece, answer
+            answer += piece
     assert b" 413 " in answer.splitlines()[0]
     assert b'"deny"' in answer
 
