@@ -335,5 +335,5 @@ ATTACHMENT_TYPES = frozenset(
     hook_stopped_continuation hook_success hook_system_message invoked_skills
     max_turns_reached mcp_instructions_delta nested_memory output_style plan_file_reference
     plan_mode plan_mode_exit plan_mode_reentry queued_command relevant_memories skill_listing
-    structured_output task_reminder task_status todo_reminder""".split()  # noqa: SIM905
+    structured_output task_reminder task_status todo_reminder""".split()
 )

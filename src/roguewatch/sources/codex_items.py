@@ -17,7 +17,7 @@ RESPONSE_ITEMS = frozenset(
     """message reasoning function_call function_call_output local_shell_call
     custom_tool_call custom_tool_call_output web_search_call tool_search_call
     tool_search_output image_generation_call ghost_snapshot compaction compaction_summary
-    context_compaction compaction_trigger agent_message additional_tools""".split()  # noqa: SIM905
+    context_compaction compaction_trigger agent_message additional_tools""".split()
 )
 
 _PROVIDER = '{"by":"provider"}'

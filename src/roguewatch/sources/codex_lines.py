@@ -243,6 +243,6 @@ EVENT_TYPES = frozenset(
     collab_agent_spawn_end collab_agent_interaction_end collab_waiting_end collab_close_end
     collab_resume_end sub_agent_activity session_configured model_reroute
     dynamic_tool_call_request dynamic_tool_call_response guardian_assessment
-    exec_approval_request apply_patch_approval_request""".split()  # noqa: SIM905
+    exec_approval_request apply_patch_approval_request""".split()
 )
 """Other event messages: kept, their fields not looked at one by one."""

@@ -50,7 +50,7 @@ _KNOWN = frozenset(
     user_input.requested user_input.completed elicitation.requested elicitation.completed
     external_tool.requested external_tool.completed command.queued command.execute
     command.completed exit_plan_mode.requested exit_plan_mode.completed
-    session.auto_mode_resolved auto_mode_switch.requested auto_mode_switch.completed""".split()  # noqa: SIM905
+    session.auto_mode_resolved auto_mode_switch.requested auto_mode_switch.completed""".split()
 )
 
 
