@@ -9,10 +9,10 @@ literals found before the rule is judged. Both only ever pass too much, never to
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Generic, Protocol, TypeVar
 
-from ahocorasick_rs import AhoCorasick, Implementation, MatchKind
+from ahocorasick_rs import BytesAhoCorasick, Implementation, MatchKind
 
 from roguewatch.detect.sigma.expression import fold
 from roguewatch.detect.sigma.gates import Gate
@@ -23,7 +23,7 @@ _LONG = ("text",)
 """Fields with much text and few literals: they are searched apart from the others."""
 
 _WINDOW = 1 << 16
-"""Characters that are searched in one call."""
+"""Bytes that are searched in one call."""
 
 _NONE: dict[str, list[Any]] = {}
 
@@ -45,43 +45,57 @@ class Lexicon:
 
     def __init__(self, literals: Collection[str]) -> None:
         self._literals = sorted(literals)
-        self._overlap = max(map(len, literals), default=1) - 1
-        self._search = AhoCorasick(
-            self._literals, matchkind=MatchKind.Standard, implementation=Implementation.DFA
+        encoded = [literal.encode("utf-8", "replace") for literal in self._literals]
+        self._overlap = max(map(len, encoded), default=1) - 1
+        # Bytes, because for a text the library counts characters, which nobody needs here.
+        self._search = BytesAhoCorasick(
+            encoded, matchkind=MatchKind.Standard, implementation=Implementation.DFA
         ).find_matches_as_indexes
 
     def __call__(self, text: str) -> set[str]:
         """The literals that are there."""
-        if len(text) <= _WINDOW:
-            return self._found(text)
+        if not self._literals:
+            return set()
+        data = text.encode("utf-8", "replace")
+        if len(data) <= _WINDOW:
+            return self._found(data)
         # Piece by piece: a text made of nothing but literals must not become a list of all.
         found: set[str] = set()
-        for start in range(0, len(text), _WINDOW):
-            found |= self._found(text[start : start + _WINDOW + self._overlap])
+        for start in range(0, len(data), _WINDOW):
+            found |= self._found(data[start : start + _WINDOW + self._overlap])
         return found
 
-    def _found(self, text: str) -> set[str]:
-        try:
-            found = self._search(text, overlapping=True)
-        except UnicodeEncodeError:
-            found = self._search(text.encode("utf-8", "replace").decode(), overlapping=True)
+    def _found(self, data: bytes) -> set[str]:
         literals = self._literals
-        return {literals[at] for at, _, _ in found}
+        return {literals[at] for at, _, _ in self._search(data, overlapping=True)}
 
 
 class Lexicons:
-    """The literals of all rules: those of long fields, and those of the others."""
+    """The literals of all rules: of short fields together, of long ones by kind of event."""
 
     def __init__(self, rules: Iterable[Gated]) -> None:
-        short: set[str] = set()
-        long: set[str] = set()
-        for rule in rules:
-            for key in rule.gate or ():
-                if key.text and not key.exact:
-                    (long if key.field in _LONG else short).add(key.text)
-            for field, literal in literals_of(rule.asked):
-                (long if field in _LONG else short).add(literal)
-        self.short, self.long = Lexicon(short), Lexicon(long)
+        self.short = Lexicon(
+            {text for rule in rules for field, text in _literals(rule) if field not in _LONG}
+        )
+        self._long: dict[frozenset[str], Lexicon] = {}
+
+    def long(self, rules: Iterable[Gated]) -> Lexicon:
+        """The literals of these rules in long fields: most kinds of event concern few."""
+        wanted = frozenset(
+            text for rule in rules for field, text in _literals(rule) if field in _LONG
+        )
+        found = self._long.get(wanted)
+        if found is None:
+            found = self._long[wanted] = Lexicon(wanted)
+        return found
+
+
+def _literals(rule: Gated) -> Iterator[tuple[str, str]]:
+    """Field and text of every literal that a rule is looked up by."""
+    for key in rule.gate or ():
+        if key.text and not key.exact:
+            yield key.field, key.text
+    yield from literals_of(rule.asked)
 
 
 class Plan(Generic[R]):
@@ -108,6 +122,7 @@ class Plan(Generic[R]):
         self._present: dict[str, list[R]] = {}
         exact: dict[str, dict[str, list[R]]] = {}
         fields: dict[str, None] = {}
+        kept: list[R] = []
         for rule in rules:
             keys = [key for key in rule.gate or () if not key.field.startswith(empty)]
             if rule.gate is not None and not keys:
@@ -115,6 +130,7 @@ class Plan(Generic[R]):
             wanted = need(rule.asked, known, empty)
             if wanted is False:
                 continue
+            kept.append(rule)
             if (test := formula(wanted)) is not None:
                 self._needs[rule] = test
             if rule.gate is None:
@@ -130,6 +146,7 @@ class Plan(Generic[R]):
             fields.update(dict.fromkeys(rule.fields))
         fields = {name: None for name in fields if not name.startswith(empty)}
         self._long = [name for name in fields if name in _LONG]
+        self._in_long = lexicons.long(kept if self._long else ())
         self._short = field_names(name for name in fields if name not in _LONG)
         self._programs = exact.pop("command.program", {})
         self._exact = [(name, by) for name, by in exact.items() if not of_command(name)]
@@ -178,7 +195,7 @@ class Plan(Generic[R]):
         found: set[str] = self._lexicons.short(text) if text else set()
         for name in self._long:
             if text := view.joined(name):
-                found |= self._lexicons.long(text)
+                found |= self._in_long(text)
         return found
 
     def _commands(
