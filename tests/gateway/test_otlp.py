@@ -184,8 +184,8 @@ def test_a_span_that_is_no_agents_is_kept_byte_for_byte(running: tuple[Daemon, s
         (b'{"resourceLogs":[]}', {}, 400),
         (b"\xff\xff\xff", PROTOBUF, 400),
         (b"{}", {"content_encoding": "gzip"}, 400),
-        (gzip.compress(b"{}")[:-4], {"content_encoding": "gzip"}, 400),
-        (gzip.compress(bytes(200 << 20), 1), {"content_encoding": "gzip"}, 413),
+        (gzip.compress(b"{}", mtime=0)[:-4], {"content_encoding": "gzip"}, 400),
+        (gzip.compress(bytes(200 << 20), 1, mtime=0), {"content_encoding": "gzip"}, 413),
         (b"{}", {"content_encoding": "br"}, 415),
         (b"{}", {"content_type": "text/plain"}, 415),
         (b"{}", {"authorization": "Bearer wrong"}, 401),
@@ -329,3 +329,30 @@ class _Collecting(SpanExporter):
 
     def export(self, spans: Any) -> Any:
         self._seen.extend(spans)
+
+
+def test_a_call_that_its_client_gave_up_is_recorded_and_may_be_sent_again(tmp_path: Path) -> None:
+    store = tmp_path / "store"
+    token = enrolled(store, purpose="otlp")
+    with daemon(store, "--listen", "127.0.0.1:0", "--otlp-grpc", "127.0.0.1:0") as gate:
+        assert post(gate, token, export(span(1))).status_code == 200
+        message = ExportTraceServiceRequest()
+        one = (
+            message.resource_spans.add()
+            .scope_spans.add()
+            .spans.add(trace_id=b"t" * 16, span_id=b"s" * 8, name="execute_tool x")
+        )
+        one.attributes.add(key="gen_ai.operation.name").value.string_value = "execute_tool"
+        one.attributes.add(key="gen_ai.tool.call.id").value.string_value = "given-up"
+        body, bearer = message.SerializeToString(), (("authorization", f"Bearer {token}"),)
+        child = decoder_of(gate)
+        os.kill(child, signal.SIGSTOP)
+        with grpc.insecure_channel(gate.ready["otlp_grpc"]) as channel:
+            call = channel.unary_unary(
+                "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
+            )
+            with pytest.raises(grpc.RpcError):
+                call(body, metadata=bearer, timeout=0.5)
+            os.kill(child, signal.SIGCONT)
+            call(body, metadata=bearer, timeout=10)
+    assert len([one for one in recorded(store, "tool_call") if one.call_id == "given-up"]) == 1

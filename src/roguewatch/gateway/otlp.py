@@ -32,8 +32,11 @@ MAX_WAITING = 2048
 """Requests that may wait to be decoded or made durable."""
 
 MAX_WAITING_BYTES = 64 << 20
-EACH_COMMIT = 384
+EACH_COMMIT = 320
 """Events in one commit: some five milliseconds, for hooks wait for the same ledger."""
+
+IN_FLIGHT = 2
+"""Commits of ours at once: one under way, and one that the ledger finds waiting after it."""
 
 MAX_UNREAD = 4096
 """Decoded events that may wait for a commit before no more is read from the decoder."""
@@ -77,11 +80,14 @@ class Receiver:
         self._latency = latency
         self._number = 0
         self._waiting: OrderedDict[int, _Ticket] = OrderedDict()
+        """Requests that the decoder has not told of yet. One that nobody waits for any more
+        stays: what was told of it counts as told, so it must be recorded."""
+        self._under_way = 0
         self._bytes = 0
         self._events: deque[tuple[_Ticket, Event]] = deque()
         self._room = asyncio.Event()
         self._room.set()
-        self._committing = False
+        self._committing = 0
         self._child: asyncio.subprocess.Process | None = None
         self._starting = asyncio.Lock()
         self._reader: asyncio.Task[None] | None = None
@@ -107,7 +113,7 @@ class Receiver:
             OverloadError: too much waits.
             UnavailableError: it could not be decoded or recorded.
         """
-        full = len(self._waiting) >= MAX_WAITING
+        full = self._under_way >= MAX_WAITING
         if full or self._bytes + len(body) > MAX_WAITING_BYTES:
             raise OverloadError("too many export requests wait")
         with self._latency.measure("otlp"):
@@ -115,6 +121,7 @@ class Receiver:
             self._number += 1
             number = self._number
             self._waiting[number] = ticket
+            self._under_way += 1
             self._bytes += len(body)
             try:
                 request = Request(
@@ -128,7 +135,7 @@ class Receiver:
                     self._kill("the decoder of telemetry hangs; it is started anew")
                 raise UnavailableError("not recorded in time") from error
             finally:
-                self._waiting.pop(number, None)
+                self._under_way -= 1
                 self._bytes -= len(body)
         self._house.seen(deployment, "otel")
         return told
@@ -152,6 +159,7 @@ class Receiver:
             if child.stdin.transport.get_write_buffer_size() > 1 << 20:
                 await child.stdin.drain()
         except OSError as error:
+            self._waiting.pop(request.number, None)
             raise UnavailableError(f"the decoder cannot be used: {error}") from error
 
     async def _start(self) -> asyncio.subprocess.Process:
@@ -193,14 +201,12 @@ class Receiver:
             self._house.complain(f"the decoder of telemetry ended with status {status}")
         finally:
             self._child = None
-            for ticket in self._waiting.values():
-                if ticket.told is None:
-                    _fail(ticket, UnavailableError("the decoder ended"))
+            waiting, self._waiting = self._waiting, OrderedDict()
+            for ticket in waiting.values():
+                _fail(ticket, UnavailableError("the decoder ended"))
 
     def _take(self, told: Told) -> None:
-        ticket = self._waiting.get(told.number)
-        if ticket is None:  # nobody waits for it; unacknowledged, it will be sent again
-            return
+        ticket = self._waiting.pop(told.number)
         ticket.told = told
         ticket.pieces = len(told.events)
         if not told.events:
@@ -210,9 +216,11 @@ class Receiver:
         self._commit()
 
     def _commit(self) -> None:
-        """Commit the next events, if none of ours are being committed already."""
-        if self._committing or not self._events:
-            return
+        """Commit the next events, unless enough of ours are being committed already."""
+        while self._events and self._committing < IN_FLIGHT:
+            self._commit_next()
+
+    def _commit_next(self) -> None:
         count = min(EACH_COMMIT, len(self._events))
         batch = [self._events.popleft() for _ in range(count)]
         if len(self._events) <= MAX_UNREAD // 2:
@@ -223,7 +231,7 @@ class Receiver:
         except LedgerError as error:
             self._committed(batch, error)
             return
-        self._committing = True
+        self._committing += 1
 
         def done(future: Future[Any]) -> None:
             if not loop.is_closed():
@@ -232,12 +240,14 @@ class Receiver:
         future.add_done_callback(done)
 
     def _done(self, batch: list[tuple[_Ticket, Event]], error: BaseException | None) -> None:
-        self._committing = False
+        self._committing -= 1
         self._commit()  # the next ones are on their way before these are answered
         self._committed(batch, error)
 
     def _committed(self, batch: list[tuple[_Ticket, Event]], error: BaseException | None) -> None:
         if error is not None:
+            # What it told and we lost must be told again when it is sent again.
+            self._kill("telemetry could not be recorded; its decoder is started anew")
             for ticket, _ in batch:
                 _fail(ticket, UnavailableError(f"{type(error).__name__} while recording"))
             return
