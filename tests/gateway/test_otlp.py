@@ -289,10 +289,17 @@ def test_killed_under_load_no_acknowledged_span_is_lost(tmp_path: Path) -> None:
     for turn in range(4):
         gate = Daemon(store, "--listen", "127.0.0.1:0", "--otlp-grpc", "127.0.0.1:0")
         stop = threading.Event()
+        senders: list[SpanExporter] = []
 
-        def load(kind: str, gate: Daemon = gate, stop: threading.Event = stop) -> None:
+        def load(
+            kind: str,
+            gate: Daemon = gate,
+            stop: threading.Event = stop,
+            senders: list[SpanExporter] = senders,
+        ) -> None:
             nonlocal number
             sender = exporter(gate, token, kind)
+            senders.append(sender)
             provider = TracerProvider()
             seen: list[Any] = []
             provider.add_span_processor(SimpleSpanProcessor(_Collecting(seen)))
@@ -311,6 +318,8 @@ def test_killed_under_load_no_acknowledged_span_is_lost(tmp_path: Path) -> None:
         gate.process.kill()
         gate.stop()
         stop.set()
+        for sender in senders:
+            sender.shutdown()
         for thread in threads:
             thread.join()
     assert len(acknowledged) > 50
