@@ -29,6 +29,7 @@ from roguewatch.assess.facts.fact import stamp
 from roguewatch.assess.measuring import Results, measure
 from roguewatch.assess.observing import observe
 from roguewatch.assess.pipeline import Done, Pipeline, Progress
+from roguewatch.assess.published import commit
 from roguewatch.assess.questions import questions, templates
 from roguewatch.assess.rendering import LIMITS, render
 from roguewatch.assess.sections import by_behaviour
@@ -138,11 +139,17 @@ class _Run:
         )
 
 
-def write(assessment: Assessment, folder: Path) -> tuple[Path, Path]:
+def write(assessment: Assessment, folder: Path, store: Path | None = None) -> tuple[Path, Path]:
     """Write `assessment.html` and `assessment.json`, each whole or not at all.
+
+    Args:
+        assessment: what to write.
+        folder: where; made where it is not there.
+        store: where the report is committed to the ledger of reports; None: nowhere.
 
     Raises:
         InputError: the folder cannot be written.
+        LedgerError: the report cannot be committed; it is written all the same.
     """
     page = render(assessment).encode("utf-8", "backslashreplace")
     data = msgspec.json.format(msgspec.json.encode(assessment), indent=1)
@@ -154,6 +161,8 @@ def write(assessment: Assessment, folder: Path) -> tuple[Path, Path]:
         raise InputError(
             f"{printable_path(folder)}: the assessment cannot be written: {error.strerror}"
         ) from error
+    if store is not None:
+        commit(store, assessment, data + b"\n")
     return html, json
 
 

@@ -175,6 +175,8 @@ def percent(share: float | None) -> str:
 
 
 def _number(value: object) -> str:
+    if isinstance(value, list | tuple):
+        return " and ".join(_number(one) for one in value[:6]) or "none"
     if isinstance(value, bool) or not isinstance(value, int | float):
         return printable(str(value), 200)
     return f"{value:,}" if isinstance(value, int) else f"{value:,.1f}"

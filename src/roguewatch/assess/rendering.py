@@ -16,6 +16,7 @@ from markupsafe import Markup
 from roguewatch.assess.document import Assessment, Fact, Window
 from roguewatch.assess.modes import CLASSES
 from roguewatch.assess.questions import duration, percent, shown
+from roguewatch.assess.references import references
 from roguewatch.assess.sections import (
     by_behaviour,
     by_deployment,
@@ -45,6 +46,7 @@ def render(assessment: Assessment) -> str:
         style=Markup(style),  # noqa: S704 — our own file
         style_hash=f"sha256-{digest}",
         fact=facts.get,
+        references=references(assessment.facts),
         high=high,
         own=sum(f.cause == "own" for f in high),
         top=groups[: LIMITS["top"]],
@@ -92,6 +94,8 @@ def _environment() -> Environment:
         "bounded": lambda value: round(max(0.0, float(value)), 2),
         "names": names,
         "value": fact_value,
+        "ends": ends,
+        "shown": lambda value, id: shown(id, value),
     }
     return environment
 
@@ -141,6 +145,13 @@ def fact_value(fact: Fact) -> str:
     if fact.unit == "seconds" and isinstance(fact.value, int | float):
         return f"{duration(fact.value)} ({fact.value:,.0f})"
     return shown(fact.id, fact.value)
+
+
+def ends(fact: Fact) -> str:
+    """A fact's interval for reading."""
+    assert fact.interval is not None
+    low, high = fact.interval
+    return f"{shown(fact.id, low)} to {'no end' if high is None else shown(fact.id, high)}"
 
 
 def _written(text: str | None, form: str) -> str:

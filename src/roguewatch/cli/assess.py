@@ -6,6 +6,7 @@ import os
 import sys
 from contextlib import nullcontext
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -20,11 +21,61 @@ from roguewatch.errors import InputError
 from roguewatch.findings import LEVELS
 from roguewatch.printable import printable, printable_path
 
+if TYPE_CHECKING:
+    from roguewatch.assess.document import Assessment
+
 INTERRUPTED = 130
 """Exit status after Ctrl-C, as shells have it (128 + SIGINT)."""
 
 
-@click.command(name="assess")
+@click.command(name="assess verify")
+@click.argument("report", type=click.Path(path_type=Path), metavar="REPORT")
+@store_option
+@json_option
+def verify(report: Path, store: Path, as_json: bool) -> None:
+    """Verify that REPORT, an assessment.json, is what was written from this store.
+
+    Its bytes and each of its facts were committed to the store's ledger of reports.
+
+    Exit status: 0 it is; 1 it is not, and what differs is named.
+    """
+    from roguewatch.assess.published import REPORTS
+    from roguewatch.assess.published import verify as check
+    from roguewatch.cli.options import existing_store, iso
+
+    found = check(report, existing_store(store))
+    if as_json:
+        print_json(found)
+    elif found.genuine:
+        click.echo(f"genuine: written {iso(found.committed)}, SHA-256 {found.report}")
+        place = printable_path(store / REPORTS)
+        click.echo(f"proof: roguewatch ledger prove {found.event} --store {place}")
+    else:
+        told = (
+            "no such report was written from this store"
+            if not found.event
+            else (f"not the report that was written {iso(found.committed)}")
+        )
+        click.echo(f"NOT GENUINE: {told}", err=True)
+        for id in found.changed:
+            click.echo(f"  differs: fact {printable(id, 100)}", err=True)
+    if not found.genuine:
+        sys.exit(1)
+
+
+class _Assess(click.Command):
+    """`assess PATH…`, and `assess verify REPORT`. A folder called so is `./verify`."""
+
+    def make_context(
+        self, info_name: str | None, args: list[str], parent: click.Context | None = None,
+        **extra: Any,
+    ) -> click.Context:  # fmt: skip
+        if args[:1] == ["verify"]:
+            return verify.make_context("assess verify", args[1:], parent, **extra)
+        return super().make_context(info_name, args, parent, **extra)
+
+
+@click.command(name="assess", cls=_Assess)
 @click.argument("paths", nargs=-1, type=click.Path(path_type=Path), metavar="[PATH]...")
 @store_option
 @click.option(
@@ -77,7 +128,7 @@ def command(
     Exit status: 0 the assessment was written, whatever it says; 1 with --fail-on, when
     findings reach the level; 2 an error that left nothing to assess.
     """
-    from roguewatch.assess.assessment import assess, write
+    from roguewatch.assess.assessment import assess
     from roguewatch.assess.measuring import Results
     from roguewatch.cli.progress import progress
     from roguewatch.sources.reading import discover
@@ -112,7 +163,7 @@ def command(
                 f"nothing to assess: of {done.files} files none held agent activity "
                 "that could be read"
             )
-        html, data = write(assessment, out)
+        html, data = _written(assessment, out, store)
     except KeyboardInterrupt:
         click.echo(
             "\nroguewatch: interrupted; what was read is kept, the same command goes on", err=True
@@ -126,6 +177,20 @@ def command(
         reached = LEVELS[LEVELS.index(fail_on) :]
         if any(finding.level in reached for finding in assessment.findings):
             sys.exit(1)
+
+
+def _written(assessment: Assessment, out: Path, store: Path) -> tuple[Path, Path]:
+    """Write it; a report that no ledger could be told of is still a report."""
+    from roguewatch.assess.assessment import write
+    from roguewatch.errors import LedgerError
+
+    try:
+        return write(assessment, out, store)
+    except LedgerError as error:
+        click.echo(
+            f"roguewatch: the report was written but cannot be verified later: {error}", err=True
+        )
+        return out / "assessment.html", out / "assessment.json"
 
 
 def _reason(text: str) -> tuple[str, str]:
