@@ -13,6 +13,7 @@ import re
 # The parser of `re` has no public name since `sre_parse` was deprecated.
 import re._constants as sre  # type: ignore[import-not-found]
 import re._parser as sre_parser  # type: ignore[import-not-found]
+from functools import lru_cache
 from typing import Any, NamedTuple, get_args
 
 from roguewatch.detect.sigma.expression import (
@@ -178,6 +179,7 @@ def _texts(leaf: Leaf) -> list[str]:
     return [leaf.pattern] if isinstance(leaf, Regex) else []
 
 
+@lru_cache(maxsize=4096)  # a rule's gate and its skeleton ask the same
 def required_literals(pattern: str, flags: str = "") -> frozenset[str] | None:
     """Folded texts of which one is in every match; None where none could be shown.
 

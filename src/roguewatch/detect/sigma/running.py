@@ -112,10 +112,14 @@ class Running:
 
     def feed(self, view: View) -> list[Hit]:
         """What holds with this event: rules first, then correlations that it completes."""
+        plan = self._plan(view.action)
+        self.correlated = False
+        if plan.idle:
+            return []
         matches: dict[str, tuple[int, ...]] = {}
         hits: list[Hit] = []
         event = view.action.event
-        for rule, places in self._plan(view.action).candidates(view).items():
+        for rule, places in plan.candidates(view).items():
             held = rule(view, _places(rule, view, places))
             if held:
                 meta = rule.rule.meta
