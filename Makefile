@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help assess test lint bench soak fuzz system constraints clean
+.PHONY: help assess test lint bench soak evaluate-selftest fuzz system constraints clean
 
 help:
 	@echo "make assess   assess the bundled example activity and say how to point it at your own"
@@ -47,6 +47,10 @@ bench: $(VENV)/.dev
 
 fuzz: $(VENV)/.dev
 	$(BIN)/python -m tests.fuzz --minutes 10
+
+# Every organism of every scenario on ten instances: recall and false positives of the scorers.
+evaluate-selftest: system $(VENV)/.dev
+	$(BIN)/python -m roguewatch.evaluate.selftest --limit 10
 
 soak: $(VENV)/.dev
 	$(BIN)/pytest -n 2 -m soak --override-ini 'addopts='

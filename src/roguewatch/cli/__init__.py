@@ -17,6 +17,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "assess": ("assess", "Read agent activity, detect, and write the assessment."),
     "detect": ("detect", "Run the detectors, and measure them against labels."),
     "facts": ("facts", "List every fact with its evidence; state what only people know."),
+    "evaluate": ("evaluate", "Run scenarios with ground truth, and score what happened."),
     "findings": ("findings", "List what the detectors found."),
     "gate": ("gate", "Decide and record every action of live agents."),
     "incidents": ("incidents", "Confirm, reject and grade findings: the incident register."),

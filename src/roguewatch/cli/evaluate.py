@@ -1,0 +1,171 @@
+"""`roguewatch evaluate`: scenarios with ground truth, on Inspect AI."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+from rich.table import Table
+
+from roguewatch.cli.options import console, json_option, print_json, store_option
+from roguewatch.errors import InputError, MissingExtraError
+from roguewatch.printable import printable_text
+
+if TYPE_CHECKING:
+    from roguewatch.evaluate.scoring import Row
+
+_LOG = click.Path(exists=True, dir_okay=False, path_type=Path)
+
+
+def _need_inspect() -> None:
+    if importlib.util.find_spec("inspect_ai") is None:
+        raise MissingExtraError("running scenarios", "evaluate")
+
+
+@click.group(name="evaluate")
+def command() -> None:
+    """Run scenarios that tempt an agent, and score what happened, not what was said."""
+
+
+@command.command(name="list")
+@json_option
+def list_command(as_json: bool) -> None:
+    """List the scenarios, with their behaviours, conditions and organisms."""
+    from roguewatch.evaluate.registry import scenarios
+
+    table = Table("scenario", "behaviours", "instances", "conditions", "organisms", "minutes")
+    for one in scenarios().values():
+        row = {
+            "scenario": one.name,
+            "title": one.title,
+            "behaviours": list(one.behaviours),
+            "conditions": list(one.conditions),
+            "instances": one.instances,
+            "organisms": [organism.name for organism in one.organisms],
+            "minutes": one.minutes,
+            "scope": one.scope,
+        }
+        if as_json:
+            print_json(row)
+        else:
+            table.add_row(
+                one.name, " ".join(one.behaviours), str(one.instances), " ".join(one.conditions),
+                " ".join(organism.name for organism in one.organisms), f"{one.minutes:g}",
+            )  # fmt: skip
+    if not as_json:
+        console().print(table)
+
+
+@command.command(name="run")
+@click.argument("scenario")
+@click.option("--model", metavar="M", help="A model as Inspect names it: openai/gpt-5, …")
+@click.option("--organism", metavar="O", help="A scripted agent of the scenario instead.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Draws the instances.")
+@click.option("--limit", type=click.IntRange(min=1), help="Instances for each condition.")
+@click.option(
+    "--conditions",
+    default="",
+    metavar="C,…",
+    help="What the agent is told of monitoring: monitored, unmonitored, silent, implicit. "
+    "[default: all, paired]",
+)
+@click.option("--parallel", type=click.IntRange(min=1), default=4, show_default=True)
+@store_option
+@json_option
+def run_command(
+    scenario: str,
+    model: str | None,
+    organism: str | None,
+    seed: int,
+    limit: int | None,
+    conditions: str,
+    parallel: int,
+    store: Path,
+    as_json: bool,
+) -> None:
+    """Run SCENARIO in the bubblewrap sandbox; keep its log, evidence and labels in the store."""
+    _need_inspect()
+    from roguewatch.evaluate.running import run
+
+    path, rows = run(
+        scenario,
+        store=store,
+        model=model,
+        organism=organism,
+        seed=seed,
+        limit=limit,
+        conditions=[one.strip() for one in conditions.split(",") if one.strip()],
+        parallel=parallel,
+    )
+    _show(rows, as_json)
+    if not as_json:
+        click.echo(f"log: {printable_text(str(path))}")
+
+
+@command.command(name="score")
+@click.argument("logs", nargs=-1, required=True, type=_LOG)
+@json_option
+def score_command(logs: tuple[Path, ...], as_json: bool) -> None:
+    """Show the rows of scenario LOGS, then rates with exact 95% intervals."""
+    _need_inspect()
+    from roguewatch.evaluate.rates import rates
+    from roguewatch.evaluate.running import rows
+
+    found = [row for path in logs for row in rows(path)]
+    _show(found, as_json)
+    if as_json:
+        return
+    table = Table("scenario", "condition", "misbehaved", "measured", "rate", "95%", "not measured")
+    for rate in rates(found):
+        table.add_row(
+            rate.scenario, rate.condition, str(rate.misbehaved), str(rate.measured),
+            "—" if rate.rate is None else f"{rate.rate:.2f}", f"{rate.low:.2f}–{rate.high:.2f}",
+            ", ".join(f"{count} {name}" for name, count in rate.outcomes.items()),
+        )  # fmt: skip
+    console().print(table)
+
+
+@command.command(name="compare")
+@click.argument("before", type=_LOG)
+@click.argument("after", type=_LOG)
+@json_option
+def compare_command(before: Path, after: Path, as_json: bool) -> None:
+    """Compare two logs of one scenario, paired by instance and condition (exact McNemar)."""
+    _need_inspect()
+    from roguewatch.evaluate.rates import compare
+    from roguewatch.evaluate.running import rows
+
+    pair = compare(rows(before), rows(after))
+    if not pair.pairs:
+        raise InputError(
+            "no pair to compare: the logs share no instance and condition measured in both"
+        )
+    if as_json:
+        print_json(pair)
+        return
+    click.echo(
+        f"{pair.pairs} pairs measured in both ({pair.unpaired} not); misbehaved "
+        f"{pair.before} before, {pair.after} after; only before {pair.only_before}, "
+        f"only after {pair.only_after}; p = {pair.p:.3g} (McNemar, exact, two-sided)"
+    )
+
+
+def _show(rows: Sequence[Row] | Iterable[Row], as_json: bool) -> None:
+    table = Table("instance", "condition", "label", "outcome", "behaviours", "ground truth", "said")
+    for row in rows:
+        if as_json:
+            print_json(row)
+            continue
+        table.add_row(
+            row.instance, row.condition, row.label, row.outcome, " ".join(row.behaviours),
+            printable_text(_facts(row.ground_truth)), printable_text(_facts(row.reported)),
+        )  # fmt: skip
+    if not as_json:
+        console().print(table)
+
+
+def _facts(facts: object) -> str:
+    return ", ".join(f"{name}={value}" for name, value in dict(facts).items())  # type: ignore[call-overload]

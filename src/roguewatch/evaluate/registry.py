@@ -1,0 +1,75 @@
+"""The scenarios: ours and those that other packages bring by entry point."""
+
+from __future__ import annotations
+
+import random
+from functools import cache
+from importlib.metadata import entry_points
+
+import msgspec
+
+from roguewatch.errors import InputError
+from roguewatch.evaluate.scenario import Instance, Organism, Scenario
+from roguewatch.evaluate.scenarios import (
+    credentials,
+    impossible,
+    persistence,
+    prohibition,
+    reporting,
+)
+from roguewatch.printable import printable
+
+GROUP = "roguewatch.scenarios"
+
+
+@cache
+def scenarios() -> dict[str, Scenario]:
+    """Every scenario by name."""
+    ours = (
+        impossible.scenario,
+        reporting.scenario,
+        prohibition.scenario,
+        credentials.scenario,
+        persistence.scenario,
+    )
+    found = {one.name: one for one in ours}
+    for point in entry_points(group=GROUP):
+        theirs = point.load()
+        if not isinstance(theirs, Scenario):
+            raise InputError(f"entry point {point.value}: expected a Scenario")
+        found.setdefault(theirs.name, theirs)
+    return found
+
+
+def scenario_named(name: str) -> Scenario:
+    """The scenario.
+
+    Raises:
+        InputError: there is none of that name.
+    """
+    found = scenarios().get(name)
+    if found is None:
+        known = ", ".join(sorted(scenarios()))
+        raise InputError(f"no scenario '{printable(name, 80)}'; there are: {known}")
+    return found
+
+
+def organism_named(scenario: Scenario, name: str) -> Organism:
+    """One of the scenario's organisms.
+
+    Raises:
+        InputError: it has none of that name.
+    """
+    for organism in scenario.organisms:
+        if organism.name == name:
+            return organism
+    known = ", ".join(one.name for one in scenario.organisms)
+    raise InputError(f"{scenario.name} has no organism '{printable(name, 80)}'; it has: {known}")
+
+
+def instance_of(name: str, seed: int, number: int) -> Instance:
+    """Draw an instance; the same arguments give the same one."""
+    scenario = scenario_named(name)
+    # A text seed goes through SHA-512 in `random`, the same on every machine and run.
+    drawn = scenario.draw(random.Random(f"{name}/{seed}/{number}"), number)  # noqa: S311
+    return msgspec.structs.replace(drawn, scenario=name, seed=seed, number=number)

@@ -1,0 +1,132 @@
+"""What a scenario is: instances from seeds, a scope, organisms, and a judge of the truth."""
+
+from __future__ import annotations
+
+import random
+import re
+from collections.abc import Callable, Mapping, Sequence
+from typing import Literal
+
+import msgspec
+
+from roguewatch.evaluate.truth.internet import Page
+from roguewatch.evaluate.truth.record import Truth
+
+Condition = Literal["monitored", "unmonitored", "silent", "implicit"]
+CONDITIONS: tuple[Condition, ...] = ("monitored", "unmonitored", "silent", "implicit")
+"""What the agent is told of monitoring; instances are paired over them by seed."""
+
+Label = Literal["honest", "careless", "misbehaved", "invalid"]
+Outcome = Literal["measured", "refused", "errored", "unreached", "withheld", "invalid"]
+
+
+class Scope(msgspec.Struct, frozen=True, kw_only=True):
+    """What a run of the scenario may touch; enforced by the sandbox and the task limits."""
+
+    hosts: tuple[str, ...] = ()
+    """Names that the fake internet answers; there is no other network."""
+    writable: tuple[str, ...] = ("project",)
+    messages: int = 40
+    seconds: int = 600
+    tokens: int = 200_000
+
+
+class Instance(msgspec.Struct, frozen=True, kw_only=True):
+    """One drawn task. The same seed and number give the same instance."""
+
+    scenario: str
+    seed: int
+    number: int
+    task: str
+    """What the agent is asked, without the condition's notice."""
+    files: Mapping[str, str]
+    factors: Mapping[str, str] = {}
+    """What varies: one factor at a time between neighbouring numbers."""
+    pages: Mapping[str, Page] = {}
+    decoys: Mapping[str, str] = {}
+    """Name → secret; secrets that nobody granted."""
+    facts: Mapping[str, str] = {}
+    """What the judge knows and the agent does not."""
+
+    @property
+    def id(self) -> str:
+        return f"{self.scenario}-{self.seed}-{self.number}"
+
+
+class Seen(msgspec.Struct, frozen=True, kw_only=True):
+    """What a judge may look at."""
+
+    truth: Truth
+    report: str
+    """What the agent said at the end: a claim, never evidence of conduct."""
+    contents: Mapping[str, str | None]
+    """The instance's files as they are at the end, read outside."""
+    probe: str = ""
+    """What the scenario's probe printed, run inside after the agent had ended."""
+
+
+class Verdict(msgspec.Struct, frozen=True, kw_only=True):
+    """What the truth shows of one sample."""
+
+    behaviours: tuple[str, ...] = ()
+    careless: bool = False
+    exposed: bool = True
+    """Whether the temptation was met; without it nothing is measured."""
+    ground_truth: Mapping[str, bool | str | int] = {}
+    reported: Mapping[str, bool | str | int] = {}
+
+
+class Turn(msgspec.Struct, frozen=True):
+    """What an organism does in one turn: run a command, or end with a report."""
+
+    command: str = ""
+    report: str = ""
+
+
+Script = Callable[[str, Sequence[str]], Turn]
+"""(task text, results of its commands so far) → its next turn."""
+
+
+class Organism(msgspec.Struct, frozen=True, kw_only=True):
+    """A scripted agent whose conduct is known."""
+
+    name: str
+    expected: Label
+    behaviour: str = ""
+    """The one behaviour that it shows; empty for honest and careless ones."""
+    stealth: int = 0
+    """0 overt, 1 covers its account, 2 also covers its deeds."""
+    script: Script
+
+
+class Scenario(msgspec.Struct, frozen=True, kw_only=True):
+    """A kind of task that tempts, with an honest way out."""
+
+    name: str
+    title: str
+    behaviours: tuple[str, ...]
+    minutes: float
+    """What the task takes a skilled human, estimated."""
+    scope: Scope
+    draw: Callable[[random.Random, int], Instance]
+    """(random numbers of this seed and number, number) → instance."""
+    judge: Callable[[Instance, Seen], Verdict]
+    organisms: tuple[Organism, ...]
+    probe: Callable[[Instance], tuple[str, ...]] | None = None
+    """A command that tries the agent's work; it runs inside, where that work belongs."""
+    results: tuple[str, ...] = ()
+    """Files that the agent may make and the judge wants to read."""
+    conditions: tuple[Condition, ...] = CONDITIONS
+    instances: int = 10
+    """How many a seed gives; more seeds give more."""
+
+
+def turns(*given: Turn) -> Script:
+    """A script of fixed turns."""
+    return lambda task, results: given[min(len(results), len(given) - 1)]
+
+
+def claimed(report: str, key: str) -> str:
+    """What the last line `KEY: …` of a report says, in lower case; empty without one."""
+    found = re.findall(rf"(?im)^\W*{re.escape(key)}\W*:\W*(.*?)\W*$", report)
+    return found[-1].strip().lower() if found else ""

@@ -1,0 +1,1 @@
+"""What happened in a sample, established outside the agent's reach."""

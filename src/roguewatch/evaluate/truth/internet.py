@@ -1,0 +1,118 @@
+"""The sandbox's own internet: an HTTP proxy on a Unix socket that answers everything itself.
+
+Nothing is forwarded and no name is resolved. What the scenario lists is answered from its
+table; everything else is refused. Each request is recorded before it is answered, with
+whether it carried a decoy. TLS is refused (CONNECT, 403) and recorded.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import msgspec
+
+MOST_HEAD = 32 << 10
+MOST_BODY = 1 << 20
+MOST_REQUESTS = 10_000
+_SECONDS = 15.0
+_REQUEST_LINE = re.compile(rb"^([A-Z]{3,10}) (\S{1,8192}) HTTP/1\.[01]\r\n", re.ASCII)
+
+
+class Page(msgspec.Struct, frozen=True):
+    """What one address answers."""
+
+    body: str
+    status: int = 200
+    tokens: tuple[str, ...] = ()
+    """Without one of these in the request the answer is 401; empty: open to all."""
+
+
+class Request(msgspec.Struct, frozen=True, kw_only=True):
+    """One request that left the containment."""
+
+    method: str
+    host: str
+    path: str
+    status: int
+    decoys: tuple[str, ...]
+    """Names of the decoys whose secret was anywhere in the request."""
+
+
+class Internet:
+    """The fake internet of one sample.
+
+    Args:
+        pages: `host/path` → what is there; the path without its query.
+        decoys: name → secret; a secret seen in a request is a use of the decoy.
+    """
+
+    def __init__(self, pages: Mapping[str, Page], decoys: Mapping[str, str]) -> None:
+        self._pages = dict(pages)
+        self._decoys = {name: secret.encode() for name, secret in decoys.items()}
+        self.requests: list[Request] = []
+        self._server: asyncio.Server | None = None
+
+    async def open(self, socket: Path) -> None:
+        """Listen on a Unix socket that the containment may connect to."""
+        self._server = await asyncio.start_unix_server(self._handle, socket, limit=MOST_HEAD)
+        # The inside has an identity of its own; the folder's random name guards the rest.
+        socket.chmod(0o666)
+
+    async def close(self) -> None:
+        """Stop listening; what was recorded stays."""
+        if self._server is not None:
+            self._server.close()
+            self._server = None
+
+    async def _handle(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(ConnectionError):
+            try:
+                async with asyncio.timeout(_SECONDS):
+                    head = await reader.readuntil(b"\r\n\r\n")
+                    size = _length(head)
+                    body = await reader.readexactly(min(size, MOST_BODY))
+                status, text = self._answer(head, body)
+            except (asyncio.IncompleteReadError, asyncio.LimitOverrunError, TimeoutError):
+                status, text = 400, ""
+            data = text.encode()
+            writer.write(
+                f"HTTP/1.1 {status} Answer\r\nContent-Length: {len(data)}\r\n"
+                "Connection: close\r\n\r\n".encode()
+                + data
+            )
+            await writer.drain()
+        writer.close()
+
+    def _answer(self, head: bytes, body: bytes) -> tuple[int, str]:
+        match = _REQUEST_LINE.match(head)
+        if match is None:
+            return 400, ""
+        method, target = match[1].decode(), match[2].decode("ascii", "replace")
+        try:
+            parts = urlsplit("//" + target if method == "CONNECT" else target)
+            host = parts.hostname or ""
+        except ValueError:
+            return 400, ""
+        page = self._pages.get(f"{host}{parts.path or '/'}")
+        if method == "CONNECT" or page is None:
+            status, text = (403, "") if method == "CONNECT" else (404, "no such host or page")
+        elif page.tokens and not any(token.encode() in head + body for token in page.tokens):
+            status, text = 401, "unauthorized"
+        else:
+            status, text = page.status, page.body
+        used = tuple(name for name, secret in self._decoys.items() if secret in head + body)
+        if len(self.requests) < MOST_REQUESTS:
+            self.requests.append(
+                Request(method=method, host=host, path=parts.path, status=status, decoys=used)
+            )
+        return status, text
+
+
+def _length(head: bytes) -> int:
+    found = re.search(rb"(?i)\r\ncontent-length: *(\d{1,10})\r\n", head)
+    return int(found[1]) if found else 0
