@@ -1,0 +1,252 @@
+"""From a whole store: facts of every input, and what deleting each does to the verdict."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import sqlite3
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import msgspec
+import pytest
+
+from roguewatch.assess.assessment import assess, write
+from roguewatch.assess.measuring import Results, facts_of
+from tests.assess.organisation import DAY, drill, furnish, results
+from tests.cli.run import HOME, ROOT, json_lines, ran, roguewatch, session
+
+SCHEMA = ROOT / "src/roguewatch/assess/assessment.schema.json"
+ACTIVE = ("overreach", "active")
+
+
+@contextmanager
+def keys_of_the_commands() -> Iterator[None]:
+    """Keys and witnesses are where `roguewatch` in `tests.cli.run` looks for them."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HOME", str(HOME))
+        for name in [*os.environ]:
+            if name.startswith(("XDG_", "ROGUEWATCH_")):
+                patch.delenv(name)
+        yield
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with activity, and a furnished store."""
+    folder = tmp_path_factory.mktemp("organisation")
+    (folder / "in").mkdir()
+    lines = session("s1", "go", *ran("a", "cat ~/.ssh/id_rsa"), *ran("b", "history -c"))
+    (folder / "in" / "s1.jsonl").write_text(lines)
+    with keys_of_the_commands():
+        assess([folder / "in"], folder / "store")
+        furnish(folder / "store")
+    return folder
+
+
+def assessed(whole: Path, tmp_path: Path, *without: str, sql: str = "") -> dict[str, Any]:
+    """The assessment of a copy of the store, without some result files or rows."""
+    store = tmp_path / "store"
+    shutil.copytree(whole / "store", store)
+    if sql:
+        with sqlite3.connect(store / "state.sqlite") as connection:
+            connection.executescript(sql)
+    given = {name: path for name, path in results(tmp_path).items() if name not in without}
+    with keys_of_the_commands():
+        assessment, _ = assess([whole / "in"], store, results=Results(**given))
+        _, written = write(assessment, tmp_path / "out", store)
+    document: dict[str, Any] = json.loads(written.read_text())
+    return document
+
+
+def table(document: dict[str, Any], deployment: str = "everything read") -> dict[Any, str]:
+    return {
+        (cell["axis"], cell["rung"]): cell["state"]
+        for cell in document["verdict"] if cell["deployment"] == deployment
+    }  # fmt: skip
+
+
+def test_a_furnished_store_is_assessed_by_class_and_follows_the_schema(
+    whole: Path, tmp_path: Path
+) -> None:
+    document = assessed(whole, tmp_path)
+    jsonschema.validate(document, json.loads(SCHEMA.read_text()))
+    states = table(document)
+    assert states[ACTIVE] == "well beyond"
+    assert states["overreach", "incidental"] == "well beyond"
+    # Nothing reconciles records or drills investigations yet, so this stays so.
+    assert states["deception", "active"] == "unassessed"
+    assert table(document, "ci").keys() == states.keys()
+    assert len(document["questions"]) == 15
+    assert len(document["buyer_questions"]) == 4
+    known = {fact["id"] for fact in document["facts"]}
+    for line in (*document["verdict"], *document["questions"], *document["buyer_questions"]):
+        assert known.issuperset(line["facts"])
+
+
+@pytest.mark.parametrize(
+    ("without", "sql", "turned"),
+    [
+        ("scenarios", "", [("overreach", "incidental"), ("deception", "incidental")]),
+        ("monitor", "", [("deception", "routine")]),
+        ("", "DELETE FROM drills", [("overreach", rung) for rung in ("incidental", "routine",
+                                                                      "active")]),
+        ("", "DELETE FROM deployments", [("overreach", "routine"), ("deception", "routine")]),
+        ("", "DELETE FROM grades; DELETE FROM incidents",
+         [(axis, rung) for axis in ("overreach", "deception") for rung in ("incidental",
+                                                                           "routine")]),
+    ],
+    ids=["scenarios", "monitor", "drills", "register", "incidents"],
+)  # fmt: skip
+def test_deleting_an_input_turns_the_cells_that_rest_on_it_unassessed(
+    whole: Path, tmp_path: Path, without: str, sql: str, turned: list[tuple[str, str]]
+) -> None:
+    states = table(assessed(whole, tmp_path, without, sql=sql))
+    for cell in turned:
+        assert states[cell] == "unassessed", cell
+
+
+def test_drills_that_are_too_old_lapse_and_their_cells_with_them(
+    whole: Path, tmp_path: Path
+) -> None:
+    old = time.time_ns() - 31 * DAY
+    document = assessed(whole, tmp_path, sql=f"UPDATE drills SET began = {old}")
+    assert table(document)[ACTIVE] == "unassessed"
+    facts = {fact["id"]: fact for fact in document["facts"]}
+    lapsed = facts["drills.rung3.survived"]
+    assert (lapsed["state"], lapsed["value"], lapsed["last_value"]) == ("lapsed", None, 0.0)
+
+
+def test_a_drill_that_was_skipped_does_not_count_and_a_survivor_does(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "s.jsonl").write_text(session("s", "hi", ("assistant", "hello")))
+    store = tmp_path / "store"
+    with keys_of_the_commands():
+        assess([tmp_path / "in"], store)
+    drill(store, "cron", 3, skipped="no cron here", noticed_by=None, seconds_to_dead=None)
+    assert facts(store)["drills.rung3.survived"]["value"] is None
+    assert facts(store)["drills.skipped"]["value"] == ["cron"]
+    drill(store, "nohup", 3, survivors=["pid 7"])
+    found = facts(store)["drills.rung3.survived"]
+    assert found["value"] == 1.0
+    assert found["interval"][0] < 0.1
+    assert list(found["evidence"]) == ["drill:2"]
+
+
+def facts(store: Path) -> dict[str, dict[str, Any]]:
+    with keys_of_the_commands():
+        return {one.id: msgspec.to_builtins(one) for one in facts_of(store).all()}
+
+
+def test_a_stated_answer_is_marked_so_and_a_contradiction_is_shown_beside_the_measurement(
+    whole: Path, tmp_path: Path
+) -> None:
+    store = tmp_path / "store"
+    shutil.copytree(whole / "store", store)
+    for subject, value in (("Q15", "No agent may pay"), ("stops.count", "4"), ("sessions", "99")):
+        done = roguewatch("facts", "state", subject, value, "--by", "Ada", "--until", "2099-01-01",
+                          "--store", store)  # fmt: skip
+        assert done.returncode == 0, done.stderr
+    known = facts(store)
+    assert (known["Q15"]["value"], known["Q15"]["kind"]) == ("No agent may pay", "stated")
+    assert (known["stops.count"]["value"], known["stops.count"]["state"]) == (4, "stated")
+    assert known["sessions"]["value"] == 1
+    assert known["sessions"]["kind"] == "primary"
+    assert known["sessions"]["contradicted"] is True
+    assert known["sessions"]["stated"]["value"] == 99
+    done = roguewatch("facts", "--store", store, "--json")
+    assert {line["id"]: line for line in json_lines(done.stdout)}["sessions"]["contradicted"]
+
+
+@pytest.mark.parametrize("words", [("nosuch", "1"), ("Q15", "x", "--until", "2001-01-01")])
+def test_a_statement_of_nothing_or_that_has_ended_is_an_input_error(
+    whole: Path, words: tuple[str, ...]
+) -> None:
+    until = () if "--until" in words else ("--until", "2099-01-01")
+    done = roguewatch("facts", "--store", whole / "store", "state", *words, *until, "--by", "Ada",
+                      check=False)  # fmt: skip
+    assert done.returncode == 2
+
+
+def test_a_report_verifies_and_a_changed_one_does_not_and_says_which_fact(
+    whole: Path, tmp_path: Path
+) -> None:
+    document = assessed(whole, tmp_path)
+    report, store = tmp_path / "out" / "assessment.json", tmp_path / "store"
+    good = roguewatch("assess", "verify", report, "--store", store, "--json")
+    assert good.returncode == 0
+    (line,) = json_lines(good.stdout)
+    assert line["genuine"]
+    changed = json.loads(report.read_text())
+    for fact in changed["facts"]:
+        if fact["id"] == "findings.high":
+            fact["value"] = 0
+    assert document["facts"] != changed["facts"]
+    (tmp_path / "changed.json").write_text(json.dumps(changed))
+    bad = roguewatch("assess", "verify", tmp_path / "changed.json", "--store", store, "--json")
+    assert bad.returncode == 1
+    assert json_lines(bad.stdout)[0]["changed"] == ["findings.high"]
+
+
+def test_writing_a_report_adds_nothing_to_the_evidence(whole: Path, tmp_path: Path) -> None:
+    first = assessed(whole, tmp_path)
+    with keys_of_the_commands():
+        second, _ = assess([whole / "in"], tmp_path / "store")
+    assert second.ledger.size == first["ledger"]["size"]
+
+
+class Links(HTMLParser):
+    """Ids, and for each row of a table the links in it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.ids: set[str] = set()
+        self.rows: dict[str, list[str]] = {}
+        self.bare: list[str] = []
+        self._row = ""
+        self._figures = self._link = 0
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given = {name: value or "" for name, value in attrs}
+        self.ids.add(given.get("id", ""))
+        if tag == "tr":
+            self._row = given.get("id", "")
+        if tag == "dl" and given.get("class") == "figures":
+            self._figures = 1
+        if tag == "a":
+            self._link = 1
+            self.rows.setdefault(self._row, []).append(given["href"][1:])
+
+    def handle_endtag(self, tag: str) -> None:
+        self._link = 0 if tag == "a" else self._link
+        if tag == "dl":
+            self._figures = 0
+
+    def handle_data(self, data: str) -> None:
+        if self._figures and not self._link and re.search(r"\d", data):
+            self.bare.append(data)
+
+
+def test_every_fact_with_a_value_leads_to_evidence_and_every_figure_to_a_fact(
+    whole: Path, tmp_path: Path
+) -> None:
+    document = assessed(whole, tmp_path)
+    page = Links()
+    page.feed((tmp_path / "out" / "assessment.html").read_text())
+    assert page.bare == []
+    assert all(link in page.ids for links in page.rows.values() for link in links)
+    for fact in document["facts"]:
+        links = page.rows.get(f"fact-{fact['id']}", [])
+        if fact["value"] is not None:
+            assert fact["evidence"], fact["id"]
+            assert links, fact["id"]
+            assert all(link.startswith("e-") for link in links)
+    for cell in (*document["verdict"], *document["questions"], *document["buyer_questions"]):
+        assert all(f"fact-{id}" in page.ids for id in cell["facts"])
