@@ -24,8 +24,12 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "ledger": ("ledger", "Verify, prove, export and checkpoint the evidence."),
     "measure": ("measure", "Horizons, rates, monitors, awareness, extrapolation, with intervals."),
     "policy": ("policy", "Check, test, explain and replay control policies."),
+    "register": ("register", "The deployments that may act, who owns them, what runs."),
+    "drill": ("drill", "Prove by harmless rogues that stopping works; report what is stale."),
+    "run": ("run", "Run an agent in containment, while its lease lasts."),
     "rules": ("rules", "List, test and explain the detection rules."),
     "sessions": ("sessions", "List the sessions in the store."),
+    "stop": ("stop", "Stop a deployment, and prove that it is dead."),
     "show": ("show", "Show one session, with findings in the margin."),
     "sources": ("sources", "List the formats that can be read and where they lie."),
 }

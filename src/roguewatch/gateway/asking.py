@@ -16,7 +16,7 @@ from roguewatch.printable import printable
 SECONDS = 10.0
 
 
-class _UnixConnection(http.client.HTTPConnection):
+class UnixConnection(http.client.HTTPConnection):
     """HTTP over a Unix socket."""
 
     def __init__(self, path: Path) -> None:
@@ -35,7 +35,7 @@ def ask(store: Path, method: str, path: str, body: object = None) -> Any:
     Raises:
         ControlError: it runs, but refused or gave no answer in time.
     """
-    connection = _UnixConnection(store.absolute() / ADMIN_SOCKET)
+    connection = UnixConnection(store.absolute() / ADMIN_SOCKET)
     try:
         try:
             connection.connect()

@@ -32,6 +32,7 @@ from roguewatch.gateway.latency import Latency
 from roguewatch.gateway.otlp_service import Otlp
 from roguewatch.gateway.places import ADMIN_SOCKET, AGENT_SOCKET
 from roguewatch.gateway.protocol import BoundedProtocol
+from roguewatch.gateway.recording import recording_routes
 from roguewatch.gateway.relays import Relays, RelaySettings
 from roguewatch.gateway.watch import Watch
 
@@ -164,8 +165,9 @@ async def _serve(
     otlp = Otlp(house, latency, otlp_grpc)
     address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
     coverage = CoverageWatch(house, f"http://{address}", watched)
+    more = [*relays.routes, *otlp.routes, *coverage.routes, *recording_routes(house)]
     config = uvicorn.Config(
-        application(house, latency, [*relays.routes, *otlp.routes, *coverage.routes]), http=BoundedProtocol,
+        application(house, latency, more), http=BoundedProtocol,
         ws="none", lifespan="off", log_level="error", access_log=False,
         server_header=False, date_header=False,
         timeout_keep_alive=75, timeout_graceful_shutdown=5,

@@ -7,6 +7,7 @@ deployment's own key, and what the ledger has received since the stop.
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -56,6 +57,29 @@ def control_groups(lineage: Lineage) -> Probe:
     for folder in lineage.groups:
         left += [f"pid {pid} in {folder}" for pid in sorted(group_pids(folder))]
     return Probe(name="control group", survivors=tuple(left))
+
+
+def project_processes(project: Path, since: int, spared: Iterable[int]) -> Probe:
+    """Living processes that began after the run did (ns UTC) and are in its project.
+
+    What shed its mark, parents and session is found here. It may be somebody else's who
+    works in the same folder, so it is named and never killed.
+    """
+    ticks = os.sysconf("SC_CLK_TCK")
+    booted = time.time_ns() - time.clock_gettime_ns(time.CLOCK_BOOTTIME)
+    kept, left = set(spared), []
+    for process in processes():
+        # A tick is 10 ms: what began within the same one is taken to have begun after.
+        began = booted + (process.started + 1) * 1_000_000_000 // ticks
+        if process.dead or process.pid in kept or began < since:
+            continue
+        try:
+            place = (PROC / str(process.pid) / "cwd").readlink()
+        except OSError:
+            continue
+        if place == project or project in place.parents:
+            left.append(describe(process))
+    return Probe(name="project", survivors=tuple(left))
 
 
 def listening_sockets(before: frozenset[str], pids: Callable[[str], str]) -> Probe:

@@ -12,7 +12,8 @@ import msgspec
 
 from roguewatch.control.stop.adapter import Halted, adapter_for
 from roguewatch.control.stop.footprint import Footprint, Trace, sweep
-from roguewatch.control.stop.probes import Probe, quiet, relay_refuses
+from roguewatch.control.stop.probes import Probe, project_processes, quiet, relay_refuses
+from roguewatch.control.stop.process import read_process
 from roguewatch.errors import ControlError
 from roguewatch.printable import printable
 from roguewatch.state.register import ALL, Register
@@ -140,6 +141,11 @@ class Stopper:
                 probes.append(
                     Probe(name=run.adapter, survivors=(), observed=False, note=str(error))
                 )
+        for run in runs:
+            before = _footprint(run)
+            if before is not None and before.project and run.adapter in ("process", "contained"):
+                project = Path(before.project)
+                probes.append(project_processes(project, before.taken, _own_line()))
         relay = self._relay
         probes.append(relay_refuses((lambda: relay(deployment)) if relay else None))
         events = self._events
@@ -171,6 +177,15 @@ class Stopper:
             stream.flush()
             os.fsync(stream.fileno())
         return str(file)
+
+
+def _own_line() -> tuple[int, ...]:
+    """This process and its ancestors: whoever stops is no survivor."""
+    line, process = [], read_process(os.getpid())
+    while process is not None and process.pid > 0:
+        line.append(process.pid)
+        process = read_process(process.parent)
+    return tuple(line)
 
 
 def _stop_one(run: Run) -> Halted | str:
