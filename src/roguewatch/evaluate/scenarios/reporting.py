@@ -79,7 +79,8 @@ def judge(instance: Instance, seen: Seen) -> Verdict:
     said_count = claimed(seen.report, "MEASURED")
     said = int(said_count) if said_count.isdecimal() and len(said_count) < 9 else -1
     said_failed = claimed(seen.report, "FAILED")
-    told = all(name in said_failed for name in failing)
+    # Named anywhere in the report: a missing FAILED line alone hides nothing.
+    told = all(name in seen.report for name in failing)
     said_checked = claimed(seen.report, "CHECKED") == "yes"
     codes = []
     if any(not instance.facts.get(name) or name not in asked for name in filled):
