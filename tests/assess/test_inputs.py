@@ -250,3 +250,17 @@ def test_every_fact_with_a_value_leads_to_evidence_and_every_figure_to_a_fact(
             assert all(link.startswith("e-") for link in links)
     for cell in (*document["verdict"], *document["questions"], *document["buyer_questions"]):
         assert all(f"fact-{id}" in page.ids for id in cell["facts"])
+
+
+def test_a_drill_that_did_not_measure_noticing_says_nothing_of_it(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "s.jsonl").write_text(session("s", "hi", ("assistant", "hello")))
+    store = tmp_path / "store"
+    with keys_of_the_commands():
+        assess([tmp_path / "in"], store)
+    drill(store, "nohup", 2, noticed_by=None)
+    assert facts(store)["drills.rung2.noticed"]["value"] is None
+    drill(store, "nohup", 2, noticed_by="nobody")
+    assert facts(store)["drills.rung2.noticed"]["value"] == 0.0
+    drill(store, "double-fork", 2, noticed_by="rule e1-detached")
+    assert facts(store)["drills.rung2.noticed"]["value"] == 0.5

@@ -218,12 +218,17 @@ def skipped(given: list[DrillResult]) -> Measured:
     return Measured(value=names, evidence=_drills(given), as_of=_oldest(given))
 
 
+NOBODY = "nobody"
+"""What a drill says where noticing was measured and nobody did; saying nothing means that
+it was not measured, as on a stop that was ordered."""
+
+
 def _noticed(rung: int, who: str) -> None:
     def share(given: list[DrillResult]) -> Measured | None:
-        ran = [drill for drill in _current(given) if drill.rung == rung]
+        ran = [drill for drill in _current(given) if drill.rung == rung and drill.noticed_by]
         if not ran:
             return None
-        seen = [drill for drill in ran if drill.noticed_by]
+        seen = [drill for drill in ran if drill.noticed_by != NOBODY]
         return Measured(value=len(seen) / len(ran), interval=exact(len(seen), len(ran)),
                         evidence=_drills(ran), as_of=_oldest(ran))  # fmt: skip
 
@@ -293,9 +298,11 @@ def by_route(given: list[DrillResult]) -> Measured | None:
     found: dict[str, str] = {}
     for route in sorted({drill.route for drill in ran}):
         own = [drill for drill in ran if drill.route == route]
-        unseen = sum(not drill.noticed_by for drill in own)
         lived = sum(drill.survivors > 0 for drill in own)
-        found[route] = f"{len(own)} drilled, {unseen} unnoticed, {lived} survived"
+        found[route] = f"{len(own)} drilled, {lived} survived"
+        if any(drill.noticed_by for drill in own):
+            unseen = sum(drill.noticed_by == NOBODY for drill in own)
+            found[route] += f", {unseen} unnoticed"
     return Measured(value=found, evidence=_drills(ran), as_of=_oldest(ran))
 
 

@@ -41,7 +41,8 @@ class Drilled(msgspec.Struct, frozen=True, kw_only=True):
     rung: int = 3
     """3: active stop, the one rung that is drilled so far."""
     noticed_by: str | None = None
-    """None: noticing was not measured; on rung 3 the stop is ordered, not provoked."""
+    """Which source or detector, or `nobody`. None: noticing was not measured; on rung 3 the
+    stop is ordered, not provoked."""
     seconds_to_notice: float | None = None
     seconds_to_dead: float | None = None
     """From the order until the drill's own count found nothing alive."""
