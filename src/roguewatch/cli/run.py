@@ -48,7 +48,7 @@ def command(
     from roguewatch.gateway.recorder import gate_consents, gate_runs, record
     from roguewatch.printable import printable
     from roguewatch.state.database import connect
-    from roguewatch.state.register import Register
+    from roguewatch.state.register import Deployment, Register
     from roguewatch.state.runs import Runs
 
     plan = Plan(
@@ -59,8 +59,17 @@ def command(
     )  # fmt: skip
     engine = connect(store)
     gate = gate_runs(store)
+    register = Register(engine)
+    if register.get(deployment) is None:
+        register.put(Deployment(name=deployment), "roguewatch run")
+        name = printable(deployment, 80)
+        click.echo(
+            f"roguewatch run: {name} was not in the register and has been entered without an "
+            f"owner; say whose it is: roguewatch register add {name} --owner NAME",
+            err=True,
+        )
     supervision = Supervision(
-        Register(engine),
+        register,
         Runs(engine),
         lambda events: record(store, events),
         gate=store.absolute() / AGENT_SOCKET if gate else None,

@@ -115,13 +115,15 @@ def test_a_stop_of_a_name_that_nobody_knows_is_an_error(store: Path) -> None:
     assert stop(store, "demmo", "--json").returncode == 2
 
 
-def test_what_is_not_registered_does_not_run(store: Path) -> None:
+def test_what_is_not_registered_is_entered_without_an_owner_and_said(store: Path) -> None:
     Register(connect(store)).remove("demo")
     run = running(store, "--", "touch", "ran")
     _, said = run.communicate(timeout=20)
-    assert run.returncode == 2
-    assert "register" in said
-    assert not (store.parent / "project" / "ran").exists()
+    assert run.returncode == 0
+    assert "without an owner" in said
+    entry = Register(connect(store)).get("demo")
+    assert entry is not None
+    assert (entry.owner, entry.fail_mode) == ("", "closed")
 
 
 def test_a_run_ends_when_its_entry_is_taken_out(store: Path) -> None:
@@ -141,8 +143,10 @@ def test_a_gate_that_dies_or_hangs_ends_the_lease(
     started(store)
     gate.send_signal(number)
     _, said = run.communicate(timeout=40)
-    assert run.returncode == 137
-    assert "lease" in said
+    # 2: the gate went before the run's start was in the record, and it never ran on.
+    assert (run.returncode, "lease" in said) in ((137, True), (2, False))
+    assert "lease" in said or "no answer" in said
+    assert not any(one.ended is None for one in Runs(connect(store)).all())
 
 
 def test_with_a_gate_the_keys_work_inside_until_the_stop_and_the_relay_is_probed(

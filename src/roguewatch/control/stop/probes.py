@@ -63,7 +63,8 @@ def project_processes(project: Path, since: int, spared: Iterable[int]) -> Probe
     """Living processes that began after the run did (ns UTC) and are in its project.
 
     What shed its mark, parents and session is found here. It may be somebody else's who
-    works in the same folder, so it is named and never killed.
+    works in the same folder, so it is named and never killed; the stopper's own pipeline,
+    its process group, is left out.
     """
     ticks = os.sysconf("SC_CLK_TCK")
     booted = time.time_ns() - time.clock_gettime_ns(time.CLOCK_BOOTTIME)
@@ -72,6 +73,8 @@ def project_processes(project: Path, since: int, spared: Iterable[int]) -> Probe
         # A tick is 10 ms: what began within the same one is taken to have begun after.
         began = booted + (process.started + 1) * 1_000_000_000 // ticks
         if process.dead or process.pid in kept or began < since:
+            continue
+        if process.group == os.getpgrp():
             continue
         try:
             place = (PROC / str(process.pid) / "cwd").readlink()

@@ -143,7 +143,9 @@ class Stopper:
                 )
         for run in runs:
             before = _footprint(run)
-            if before is not None and before.project and run.adapter in ("process", "contained"):
+            if before is not None and before.project and run.adapter == "process":
+                # A containment is known exactly, by its namespace; only a loose tree can lose
+                # members that this finds.
                 project = Path(before.project)
                 probes.append(project_processes(project, before.taken, _own_line()))
         relay = self._relay
