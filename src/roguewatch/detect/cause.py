@@ -83,6 +83,11 @@ class Provenance:
 
     # What is followed
 
+    @property
+    def kept(self) -> int:
+        """Characters of the session that are kept."""
+        return self._trusted_size + self._untrusted_size
+
     def follow(self, event: Event) -> list[Passage]:
         """Take in one event.
 
@@ -375,23 +380,28 @@ def _remember(seen: OrderedDict[str, None], key: str, limit: int) -> None:
 
 MAX_SESSIONS = 1024
 
+MAX_KEPT = 32 << 20
+"""Characters kept of all sessions together."""
+
 
 class Provenances:
     """The provenance of every session that is followed, shared by those who ask.
 
     Following an event twice counts once, so every detector may pass on what it sees. The
-    session that was longest silent is forgotten when there are too many.
+    session that was longest silent is forgotten when there are too many, or when all of
+    them together hold more than `MAX_KEPT`; the one at hand never is.
     """
 
     def __init__(self) -> None:
         self._sessions: OrderedDict[str, Provenance] = OrderedDict()
+        self._kept = 0
 
     def of(self, session: str) -> Provenance:
         found = self._sessions.get(session)
         if found is None:
             found = self._sessions[session] = Provenance()
             if len(self._sessions) > MAX_SESSIONS:
-                self._sessions.popitem(last=False)
+                self._forget_oldest()
         else:
             self._sessions.move_to_end(session)
         return found
@@ -399,8 +409,16 @@ class Provenances:
     def follow(self, event: Event) -> Provenance:
         """Take in one event of any session and return that session's provenance."""
         provenance = self.of(event.session)
+        before = provenance.kept
         provenance.follow(event)
+        self._kept += provenance.kept - before
+        while self._kept > MAX_KEPT and len(self._sessions) > 1:
+            self._forget_oldest()
         return provenance
 
     def forget(self, session: str) -> None:
-        self._sessions.pop(session, None)
+        if (forgotten := self._sessions.pop(session, None)) is not None:
+            self._kept -= forgotten.kept
+
+    def _forget_oldest(self) -> None:
+        self._kept -= self._sessions.popitem(last=False)[1].kept
