@@ -1,7 +1,8 @@
 """First process of the agent's inside: brings the way out, starts the command, reaps.
 
-Runs inside the sandbox as `python -I -S init.py LIFELINE [PORT=SOCKET …] -- COMMAND…` and
-imports only the standard library. Each PORT on the sandbox's own loopback is forwarded to
+Runs inside the sandbox as `python -I -S init.py LIFELINE READY [PORT=SOCKET …] -- COMMAND…`
+and imports only the standard library. READY is the descriptor of a pipe on which it says
+that it lives. Each PORT on the sandbox's own loopback is forwarded to
 a Unix socket that the outside put in place; there is no other network. LIFELINE is the
 descriptor of a pipe that the supervisor holds open: when it closes, however the supervisor
 died, this process ends, and with it the namespace, whose first process it is. (bwrap's own
@@ -63,9 +64,11 @@ def end_with(lifeline: int) -> None:
 
 def main(arguments: list[str]) -> int:
     """Start forwarder and command; return the command's status as a shell would give it."""
-    lifeline, split = int(arguments[0]), arguments.index("--")
-    forwards, command = arguments[1:split], arguments[split + 1 :]
+    lifeline, ready_to_say, split = int(arguments[0]), int(arguments[1]), arguments.index("--")
+    forwards, command = arguments[2:split], arguments[split + 1 :]
     os.set_inheritable(lifeline, False)
+    os.write(ready_to_say, b"1")
+    os.close(ready_to_say)
     if forwards:
         ready, release = os.pipe()
         if os.fork() == 0:

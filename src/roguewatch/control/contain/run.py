@@ -11,6 +11,7 @@ import json
 import os
 import re
 import secrets
+import select
 import shutil
 import signal
 import subprocess
@@ -91,7 +92,8 @@ class Contained:
     def _start(self, code: bytes, slug: str, streams: Mapping[str, object]) -> None:
         info_read, info_write = os.pipe()
         lifeline, self._lifeline = os.pipe()
-        descriptors = [info_write, seccomp.as_file(code), lifeline]
+        lives, says_it_lives = os.pipe()
+        descriptors = [info_write, seccomp.as_file(code), lifeline, says_it_lives]
         accounts = {}
         for place, text in _accounts(self.identity, slug).items():
             accounts[place] = _memory_file(text)
@@ -114,7 +116,8 @@ class Contained:
             ]
             forwards = [f"{port}={INSIDE / name}" for port, name in self.inside.ports.items()]
             inner = (
-                str(python), "-I", "-S", str(INSIDE / "init.py"), str(lifeline), *forwards, "--",
+                str(python), "-I", "-S", str(INSIDE / "init.py"), str(lifeline),
+                str(says_it_lives), *forwards, "--",
             )  # fmt: skip
             (self.staging / "stage").mkdir()
             plan = stage.Plan(
@@ -138,6 +141,7 @@ class Contained:
                 **streams,  # type: ignore[call-overload,unused-ignore]
             )
         self.init_pid = self._learn_init(info_read)
+        self._await_life(lives)
 
     def _learn_init(self, info: int) -> int:
         """The pid, outside, of the namespace's first process: killing it kills all."""
@@ -150,6 +154,16 @@ class Contained:
         raise ControlError(
             f"the containment did not start (status {status}); what bubblewrap said is above"
         )
+
+    def _await_life(self, lives: int) -> None:
+        """Wait until the inside's first process runs: from then on the lifeline holds. Before,
+        a supervisor's death can leave an empty namespace that waits for bubblewrap for ever."""
+        try:
+            readable, _, _ = select.select([lives], [], [], _STARTED_SECONDS)
+            if not readable or os.read(lives, 1) != b"1":
+                raise ControlError("the containment did not start; what bubblewrap said is above")
+        finally:
+            os.close(lives)
 
     def _mounts(self) -> Sequence[Mount]:
         project = self.inside.project
