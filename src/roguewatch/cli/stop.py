@@ -42,7 +42,7 @@ def command(deployment: str | None, every: bool, reason: str, store: Path, as_js
     gate = gate_runs(store)
     stopper = Stopper(
         store, register, runs,
-        relay_refuses_key=relay_probe(store, register) if gate else None,
+        relay_refuses_key=relay_probe(store, register, name) if gate else None,
         events_of=decisions(store) if gate else None,
     )  # fmt: skip
     report = stopper.stop(name, reason, getpass.getuser())

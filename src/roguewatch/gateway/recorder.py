@@ -65,13 +65,19 @@ def gate_runs(store: Path) -> bool:
         return True  # it is there, but not well; it must not be gone round
 
 
-def relay_probe(store: Path, register: Register) -> Callable[[str], bool]:
+def relay_probe(store: Path, register: Register, stopped: str) -> Callable[[str], bool]:
     """Whether the relay refuses a key of the deployment's own, issued here and now.
+
+    A key is issued only for what is `stopped` (`*`: all): no other is left lying about.
 
     Call before the stop: the key was good when the stop began, and the stop, which does
     not know of it, must have revoked it.
     """
-    keys = {entry.name: register.issue_token(entry.name, "relay", 600) for entry in register.all()}
+    keys = {
+        entry.name: register.issue_token(entry.name, "relay", 600)
+        for entry in register.all()
+        if stopped in ("*", entry.name)
+    }
 
     def refused(deployment: str) -> bool:
         asked = list(keys) if deployment == "*" else [deployment]
