@@ -35,6 +35,11 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
         return self.ours / self.peer if self.better == "higher" else self.peer / self.ours
 
 
+def figure(value: float) -> str:
+    """Four significant digits, and never an exponent for what is large."""
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
+
+
 def report(benchmark: str, rows: list[Row], folder: Path = Path("out/bench")) -> None:
     """Print the rows as a table and write them as JSON."""
     table = Table(title=f"{benchmark} ({platform.machine()}, Python {platform.python_version()})")
@@ -43,8 +48,8 @@ def report(benchmark: str, rows: list[Row], folder: Path = Path("out/bench")) ->
     for row in rows:
         table.add_row(
             row.name,
-            f"{row.ours:,.4g} {row.unit}",
-            f"{row.peer:,.4g} {row.unit}  {row.peer_name}"
+            f"{figure(row.ours)} {row.unit}",
+            f"{figure(row.peer)} {row.unit}  {row.peer_name}"
             if row.peer is not None
             else row.peer_name,
             f"{row.ratio:.2f}x" if row.ratio is not None else "",

@@ -11,6 +11,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from benchmarks.report import figure
+
 BEGIN, END = "<!-- figures -->", "<!-- /figures -->"
 HEAD = ["| what | ours | peer | ratio | target | reached |", "|---|---|---|---|---|---|"]
 
@@ -29,10 +33,10 @@ def line(row: dict[str, Any]) -> str:
     """One row of a Markdown table."""
     peer = row["peer_name"]
     if row["peer"] is not None:
-        peer = f"{row['peer']:,.4g} {row['unit']} ({peer})"
+        peer = f"{figure(row['peer'])} {row['unit']} ({peer})"
     ratio = f"{row['ratio']:.2f}x" if row["ratio"] is not None else ""
     reached = {True: "yes", False: "**no**", None: ""}[row["reached"]]
-    ours = f"{row['ours']:,.4g} {row['unit']}"
+    ours = f"{figure(row['ours'])} {row['unit']}"
     cells = [row["name"], ours, peer, ratio, row["target"], reached]
     return "| " + " | ".join(str(cell).replace("|", "\\|") for cell in cells) + " |"
 
