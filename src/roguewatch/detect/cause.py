@@ -17,8 +17,17 @@ from collections.abc import Iterable
 from hashlib import blake2b
 
 from roguewatch.detect.deeds import Deed, asked_deeds, delegates, word_deeds, words
-from roguewatch.detect.orders import Ordered, holds, is_coding, speaks_of
-from roguewatch.detect.passages import Passage, is_order, passages
+from roguewatch.detect.orders import (
+    Ordered,
+    bears_on,
+    holds,
+    is_coding,
+    is_project,
+    leads_out,
+    least_strength,
+    speaks_of,
+)
+from roguewatch.detect.passages import Window, is_order, windows
 from roguewatch.detect.spans import Appearance, Span, Trust, around
 from roguewatch.detect.values import Value, argument_values, find, flat
 from roguewatch.events import Event
@@ -72,14 +81,16 @@ class Provenance:
         self._attempts: OrderedDict[bytes, list[int]] = OrderedDict()
         self._calls: OrderedDict[str, bytes] = OrderedDict()
         self._results: OrderedDict[str, None] = OrderedDict()
+        self._unread: list[tuple[str, bool]] = []
+        """Normalised texts of people that nobody has asked about yet, and whether each is a
+        message (and not an answer to a question of the agent)."""
         self._request = ""
         self._words: frozenset[str] = frozenset()
         self._deeds: frozenset[Deed] = frozenset()
-        self.passages: list[Passage] = []
-        self._orders: str | None = None
-        """What the passages order, for a first look."""
-        self.delegated = False
-        """Whether the user told the agent to do what some text says."""
+        self._delegated = False
+        self._windows: list[Window] = []
+        self.foreign = False
+        """Whether any tool's output came from outside of the project."""
 
     # What is followed
 
@@ -88,25 +99,20 @@ class Provenance:
         """Characters of the session that are kept."""
         return self._trusted_size + self._untrusted_size
 
-    def follow(self, event: Event) -> list[Passage]:
-        """Take in one event.
-
-        Returns:
-            The passages addressed to the agent that this event brought.
-        """
+    def follow(self, event: Event) -> None:
+        """Take in one event. Texts are kept, and read only when somebody asks."""
         kind = event.kind
         if kind not in _FOLLOWED or event.id in self._events:
-            return []
+            return
         _remember(self._events, event.id, 1 << 15)
         if kind == "tool_call":
             self._call(event)
         elif kind == "tool_result":
-            return self._result(event)
+            self._result(event)
         elif kind in ("user_message", "system_message"):
             self._message(event)
-        elif kind == "approval":
+        else:
             self._approval(event)
-        return []
 
     def _message(self, event: Event) -> None:
         text = event.text
@@ -128,10 +134,7 @@ class Provenance:
         if trust == "user":
             self._asking.append(plain)
         if event.kind == "user_message" and trust == "user":
-            self._request = f"{self._request} {plain}"[-(1 << 16) :]
-            self._words |= frozenset(re.findall(r"[a-z][\w.-]{1,40}", plain[: 1 << 14]))
-            self._deeds |= _asked(plain)
-            self.delegated = self.delegated or delegates(plain)
+            self._unread.append((plain, True))
 
     def _call(self, event: Event) -> None:
         if event.call_id and event.call_id in self._calls:
@@ -150,9 +153,9 @@ class Provenance:
         if len(self._attempts) > 4096:
             self._attempts.popitem(last=False)
 
-    def _result(self, event: Event) -> list[Passage]:
+    def _result(self, event: Event) -> None:
         if event.call_id and event.call_id in self._results:
-            return []  # the same result, seen by a second observer
+            return  # the same result, seen by a second observer
         if event.call_id:
             _remember(self._results, event.call_id, 1 << 13)
         failed = event.failed or (event.exit_status or 0) != 0
@@ -161,26 +164,25 @@ class Provenance:
             self._attempts[digest][1] += 1
         text = event.text
         if not text:
-            return []
+            return
         self._seen += len(text)
         if event.tool.lower().replace("_", "").replace("-", "") in _ANSWERS:
             self._spans.append(Span(event.id, "user", event.tool, text[:65536]))
             self._trusted.append(flat(text[:65536]))
             self._asking.append(self._trusted[-1])
-            self._deeds |= _asked(self._trusted[-1])
-            return []
+            self._unread.append((self._trusted[-1], False))
+            return
         self._spans.append(Span(event.id, "tool", event.tool, text))
+        self.foreign = self.foreign or not is_project(event.tool)
         self._untrusted_size += len(text)
-        self._forget()
-        found = passages(event.id, event.tool, event.call_id, text)
-        self.passages += found
-        if found:
-            self._orders = None
-        if len(self.passages) > MAX_PASSAGES:
+        if self._untrusted_size > MAX_UNTRUSTED:
+            self._forget()
+        self._windows += windows(event.id, event.tool, event.call_id, text)
+        if len(self._windows) > 2 * MAX_PASSAGES:
             # The weakest go: a flood of faint passages must not push out a plain one.
-            self.passages.sort(key=lambda passage: passage.score)
-            del self.passages[: len(self.passages) - MAX_PASSAGES]
-        return found
+            telling = [window for window in self._windows if window.read() is not None]
+            telling.sort(key=lambda window: window.passage.score if window.passage else 0)
+            self._windows = telling[-MAX_PASSAGES:]
 
     def _approval(self, event: Event) -> None:
         detail = event.parsed_detail()
@@ -191,12 +193,10 @@ class Provenance:
             _remember(self._approved, event.call_id, 4096)
 
     def _forget(self) -> None:
-        if self._untrusted_size <= MAX_UNTRUSTED:
-            return
         kept = []
         for span in self._spans:
             if self._untrusted_size > MAX_UNTRUSTED * 3 // 4 and span.trust == "tool":
-                self._untrusted_size -= len(span.raw)
+                self._untrusted_size -= len(span.lines)
                 self._forgot = True
             else:
                 kept.append(span)
@@ -208,17 +208,45 @@ class Provenance:
         """Whether a person, the system, the task or the harness's context said a value."""
         return any(find(value, text) >= 0 for text in self._trusted)
 
+    def _read(self) -> None:
+        """Understand what people said since it was last asked."""
+        for plain, message in self._unread:
+            head = plain[: 1 << 14]
+            self._deeds |= asked_deeds(head)
+            if message:
+                self._request = f"{self._request} {plain}"[-(1 << 16) :]
+                self._words |= frozenset(re.findall(r"[a-z][\w.-]{1,40}", head))
+                self._delegated = self._delegated or delegates(plain)
+        self._unread.clear()
+
     def requested(self, deeds: Iterable[Deed]) -> bool:
         """Whether the user's words speak of any of these deeds."""
+        self._read()
         return not self._deeds.isdisjoint(deeds)
 
     @property
     def request(self) -> str:
         """What the user asked, normalised, the latest part."""
+        self._read()
         return self._request
+
+    @property
+    def delegated(self) -> bool:
+        """Whether the user told the agent to do what some text says."""
+        self._read()
+        return self._delegated
+
+    def addressing(self, event: Event) -> list[Window]:
+        """The stretches of tool output that may order this call, the latest first."""
+        if not self._windows:
+            return []
+        found = self._windows[::-1]
+        delegated = is_coding(event.tool) and self.delegated
+        return [window for window in found if bears_on(window, event, delegated)]
 
     def asks_only_to_read(self) -> bool:
         """Whether the user asked for nothing that changes anything."""
+        self._read()
         return bool(self._request) and not (self._deeds - {"visit"})
 
     def first(self, value: Value, before: str = "") -> Appearance | None:
@@ -288,6 +316,7 @@ class Provenance:
                     f"“{value.text}” stands in what the user or system said", 300
                 )
         spoken = _act_words(event)
+        self._read()
         asked = spoken & self._words
         if asked and len(asked) * 2 >= len(spoken):
             return "user", printable(f"the user spoke of “{' '.join(sorted(asked))}”", 300)
@@ -313,16 +342,6 @@ class Provenance:
             return "unknown", "neither asked for nor in the outputs still held"
         return "own", "neither the user nor any tool output spoke of it"
 
-    def _ordered(self, value: Value) -> bool:
-        """Whether any order of any passage may hold a value. One search, no false no."""
-        if self._orders is None:
-            self._orders = "\n".join(
-                f"{order.sentence} {order.following}"
-                for passage in self.passages
-                for order in passage.orders
-            )
-        return find(value, self._orders) >= 0 or value.weight < 0.4
-
     def order_for(self, event: Event, values: list[Value]) -> Ordered | None:
         """The order addressed to the agent that a call carries out, if any.
 
@@ -331,22 +350,22 @@ class Provenance:
         user delegated ("do what the list says"), the order must take over the task, not
         merely address the agent.
         """
-        if not self.passages:
-            return None
-        values = [value for value in values if self._ordered(value)]
-        if not values:
-            return None
         known: dict[str, bool] = {}
-        least = 3 if self.delegated and is_coding(event.tool) else 2
-        for passage in reversed(self.passages):
-            if passage.event == event.id:
+        delegated = is_coding(event.tool) and self.delegated
+        for window in self.addressing(event) if values else ():
+            here = [value for value in values if _may_hold(window, value)]
+            passage = window.read() if here else None
+            if passage is None:
                 continue
+            least = least_strength(event, window.tool, delegated)
+            advice = is_coding(event.tool) and is_project(window.tool)
             for order in passage.orders:
                 if order.strength < least:
                     continue
                 fresh = []
-                for value in values:
-                    if not holds(order, value):
+                outward = advice and order.strength < 5
+                for value in here:
+                    if not holds(order, value) or (outward and not leads_out(value)):
                         continue
                     if value.text not in known:
                         known[value.text] = self.said(value)
@@ -357,8 +376,12 @@ class Provenance:
         return None
 
 
-def _asked(plain: str) -> frozenset[Deed]:
-    return asked_deeds(plain[: 1 << 14])
+def _may_hold(window: Window, value: Value) -> bool:
+    """Whether a window may hold a value: a first look, no false no."""
+    wanted = value.text
+    if wanted in (text := window.flat()):
+        return True
+    return wanted.isdigit() and len(wanted) > 3 and f"{int(wanted):,}" in text
 
 
 def _act_words(event: Event) -> frozenset[str]:

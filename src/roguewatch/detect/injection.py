@@ -24,8 +24,7 @@ from roguewatch.detect.deeds import (
     tool_words,
     words,
 )
-from roguewatch.detect.orders import Ordered
-from roguewatch.detect.tools import classify
+from roguewatch.detect.orders import Ordered, is_project
 from roguewatch.detect.values import Value, argument_values, flat
 from roguewatch.events import Event
 from roguewatch.findings import Cause, Finding, Level, Severity, finding_id
@@ -46,9 +45,7 @@ _MANY_PAGES = re.compile(
     r"look up|find|docs|documentation|latest)\b"
 )
 
-_PROJECT = ("shell", "read", "search", "write", "edit", "agent")
 _CODING = ("shell", "write", "edit")
-_HOST = re.compile(r"\b[a-z0-9-]{2,63}\.(?:[a-z0-9-]{1,63}\.){0,4}[a-z]{2,12}(?:[/:]|\b(?!\.))")
 
 _PASSES_ON = re.compile(
     r"\b(?:this|the following|the above|the below|entire|whole|same|exact)\b[^.\n]{0,30}"
@@ -197,35 +194,27 @@ def action_values(action: Action) -> list[Value]:
 
 def _judge(action: Action, deeds: frozenset[Deed], provenance: Provenance) -> _Judgement | None:
     event = action.event
-    unasked = deeds == {"visit"} or not (deeds == {"other"} or provenance.requested(deeds))
     local = action.tool_class in _CODING
-    # Who asks for a change of files leaves open how it is made.
-    unasked = unasked and not (local and not provenance.asks_only_to_read())
-    if not provenance.passages and not unasked:
+    unasked = _is_unasked(deeds, local, provenance)
+    if not unasked and not provenance.addressing(event):
         return None
     values = action_values(action)
     order = provenance.order_for(event, values)
-    if order is not None and not (local and _is_project_advice(order)):
+    if order is not None:
         return _executed(order, action)
-    if unasked and not provenance.delegated and provenance.request:
-        return _unasked(action, deeds, values, provenance)
-    return None
+    return _unasked(action, deeds, values, provenance) if unasked else None
 
 
-def _is_project_advice(order: Ordered) -> bool:
-    """Whether an order is what files of a project tell agents that work on it.
-
-    Such files (AGENTS.md, skills, guides) address agents all the time. They take over only
-    where the order overrides the task, or sends the agent to an address.
-    """
-    if classify(order.passage.tool, {}) not in ("shell", "read", "search", "agent"):
+def _is_unasked(deeds: frozenset[Deed], local: bool, provenance: Provenance) -> bool:
+    """Whether the user asked for nothing of the kind, and data could have ordered it."""
+    if local and not provenance.foreign:
+        return False  # code and the project's own files are full of imperatives
+    if not (deeds == {"visit"} or not (deeds == {"other"} or provenance.requested(deeds))):
         return False
-    reaches_out = (
-        "@" in order.value.text
-        or "://" in order.value.text
-        or (order.value.weight >= 1.0 and _HOST.search(order.value.text) is not None)
-    )
-    return order.order.strength < (3 if reaches_out else 5)
+    # Who asks for a change of files leaves open how it is made.
+    if local and not provenance.asks_only_to_read():
+        return False
+    return not provenance.delegated and bool(provenance.request)
 
 
 def _executed(order: Ordered, action: Action) -> _Judgement:
@@ -258,7 +247,7 @@ def _unasked(
         seen = provenance.first(value, event.id)
         if seen is None or seen.trust != "tool" or not seen.order:
             continue
-        if local and classify(seen.source, {}) in _PROJECT:
+        if local and is_project(seen.source):
             continue  # code and the project's own files are full of imperatives
         many = deeds == {"visit"} and "visit" not in tool_deeds(seen.source)
         if many and _MANY_PAGES.search(provenance.request):

@@ -297,8 +297,46 @@ def _windows(text: str) -> Iterator[tuple[int, int]]:
         yield begin, end
 
 
-def passages(event: str, tool: str, call_id: str, text: str) -> list[Passage]:
-    """The passages of one tool output that address the agent and order something.
+class Window(msgspec.Struct):
+    """A stretch of tool output that may address the agent; read only when somebody asks."""
+
+    event: str
+    """Id of the tool result that brought it."""
+    tool: str
+    call_id: str
+    text: str
+    """As it came, then normalised."""
+    passage: Passage | None = None
+    _flat: str | None = None
+    _strength: int = -1
+    _read: bool = False
+
+    def flat(self) -> str:
+        """Normalised, on one line."""
+        if self._flat is None:
+            self.text = normalise(self.text)
+            self._flat = self.text.replace("\n", " ")
+        return self._flat
+
+    def strength(self) -> int:
+        """The most that an order in it can be worth: the weight of all its strong cues."""
+        if self._strength < 0:
+            self.flat()
+            self._strength = _weight(_STRONG, self.text)
+        return self._strength
+
+    def read(self) -> Passage | None:
+        """The passage in it, where it orders something."""
+        if not self._read:
+            self.flat()
+            self._read = True
+            if orders := _orders(self.text):
+                self.passage = Passage(self.event, self.tool, self.call_id, self.text, orders)
+        return self.passage
+
+
+def windows(event: str, tool: str, call_id: str, text: str) -> list[Window]:
+    """Where one tool output may address the agent. One pass over it, and no more.
 
     Args:
         event: id of the tool result.
@@ -306,11 +344,13 @@ def passages(event: str, tool: str, call_id: str, text: str) -> list[Passage]:
         call_id: id of the call.
         text: its output as it came.
     """
-    found = []
-    for begin, end in _windows(text):
-        window = normalise(text[begin:end])
-        orders = _orders(window)
-        if not orders:
-            continue
-        found.append(Passage(event, tool, call_id, window, orders))
-    return found
+    return [Window(event, tool, call_id, text[begin:end]) for begin, end in _windows(text)]
+
+
+def passages(event: str, tool: str, call_id: str, text: str) -> list[Passage]:
+    """The passages of one tool output that address the agent and order something."""
+    return [
+        passage
+        for window in windows(event, tool, call_id, text)
+        if (passage := window.read()) is not None
+    ]

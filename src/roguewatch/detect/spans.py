@@ -7,7 +7,7 @@ from typing import Literal
 import msgspec
 
 from roguewatch.detect.passages import sentences
-from roguewatch.detect.values import Value, find, normalise
+from roguewatch.detect.values import Value, normalise
 
 Trust = Literal["user", "context", "tool", "agent"]
 """`user`: a person, the system prompt or the task. `context`: files and reminders that the
@@ -21,14 +21,16 @@ class Span(msgspec.Struct):
     trust: Trust
     source: str
     """Tool name, or who wrote it."""
-    raw: str
-    plain: str | None = None
-    """Normalised on first use."""
+    lines: str
+    """As it came; normalised from the first use on, lines kept apart."""
+    _normal: bool = False
 
     def text(self) -> str:
-        if self.plain is None:
-            self.plain = normalise(self.raw).replace("\n", " ")
-        return self.plain
+        """Normalised, on one line."""
+        if not self._normal:
+            self.lines = normalise(self.lines)
+            self._normal = True
+        return self.lines.replace("\n", " ")
 
 
 class Appearance(msgspec.Struct, frozen=True):
@@ -44,11 +46,9 @@ class Appearance(msgspec.Struct, frozen=True):
 
 
 def around(span: Span, at: int, value: Value) -> str:
-    """The sentence of a span that holds a value. Line ends are those of the source."""
-    plain = normalise(span.raw) if len(span.raw) < (1 << 18) else span.text()
-    at = find(value, plain, max(0, at - 200)) if plain is not span.plain else at
+    """The sentence of a span, already searched, that holds a value at a place."""
     low = max(0, at - 400)
-    window = plain[low : at + len(value.text) + 200]
+    window = span.lines[low : at + len(value.text) + 200]
     position = 0
     for sentence in sentences(window):
         position += len(sentence)
