@@ -54,9 +54,9 @@ class OrganismModel(ModelAPI):
         config: GenerateConfig,
     ) -> ModelOutput:
         """The script's next turn: a call of the shell tool, or the report."""
-        task = next((message.text for message in input if message.role == "user"), "")
+        told = "\n\n".join(message.text for message in input if message.role == "user")
         results = [message.text for message in input if isinstance(message, ChatMessageTool)]
-        turn = self._organism.script(task, results)
+        turn = self._organism.script(told, results)
         offered = {tool.name: tool for tool in tools}
         if turn.command:
             name, value = "bash", turn.command

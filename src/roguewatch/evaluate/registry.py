@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+import pkgutil
 import random
 from functools import cache
 from importlib.metadata import entry_points
@@ -9,14 +11,8 @@ from importlib.metadata import entry_points
 import msgspec
 
 from roguewatch.errors import InputError
+from roguewatch.evaluate import scenarios as own
 from roguewatch.evaluate.scenario import Instance, Organism, Scenario
-from roguewatch.evaluate.scenarios import (
-    credentials,
-    impossible,
-    persistence,
-    prohibition,
-    reporting,
-)
 from roguewatch.printable import printable
 
 GROUP = "roguewatch.scenarios"
@@ -24,15 +20,15 @@ GROUP = "roguewatch.scenarios"
 
 @cache
 def scenarios() -> dict[str, Scenario]:
-    """Every scenario by name."""
-    ours = (
-        impossible.scenario,
-        reporting.scenario,
-        prohibition.scenario,
-        credentials.scenario,
-        persistence.scenario,
-    )
-    found = {one.name: one for one in ours}
+    """Every scenario by name: `scenario` of each module here, and those of other packages.
+
+    Raises:
+        InputError: an entry point is not a scenario.
+    """
+    found = {}
+    for module in pkgutil.iter_modules(own.__path__, own.__name__ + "."):
+        one: Scenario = importlib.import_module(module.name).scenario
+        found[one.name] = one
     for point in entry_points(group=GROUP):
         theirs = point.load()
         if not isinstance(theirs, Scenario):

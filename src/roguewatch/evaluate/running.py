@@ -32,12 +32,14 @@ def run(
     limit: int | None = None,
     conditions: Sequence[str] = (),
     parallel: int = 4,
+    seconds: int | None = None,
 ) -> tuple[Path, list[Row]]:
     """Run a scenario and keep its log, evidence and labels in the store.
 
     Args:
         model: an Inspect model, such as `openai/gpt-5`; or else
         organism: the name of one of the scenario's organisms.
+        seconds: limit on each sample's time, where it is to be less than the scenario's.
 
     Returns:
         The log, and one row per sample.
@@ -62,6 +64,7 @@ def run(
         fail_on_error=False,
         score_on_error=True,
         max_samples=parallel,
+        time_limit=seconds,
         log_level="error",
     )
     path = Path(logs[0].location)
@@ -114,6 +117,9 @@ def _rows(log: EvalLog) -> Iterator[Row]:
                 factors=instance.factors,
                 reason=error or "it was not scored",
             )
+        if sample.limit and row.outcome in ("invalid", "unreached"):
+            stalled = f"it did not end by itself: its limit of {sample.limit.type} was reached"
+            row = msgspec.structs.replace(row, outcome="invalid", reason=stalled)
         yield msgspec.structs.replace(row, session=session, model=log.eval.model)
 
 

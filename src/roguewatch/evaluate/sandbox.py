@@ -18,11 +18,11 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, Literal, overload
 
-import msgspec
 import psutil
 from inspect_ai.util import (
     ExecResult,
@@ -35,32 +35,18 @@ from inspect_ai.util import (
 )
 
 from roguewatch.control.contain.run import EGRESS_PORT, Contained, Inside
+from roguewatch.evaluate.channel import MOST_SECONDS, Answer, Channel
 from roguewatch.evaluate.registry import instance_of
 from roguewatch.evaluate.scenario import Instance
 from roguewatch.evaluate.truth.internet import Internet
-from roguewatch.evaluate.truth.manifest import FileEvent, differences, manifest
-from roguewatch.evaluate.truth.record import Process, Step, Truth
+from roguewatch.evaluate.truth.observer import Observer
+from roguewatch.evaluate.truth.record import Happened, Step, Truth
+from roguewatch.printable import printable
 
 MOST_OUTPUT = 1 << 20
 """Bytes of each stream of a command that are answered."""
-MOST_SECONDS = 120.0
-"""Longest time for one command, whatever the caller asks for."""
 _MEMORY = 1 << 30
 _PROCESSES = 128
-_LINE = 256 << 20
-
-
-class Answer(msgspec.Struct, frozen=True):
-    """What the server inside answers; from the agent's side of the wall."""
-
-    id: int
-    status: int = 0
-    out: str = ""
-    err: str = ""
-    late: bool = False
-    cut: bool = False
-    errno: int = 0
-    error: str = ""
 
 
 @sandboxenv(name="bubblewrap")
@@ -77,18 +63,17 @@ class BubblewrapSandbox(SandboxEnvironment):
         self._decoys = dict(instance.decoys) if instance else {}
         self.internet = Internet(instance.pages if instance else {}, self._decoys)
         self._contained: Contained | None = None
-        self._pipe: asyncio.StreamReader | None = None
-        self._waiting: dict[int, asyncio.Future[Answer]] = {}
-        self._reading: asyncio.Task[None] | None = None
-        self._next = 0
+        self._channel = Channel()
         self._one = asyncio.Lock()
-        self._known: dict[str, Any] | None = None
+        self._observer = Observer(
+            self.project, self._first_pid, instance.watched if instance else ()
+        )
+        self._prepared = False
         self._steps: list[Step] = []
-        self._files: list[FileEvent] = []
-        self._processes: dict[int, Process] = {}
-        self._left: dict[int, Process] = {}
         self._used: set[str] = set()
-        self._fault = ""
+        self._waiting = list(instance.happenings) if instance else []
+        self._happened: list[Happened] = []
+        self._messages: list[str] = []
 
     @classmethod
     async def sample_init(
@@ -138,6 +123,7 @@ class BubblewrapSandbox(SandboxEnvironment):
             readable=(server,),
             sockets={"internet": socket},
             ports={EGRESS_PORT: "internet"},
+            environment=self._environment(),
             processes=_PROCESSES,
             memory=_MEMORY,
         )
@@ -146,72 +132,35 @@ class BubblewrapSandbox(SandboxEnvironment):
             Contained, inside, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
         )  # fmt: skip
-        self._pipe = asyncio.StreamReader(limit=_LINE)
-        await asyncio.get_running_loop().connect_read_pipe(
-            lambda: asyncio.StreamReaderProtocol(self._pipe),  # type: ignore[arg-type]
-            self._contained.process.stdout,
+        await self._channel.open(self._contained)
+        answer = await self._channel.ask(
+            verb="run", command=["true"], folder="/", seconds=20, most=0
         )
-        self._reading = asyncio.create_task(self._read())
-        answer = await self._ask(verb="run", command=["true"], folder="/", seconds=20, most=0)
         if answer.status:
             raise SandboxUnavailableError("the command server inside does not run commands")
+        await asyncio.to_thread(self._observer.machinery)
 
     async def stop(self) -> None:
         """Take everything down."""
-        if self._reading is not None:
-            self._reading.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._reading
+        await self._channel.close()
         if self._contained is not None:
             process = self._contained.process
             await asyncio.to_thread(self._contained.close)
             if process.stdin is not None:
                 with contextlib.suppress(BrokenPipeError):
                     process.stdin.close()
+        self._observer.close()
         await self.internet.close()
         await asyncio.to_thread(shutil.rmtree, self._folder, ignore_errors=True)
 
-    async def _read(self) -> None:
-        assert self._pipe is not None
-        try:
-            while line := await self._pipe.readline():
-                answer = msgspec.json.decode(line, type=Answer)
-                waiting = self._waiting.pop(answer.id, None)
-                if waiting is not None and not waiting.done():
-                    waiting.set_result(answer)
-            self._fail("the command server inside has ended")
-        except (ValueError, msgspec.MsgspecError) as error:
-            self._fail(f"the command server inside answered nonsense: {error}")
+    def _environment(self) -> dict[str, str]:
+        given = self._instance.environment if self._instance else {}
+        return {name: value.replace("PROJECT", str(self.project)) for name, value in given.items()}
 
-    def _fail(self, why: str) -> None:
-        self._fault = why
-        for waiting in self._waiting.values():
-            if not waiting.done():
-                waiting.set_exception(SandboxUnavailableError(why))
-        self._waiting.clear()
-
-    async def _ask(self, **request: Any) -> Answer:
-        if self._fault or self._contained is None or self._contained.process.stdin is None:
-            raise SandboxUnavailableError(self._fault or "the sandbox is not running")
-        self._next += 1
-        number = self._next
-        waiting: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
-        self._waiting[number] = waiting
-        line = msgspec.json.encode({"id": number, **request}) + b"\n"
-        stdin = self._contained.process.stdin
-        try:
-            await asyncio.to_thread(_send, stdin, line)
-            # The server's own limit comes first; this one is for a server that is gone quiet.
-            async with asyncio.timeout(MOST_SECONDS + 10):
-                return await waiting
-        except BrokenPipeError as error:
-            self._fail("the command server inside has ended")
-            raise SandboxUnavailableError(self._fault) from error
-        except TimeoutError as error:
-            self._fail("the command server inside does not answer")
-            raise SandboxUnavailableError(self._fault) from error
-        finally:
-            self._waiting.pop(number, None)
+    def _first_pid(self) -> int:
+        if self._contained is None:
+            raise psutil.NoSuchProcess(0)
+        return self._contained.init_pid
 
     async def exec(
         self,
@@ -236,12 +185,16 @@ class BubblewrapSandbox(SandboxEnvironment):
         given = input.encode() if isinstance(input, str) else input or b""
         most = min(MOST_OUTPUT, SandboxEnvironmentLimits.MAX_EXEC_OUTPUT_SIZE)
         async with self._one:  # one step at a time: a file event belongs to one command
-            spent = await self._observe(len(self._steps))
+            await self._prepare()
+            number = len(self._steps) + 1
+            # What came since the last step, of what still ran, is put down to that one.
+            spent = await self._observe(number - 1)
             self._note_decoys(" ".join(cmd).encode() + given)
+            self.internet.step = number
             began = time.monotonic()
             status: int | None = None
             try:
-                answer = await self._ask(
+                answer = await self._channel.ask(
                     verb="run",
                     command=cmd,
                     folder=str(self.project / (cwd or ".")),
@@ -253,16 +206,17 @@ class BubblewrapSandbox(SandboxEnvironment):
                 status = None if answer.late else answer.status
             finally:
                 ran = time.monotonic() - began
-                spent += await self._observe(len(self._steps) + 1)
+                spent += await self._observe(number)
                 self._steps.append(
                     Step(
-                        number=len(self._steps) + 1,
+                        number=number,
                         command=tuple(cmd),
                         status=status,
                         seconds=ran + spent,
                         overhead=spent,
                     )
                 )
+            await self._happen()
         if answer.late:
             raise TimeoutError("the command did not end in time")
         if answer.errno:
@@ -275,7 +229,7 @@ class BubblewrapSandbox(SandboxEnvironment):
     async def write_file(self, file: str, contents: str | bytes) -> None:
         """Write a file inside, as the agent."""
         data = contents.encode() if isinstance(contents, str) else contents
-        answer = await self._ask(
+        answer = await self._channel.ask(
             verb="write",
             path=str(self.project / file),
             content=base64.b64encode(data).decode(),
@@ -291,86 +245,108 @@ class BubblewrapSandbox(SandboxEnvironment):
     async def read_file(self, file: str, text: bool = True) -> str | bytes:
         """Read a file inside, as the agent."""
         most = SandboxEnvironmentLimits.MAX_READ_FILE_SIZE
-        answer = await self._ask(verb="read", path=str(self.project / file), most=most)
+        answer = await self._channel.ask(verb="read", path=str(self.project / file), most=most)
         _raise(answer, file)
         if answer.cut:
             raise OutputLimitExceededError(f"{most} bytes", None)
         data = base64.b64decode(answer.out)
         return data.decode("utf-8") if text else data
 
+    async def probe(self, cmd: list[str]) -> str:
+        """What a command prints that is run inside, but is no step of the agent's.
+
+        Raises:
+            SandboxUnavailableError: the sandbox is dead.
+        """
+        answer = await self._channel.ask(
+            verb="run", command=cmd, folder=str(self.project), seconds=20, most=MOST_OUTPUT
+        )
+        return _text(answer.out)
+
+    def messages(self) -> list[str]:
+        """What the surroundings say to the agent now; each message is given once."""
+        given, self._messages = self._messages, []
+        return given
+
     async def truth(self) -> Truth:
         """What happened so far, with a last look at files and processes."""
         async with self._one:
-            await self._observe(len(self._steps) + 1)
+            with contextlib.suppress(SandboxUnavailableError):
+                await self._prepare()
+            await self._observe(len(self._steps))
+            ended = await asyncio.to_thread(self._observer.ended)
+        requests = tuple(self.internet.requests)
         return Truth(
             steps=tuple(self._steps),
-            files=tuple(self._files),
-            processes=tuple(self._processes.values()),
-            left=tuple(self._left.values()),
-            requests=tuple(self.internet.requests),
-            decoys=tuple(sorted(self._used.union(*(one.decoys for one in self.internet.requests)))),
-            alive=not self._fault,
-            fault=self._fault,
+            files=tuple(self._observer.files),
+            processes=self._observer.processes,
+            left=self._observer.left,
+            requests=requests,
+            decoys=tuple(sorted(self._used.union(*(one.decoys for one in requests)))),
+            alive=not self._channel.fault,
+            fault=self._channel.fault,
+            versions=tuple(self._observer.versions),
+            happened=tuple(self._happened),
+            ended=ended,
         )
 
-    def content(self, path: str) -> str | None:
-        """A project file as it is now, read outside; None where it is no regular file.
+    def content(self, path: str) -> bytes | None:
+        """A project file as it is now, read outside; None where it is no regular file."""
+        return self._observer.content(path)
 
-        Every part of the path is opened without following links.
-        """
-        folder = os.open(self.project, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            for part in Path(path).parent.parts:
-                inner = os.open(part, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=folder)
-                os.close(folder)
-                folder = inner
-            flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK
-            descriptor = os.open(Path(path).name, flags, dir_fd=folder)
-            with os.fdopen(descriptor, "rb") as stream:
-                return stream.read(MOST_OUTPUT).decode("utf-8", "replace")
-        except OSError:
-            return None
-        finally:
-            os.close(folder)
+    async def _prepare(self) -> None:
+        """Set the scene, once, when the instance's files are in place."""
+        if self._prepared:
+            return
+        self._prepared = True
+        if self._instance and self._instance.prepare:
+            answer = await self._surroundings(self._instance.prepare)
+            if answer.status:
+                said = _text(answer.err)[-300:]
+                self._channel.fail(f"the scene could not be set: {printable(said, 300)}")
+        await self._look(self._observer.begin)
+
+    async def _happen(self) -> None:
+        """Let what is due of the instance's happenings happen."""
+        for one in list(self._waiting):
+            asked = any(one.request == each.host + each.path for each in self.internet.requests)
+            if (
+                len(self._steps) < one.steps
+                or (one.file and self._observer.content(one.file) is None)
+                or (one.request and not asked)
+            ):
+                continue
+            self._waiting.remove(one)
+            self._happened.append(Happened(one.name, len(self._steps)))
+            for path, text in one.files.items():
+                with contextlib.suppress(OSError):
+                    await self.write_file(path, text)
+            if one.command:
+                await self._surroundings(one.command)
+            if one.message:
+                self._messages.append(one.message)
+            await self._look(self._observer.settle)
+
+    async def _surroundings(self, shell: str) -> Answer:
+        return await self._channel.ask(
+            verb="run", command=["bash", "-c", shell], folder=str(self.project), seconds=30,
+            most=4_000, environment={"BASH_ENV": ""},
+        )  # fmt: skip
 
     async def _observe(self, step: int) -> float:
-        """Take the manifest and the processes; returns the seconds that it took."""
+        """Take files and processes after a step; returns the seconds that it took."""
         began = time.monotonic()
-        try:
-            seen = await asyncio.to_thread(manifest, self.project, self._known)
-        except OSError as error:
-            self._fail(f"the project folder cannot be followed any more: {error}")
-            return time.monotonic() - began
-        if self._known is not None:
-            self._files += differences(self._known, seen, step)
-        self._known = seen
-        self._left = {}
-        for pid, command, program in await asyncio.to_thread(self._lingering):
-            self._left[pid] = self._processes.setdefault(pid, Process(step, command, program))
+        await self._look(lambda: self._observer.look(step))
         return time.monotonic() - began
 
-    def _lingering(self) -> list[tuple[int, tuple[str, ...], str]]:
-        """Processes inside that are neither init, forwarder nor command server."""
-        if self._contained is None:
-            return []
-        own = str(self._folder / "server.py")
-        found = []
-        with contextlib.suppress(psutil.NoSuchProcess):
-            for process in psutil.Process(self._contained.init_pid).children(recursive=True):
-                with contextlib.suppress(psutil.NoSuchProcess, psutil.AccessDenied):
-                    command = tuple(process.cmdline())
-                    ours = command[3:4] in ((own,), ("/run/roguewatch/init.py",))
-                    if command and not ours:
-                        found.append((process.pid, command, process.exe()))
-        return found
+    async def _look(self, how: Callable[[], None]) -> None:
+        try:
+            await asyncio.to_thread(how)
+        except OSError as error:
+            self._channel.fail(f"the project folder cannot be followed any more: {error}")
 
     def _note_decoys(self, data: bytes) -> None:
         self._used.update(name for name, secret in self._decoys.items() if secret.encode() in data)
-
-
-def _send(stream: Any, line: bytes) -> None:
-    stream.write(line)
-    stream.flush()
 
 
 def _text(encoded: str) -> str:

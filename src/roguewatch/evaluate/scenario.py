@@ -31,6 +31,26 @@ class Scope(msgspec.Struct, frozen=True, kw_only=True):
     tokens: int = 200_000
 
 
+class Happening(msgspec.Struct, frozen=True, kw_only=True):
+    """What the surroundings do once, between two steps of the agent.
+
+    It comes after the step by which all that is set here was reached: a number of steps,
+    a project file that is there, an address that was asked for.
+    """
+
+    name: str
+    steps: int = 0
+    file: str = ""
+    request: str = ""
+    """`host/path` of the fake internet."""
+    message: str = ""
+    """Said to the agent as a message in the conversation."""
+    files: Mapping[str, str] = {}
+    """Written into the project by the surroundings."""
+    command: str = ""
+    """Shell text, run inside; not a step of the agent's."""
+
+
 class Instance(msgspec.Struct, frozen=True, kw_only=True):
     """One drawn task. The same seed and number give the same instance."""
 
@@ -47,6 +67,13 @@ class Instance(msgspec.Struct, frozen=True, kw_only=True):
     """Name → secret; secrets that nobody granted."""
     facts: Mapping[str, str] = {}
     """What the judge knows and the agent does not."""
+    prepare: str = ""
+    """Shell text, run inside before the agent's first step: repositories, services."""
+    environment: Mapping[str, str] = {}
+    """Set for all that runs inside; `PROJECT` in a value is the project folder's path."""
+    watched: tuple[str, ...] = ()
+    """Files whose every version is kept (`Truth.versions`): logs, settings, refs."""
+    happenings: tuple[Happening, ...] = ()
 
     @property
     def id(self) -> str:
@@ -60,7 +87,9 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True):
     report: str
     """What the agent said at the end: a claim, never evidence of conduct."""
     contents: Mapping[str, str | None]
-    """The instance's files as they are at the end, read outside."""
+    """The instance's files and the scenario's results as they are at the end, read outside."""
+    raw: Mapping[str, bytes | None] = {}
+    """The same as bytes, for pictures and objects."""
     probe: str = ""
     """What the scenario's probe printed, run inside after the agent had ended."""
 
@@ -72,6 +101,9 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     careless: bool = False
     exposed: bool = True
     """Whether the temptation was met; without it nothing is measured."""
+    achieved: bool = False
+    """Whether a scorer that looks at the result alone would count the task as done; what
+    the cheating review asks about."""
     ground_truth: Mapping[str, bool | str | int] = {}
     reported: Mapping[str, bool | str | int] = {}
 
@@ -84,7 +116,8 @@ class Turn(msgspec.Struct, frozen=True):
 
 
 Script = Callable[[str, Sequence[str]], Turn]
-"""(task text, results of its commands so far) → its next turn."""
+"""(all that it was told: the task, then later messages; results of its commands so far)
+→ its next turn."""
 
 
 class Organism(msgspec.Struct, frozen=True, kw_only=True):
@@ -119,6 +152,30 @@ class Scenario(msgspec.Struct, frozen=True, kw_only=True):
     conditions: tuple[Condition, ...] = CONDITIONS
     instances: int = 10
     """How many a seed gives; more seeds give more."""
+
+
+def variant(number: int, **levels: Sequence[str]) -> dict[str, str]:
+    """The factors of an instance: neighbouring numbers differ in exactly one of them.
+
+    A reflected Gray code of mixed radix (Knuth, TAOCP 4A, 7.2.1.1, algorithm H).
+
+    Args:
+        levels: factor → what it can be, the fastest first.
+    """
+    cells = 1
+    for given in levels.values():
+        cells *= len(given)
+    left, chosen = number % cells, {}
+    digits = []
+    for name, given in levels.items():
+        left, digit = divmod(left, len(given))
+        digits.append((name, given, digit))
+    mirrored = 0  # a digit runs backwards where the sum of those above it is odd
+    for name, given, digit in reversed(digits):
+        at = len(given) - 1 - digit if mirrored % 2 else digit
+        chosen[name] = given[at]
+        mirrored += at
+    return {name: chosen[name] for name in levels}
 
 
 def turns(*given: Turn) -> Script:

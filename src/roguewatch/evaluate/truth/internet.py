@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import re
+import secrets
 from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -19,6 +20,8 @@ import msgspec
 MOST_HEAD = 32 << 10
 MOST_BODY = 1 << 20
 MOST_REQUESTS = 10_000
+MOST_SENT = 4_000
+"""Bytes of a request's body that are kept."""
 _SECONDS = 15.0
 _REQUEST_LINE = re.compile(rb"^([A-Z]{3,10}) (\S{1,8192}) HTTP/1\.[01]\r\n", re.ASCII)
 
@@ -30,6 +33,10 @@ class Page(msgspec.Struct, frozen=True):
     status: int = 200
     tokens: tuple[str, ...] = ()
     """Without one of these in the request the answer is 401; empty: open to all."""
+    nonce: bool = False
+    """`NONCE` in the body is a fresh random word in each answer, kept in the record."""
+    after: str = ""
+    """`host/path` that has to be asked for first; until then the answer is 404."""
 
 
 class Request(msgspec.Struct, frozen=True, kw_only=True):
@@ -41,6 +48,12 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     status: int
     decoys: tuple[str, ...]
     """Names of the decoys whose secret was anywhere in the request."""
+    step: int = 0
+    """The agent's step during or after which it came; 0: before its first."""
+    sent: str = ""
+    """The beginning of its body."""
+    nonce: str = ""
+    """The fresh word that its answer held."""
 
 
 class Internet:
@@ -55,6 +68,9 @@ class Internet:
         self._pages = dict(pages)
         self._decoys = {name: secret.encode() for name, secret in decoys.items()}
         self.requests: list[Request] = []
+        self.step = 0
+        """The agent's step that requests are put down to."""
+        self._asked: set[str] = set()
         self._server: asyncio.Server | None = None
 
     async def open(self, socket: Path) -> None:
@@ -98,17 +114,33 @@ class Internet:
             host = parts.hostname or ""
         except ValueError:
             return 400, ""
-        page = self._pages.get(f"{host}{parts.path or '/'}")
+        place = f"{host}{parts.path or '/'}"
+        page, nonce = self._pages.get(place), ""
+        if page is not None and page.after and page.after not in self._asked:
+            page = None
         if method == "CONNECT" or page is None:
             status, text = (403, "") if method == "CONNECT" else (404, "no such host or page")
         elif page.tokens and not any(token.encode() in head + body for token in page.tokens):
             status, text = 401, "unauthorized"
         else:
             status, text = page.status, page.body
+            if page.nonce:
+                nonce = secrets.token_hex(4)
+                text = text.replace("NONCE", nonce)
+            self._asked.add(place)
         used = tuple(name for name, secret in self._decoys.items() if secret in head + body)
         if len(self.requests) < MOST_REQUESTS:
             self.requests.append(
-                Request(method=method, host=host, path=parts.path, status=status, decoys=used)
+                Request(
+                    method=method,
+                    host=host,
+                    path=parts.path,
+                    status=status,
+                    decoys=used,
+                    step=self.step,
+                    sent=body[:MOST_SENT].decode("utf-8", "replace"),
+                    nonce=nonce,
+                )
             )
         return status, text
 

@@ -37,8 +37,9 @@ class FileEvent(msgspec.Struct, frozen=True):
 
     step: int
     path: str
-    what: Literal["created", "changed", "deleted", "mode", "rewritten"]
-    """`rewritten`: written or replaced and the same again, as the ctime tells."""
+    what: Literal["created", "changed", "deleted", "mode", "rewritten", "passing"]
+    """`rewritten`: written or replaced and the same again, as the ctime tells; `passing`:
+    made and gone again within the step (`passing`)."""
     before: str
     after: str
 

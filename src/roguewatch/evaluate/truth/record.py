@@ -27,6 +27,24 @@ class Process(msgspec.Struct, frozen=True):
     command: tuple[str, ...]
     program: str
     """The file that it executes, which it cannot choose freely as it can its name."""
+    last: int = 0
+    """The last step after which it was seen."""
+
+
+class Version(msgspec.Struct, frozen=True):
+    """What a watched file held after a step; step 0 is before the agent's first."""
+
+    step: int
+    path: str
+    text: str | None
+    """None: it was no regular file, or not there."""
+
+
+class Happened(msgspec.Struct, frozen=True):
+    """Something that the surroundings did, after this many steps of the agent."""
+
+    name: str
+    step: int
 
 
 class Truth(msgspec.Struct, frozen=True, kw_only=True):
@@ -43,3 +61,16 @@ class Truth(msgspec.Struct, frozen=True, kw_only=True):
     alive: bool
     """Whether the sandbox still answered when the agent had ended."""
     fault: str = ""
+    versions: tuple[Version, ...] = ()
+    """Every version of the instance's watched files, in the order of the steps."""
+    happened: tuple[Happened, ...] = ()
+    ended: tuple[Process, ...] = ()
+    """Processes that the scenario had started and that no longer ran, or stood still."""
+
+    def of(self, path: str) -> list[str | None]:
+        """The versions of a watched file, the first from before the agent's first step."""
+        return [one.text for one in self.versions if one.path == path]
+
+    def step_of(self, name: str) -> int | None:
+        """After how many of the agent's steps something happened; None: it did not."""
+        return next((one.step for one in self.happened if one.name == name), None)

@@ -1,0 +1,109 @@
+"""Speaks with the command server inside a containment: one JSON line each way a request."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import subprocess
+from typing import Any
+
+import msgspec
+from inspect_ai.util import SandboxUnavailableError
+
+from roguewatch.control.contain.run import Contained
+
+MOST_SECONDS = 120.0
+"""Longest time for one command, whatever the caller asks for."""
+LINE = 256 << 20
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """What the server inside answers; from the agent's side of the wall."""
+
+    id: int
+    status: int = 0
+    out: str = ""
+    err: str = ""
+    late: bool = False
+    cut: bool = False
+    errno: int = 0
+    error: str = ""
+
+
+class Channel:
+    """Requests to the server inside, each awaited for; `fault` says why it is dead."""
+
+    def __init__(self) -> None:
+        self.fault = ""
+        self._process: subprocess.Popen[bytes] | None = None
+        self._waiting: dict[int, asyncio.Future[Answer]] = {}
+        self._reading: asyncio.Task[None] | None = None
+        self._next = 0
+
+    async def open(self, contained: Contained) -> None:
+        """Listen to a containment whose command is the server."""
+        self._process = contained.process
+        pipe = asyncio.StreamReader(limit=LINE)
+        await asyncio.get_running_loop().connect_read_pipe(
+            lambda: asyncio.StreamReaderProtocol(pipe), contained.process.stdout
+        )
+        self._reading = asyncio.create_task(self._read(pipe))
+
+    async def close(self) -> None:
+        """Stop listening; the containment must be closed on its own."""
+        if self._reading is not None:
+            self._reading.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._reading
+
+    async def _read(self, pipe: asyncio.StreamReader) -> None:
+        try:
+            while line := await pipe.readline():
+                answer = msgspec.json.decode(line, type=Answer)
+                waiting = self._waiting.pop(answer.id, None)
+                if waiting is not None and not waiting.done():
+                    waiting.set_result(answer)
+            self.fail("the command server inside has ended")
+        except (ValueError, msgspec.MsgspecError) as error:
+            self.fail(f"the command server inside answered nonsense: {error}")
+
+    def fail(self, why: str) -> None:
+        """From now on the sandbox is dead, and so is whatever waits for an answer."""
+        self.fault = self.fault or why
+        for waiting in self._waiting.values():
+            if not waiting.done():
+                waiting.set_exception(SandboxUnavailableError(why))
+        self._waiting.clear()
+
+    async def ask(self, **request: Any) -> Answer:
+        """Send a request and await its answer.
+
+        Raises:
+            SandboxUnavailableError: the server is dead, or silent past every limit.
+        """
+        if self.fault or self._process is None or self._process.stdin is None:
+            raise SandboxUnavailableError(self.fault or "the sandbox is not running")
+        self._next += 1
+        number = self._next
+        waiting: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        self._waiting[number] = waiting
+        line = msgspec.json.encode({"id": number, **request}) + b"\n"
+        stdin = self._process.stdin
+        try:
+            await asyncio.to_thread(_send, stdin, line)
+            # The server's own limit comes first; this one is for a server that is gone quiet.
+            async with asyncio.timeout(MOST_SECONDS + 10):
+                return await waiting
+        except BrokenPipeError as error:
+            self.fail("the command server inside has ended")
+            raise SandboxUnavailableError(self.fault) from error
+        except TimeoutError as error:
+            self.fail("the command server inside does not answer")
+            raise SandboxUnavailableError(self.fault) from error
+        finally:
+            self._waiting.pop(number, None)
+
+
+def _send(stream: Any, line: bytes) -> None:
+    stream.write(line)
+    stream.flush()
