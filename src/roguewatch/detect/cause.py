@@ -16,15 +16,14 @@ from collections import OrderedDict
 from collections.abc import Iterable
 from hashlib import blake2b
 
+from roguewatch.detect.addressing import OVERRIDES, Addressing, least_strength
 from roguewatch.detect.deeds import Deed, asked_deeds, delegates, word_deeds, words
 from roguewatch.detect.orders import (
     Ordered,
-    bears_on,
     holds,
     is_coding,
     is_project,
     leads_out,
-    least_strength,
     speaks_of,
 )
 from roguewatch.detect.passages import Window, is_order, windows
@@ -39,8 +38,6 @@ MAX_TRUSTED = 1 << 20
 
 MAX_UNTRUSTED = 8 << 20
 """Characters of tool output kept per session; the oldest go first."""
-
-MAX_PASSAGES = 128
 
 SEARCH_FACTOR = 24
 """Characters that may be searched in a session per character that it holds (plus a fixed
@@ -88,7 +85,7 @@ class Provenance:
         self._words: frozenset[str] = frozenset()
         self._deeds: frozenset[Deed] = frozenset()
         self._delegated = False
-        self._windows: list[Window] = []
+        self._addressing = Addressing()
         self.foreign = False
         """Whether any tool's output came from outside of the project."""
 
@@ -177,12 +174,7 @@ class Provenance:
         self._untrusted_size += len(text)
         if self._untrusted_size > MAX_UNTRUSTED:
             self._forget()
-        self._windows += windows(event.id, event.tool, event.call_id, text)
-        if len(self._windows) > 2 * MAX_PASSAGES:
-            # The weakest go: a flood of faint passages must not push out a plain one.
-            telling = [window for window in self._windows if window.read() is not None]
-            telling.sort(key=lambda window: window.passage.score if window.passage else 0)
-            self._windows = telling[-MAX_PASSAGES:]
+        self._addressing.add(windows(event.id, event.tool, event.call_id, text))
 
     def _approval(self, event: Event) -> None:
         detail = event.parsed_detail()
@@ -238,11 +230,11 @@ class Provenance:
 
     def addressing(self, event: Event) -> list[Window]:
         """The stretches of tool output that may order this call, the latest first."""
-        if not self._windows:
-            return []
-        found = self._windows[::-1]
-        delegated = is_coding(event.tool) and self.delegated
-        return [window for window in found if bears_on(window, event, delegated)]
+        return self._addressing.bearing(event, self._delegates(event))
+
+    def _delegates(self, event: Event) -> bool:
+        """Whether the user left what a local call does to some text."""
+        return is_coding(event.tool) and self.delegated
 
     def asks_only_to_read(self) -> bool:
         """Whether the user asked for nothing that changes anything."""
@@ -351,8 +343,8 @@ class Provenance:
         merely address the agent.
         """
         known: dict[str, bool] = {}
-        delegated = is_coding(event.tool) and self.delegated
-        for window in self.addressing(event) if values else ():
+        delegated = self._delegates(event)
+        for window in self._addressing.bearing(event, delegated) if values else ():
             here = [value for value in values if _may_hold(window, value)]
             passage = window.read() if here else None
             if passage is None:
@@ -363,7 +355,7 @@ class Provenance:
                 if order.strength < least:
                     continue
                 fresh = []
-                outward = advice and order.strength < 5
+                outward = advice and order.strength < OVERRIDES
                 for value in here:
                     if not holds(order, value) or (outward and not leads_out(value)):
                         continue

@@ -8,7 +8,7 @@ from functools import lru_cache
 import msgspec
 
 from roguewatch.detect.deeds import sentence_deeds, shares_words, tool_deeds
-from roguewatch.detect.passages import Order, Passage, Window
+from roguewatch.detect.passages import Order, Passage
 from roguewatch.detect.tools import classify
 from roguewatch.detect.values import Value, find
 from roguewatch.events import Event
@@ -44,40 +44,12 @@ def is_project(tool: str) -> bool:
     return classify(tool, {}) in ("shell", "read", "search", "write", "edit", "agent")
 
 
-def least_strength(event: Event, tool: str, delegated: bool) -> int:
-    """How strong an order in a tool's output has to be to bear on a call.
-
-    Files of a project (AGENTS.md, skills, guides) address agents all the time. On a call
-    that runs commands or changes files they bear only where the order overrides the task,
-    or takes over and sends the agent to an address. Where the user delegated, an order has to
-    take over as well.
-
-    Args:
-        event: the call.
-        tool: the tool in whose output the order stands.
-        delegated: whether the user told the agent to do what some text says.
-    """
-    if not is_coding(event.tool):
-        return 2
-    if not is_project(tool):
-        return 3 if delegated else 2
-    return 3
-
-
 def leads_out(value: Value) -> bool:
     """Whether a value names a place outside: an address, a URL, a host."""
     text = value.text
     if "@" in text or "://" in text:
         return True
     return value.weight >= 1.0 and _HOST.search(text) is not None
-
-
-def bears_on(window: Window, event: Event, delegated: bool) -> bool:
-    """Whether a window may hold an order that bears on a call; a first look, no false no."""
-    if window.event == event.id:
-        return False
-    least = least_strength(event, window.tool, delegated)
-    return least <= 2 or window.strength() >= least
 
 
 def holds(order: Order, value: Value) -> bool:
