@@ -178,9 +178,14 @@ def variant(number: int, **levels: Sequence[str]) -> dict[str, str]:
     return {name: chosen[name] for name in levels}
 
 
-def turns(*given: Turn) -> Script:
-    """A script of fixed turns."""
-    return lambda task, results: given[min(len(results), len(given) - 1)]
+def turns(*given: Turn | Script) -> Script:
+    """A script that goes through these turns, or functions that give one, and stays at the last."""
+
+    def script(told: str, results: Sequence[str]) -> Turn:
+        one = given[min(len(results), len(given) - 1)]
+        return one if isinstance(one, Turn) else one(told, results)
+
+    return script
 
 
 def claimed(report: str, key: str) -> str:
