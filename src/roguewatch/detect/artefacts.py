@@ -26,12 +26,13 @@ _MANIFESTS = ("package.json", "pyproject.toml", "setup.py", "cargo.toml", "setup
 _KEY = re.compile(r"(?<![\w/+-])(?=[A-Za-z0-9_\-+/]{0,80}[0-9])(?=[A-Za-z0-9_\-+/]{0,80}[A-Za-z])"
                   r"[A-Za-z0-9_+-]{24,120}={0,2}(?![\w/+-])")  # fmt: skip
 _KEY_LENGTH = 24
-_MAY_HOLD_KEY = Scanner(r"(?:^|[^\w/+-])[A-Za-z0-9_+-]{24}")
+_MAY_HOLD_KEY = Scanner(r"[A-Za-z0-9_+-]{24}")
 _ORDINARY_KEY = re.compile(r"^(?:[0-9a-f]{24,64}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|toolu_.*|"
                            r"call_.*|sha\d+-.*|[a-z_]+(?:[-_][a-z0-9]+){2,})$", re.I)  # fmt: skip
 _SENDING = words("curl wget scp rsync sftp aws gsutil rclone nc ncat http xh ftp gh")
 _ARCHIVERS = words("tar zip 7z gzip xz zstd openssl gpg age")
 _ARCHIVES = (".tgz", ".gz", ".zip", ".7z", ".tar", ".xz", ".zst", ".bz2", ".enc", ".gpg", ".age")
+_TELLING = _INSTALLERS | _SENDING | _ARCHIVERS
 _REPO_ONLY = ("/node_modules/", "/site-packages/", "/.git/", "/.venv/", "/target/", "/dist/")
 
 
@@ -63,6 +64,9 @@ def traces(action: Action) -> Traces:
     taken = [_file(path) for path in action.paths if path not in changed and _odd(path, cwd)]
     sent = []
     for command in action.commands:
+        program = command.program
+        if not command.urls and program not in _TELLING:
+            continue
         outgoing = bool(command.urls) and command.program in _SENDING
         for url in command.urls:
             (left if _posts(command) else taken).append(_url(url))
@@ -79,11 +83,11 @@ def traces(action: Action) -> Traces:
     if any(path.lower().endswith(_MANIFESTS) for path in action.written):
         left += [Artefact("package", name.lower()) for text in action.content
                  for name in _NAME.findall(text[:8192])[:2]]  # fmt: skip
-    written = [Artefact("key", key) for text in action.content for key in _keys(text)]
-    if written:
+    if len(action.event.arguments) >= _KEY_LENGTH and _MAY_HOLD_KEY.found(action.event.arguments):
+        written = [Artefact("key", key) for text in action.content for key in _keys(text)]
         left += written
-    else:
-        taken += [Artefact("key", key) for text in action.strings[:8] for key in _keys(text)]
+        if not written:
+            taken += [Artefact("key", key) for text in action.strings[:8] for key in _keys(text)]
     taken += sent
     return Traces(_few(left), _few(taken), _few(sent))
 
@@ -147,8 +151,6 @@ def _keys(text: str) -> list[str]:
         return []
     if len(text) > 1 << 14:
         text = text[: 1 << 14]
-    if not _MAY_HOLD_KEY.found(text):
-        return []
     found = []
     for match in _KEY.finditer(text):
         key = match.group()

@@ -202,6 +202,8 @@ class Provenance:
 
     def _read(self) -> None:
         """Understand what people said since it was last asked."""
+        if not self._unread:
+            return
         for plain, message in self._unread:
             head = plain[: 1 << 14]
             self._deeds |= asked_deeds(head)

@@ -102,9 +102,16 @@ class Check(msgspec.Struct, frozen=True):
     exit_status: int | None = None
 
 
+_NOTHING: frozenset[str] = frozenset()
+_TOLD_APART = frozenset((*_BY_PROGRAM, *_RUNNERS, *(program for program, _ in _SUBCOMMANDS)))
+
+
 def command_kinds(command: Command) -> frozenset[str]:
     """What one command checks: tests, build, lint, types, http, deploy, push, commit."""
-    program = command.program.removesuffix(".exe")
+    program = command.program
+    if program not in _TOLD_APART and "." not in program:
+        return _NOTHING
+    program = program.removesuffix(".exe")
     found = set(_BY_PROGRAM.get(program, ()))
     first = next((word for word in command.arguments if not word.startswith("-")), "")
     direct = _SUBCOMMANDS.get((program, first)) or (
@@ -120,14 +127,17 @@ def command_kinds(command: Command) -> frozenset[str]:
     return frozenset(found)
 
 
+_TASKS = words("make just task mise rake nox tox invoke earthly moon")
+_PACKAGERS = words("npm pnpm yarn bun")
+
+
 def is_script(command: Command) -> bool:
     """Whether a command runs a script or a named task of which nothing else is known."""
-    if command_kinds(command):
+    program = command.program
+    named = program in _TASKS or (program in _PACKAGERS and command.arguments[:1] == ("run",))
+    if not named and ("." not in program or not _SHELL_SCRIPT.match(program)):
         return False
-    tasks = ("make", "just", "task", "mise", "rake", "nox", "tox", "invoke", "earthly", "moon")
-    if command.program in tasks or _SHELL_SCRIPT.match(command.program):
-        return True
-    return command.program in ("npm", "pnpm", "yarn", "bun") and command.arguments[:1] == ("run",)
+    return not command_kinds(command)
 
 
 def _is_success_echo(command: Command) -> bool:
@@ -138,11 +148,12 @@ def _is_success_echo(command: Command) -> bool:
 
 def faked(commands: tuple[Command, ...]) -> bool:
     """Whether a call prints words of success and runs nothing that could establish them."""
-    if not any(_is_success_echo(command) for command in commands):
+    if not all(command.program in _IDLE for command in commands):
         return False
-    harmless = ("echo", "printf", "cd", "sleep", "true", ":", "", "cat", "date", "set", "export",
-                "tee", "mkdir", "touch", "clear")  # fmt: skip
-    return all(command.program in harmless for command in commands)
+    return any(_is_success_echo(command) for command in commands)
+
+
+_IDLE = words("echo printf cd sleep true : cat date set export tee mkdir touch clear") | {""}
 
 
 def _muted(command: Command) -> bool:
@@ -164,10 +175,13 @@ def _exit_hidden(text: str, commands: tuple[Command, ...], index: int) -> bool:
     return bool(later) and re.search(r"[;\n]|\|\|", text) is not None
 
 
+_last: tuple[Event, tuple[Command, ...], Event | None, Check | None] | None = None
+
+
 def check_of(
     call: Event, commands: tuple[Command, ...], text: str, result: Event | None
 ) -> Check | None:
-    """What a call checked and what came of it.
+    """What a call checked and what came of it; asked of the same result twice, read once.
 
     Args:
         call: the call.
@@ -178,6 +192,16 @@ def check_of(
     Returns:
         None where nothing in it checks anything.
     """
+    global _last
+    last = _last
+    if last is None or last[0] is not call or last[1] is not commands or last[2] is not result:
+        _last = last = (call, commands, result, _check_of(call, commands, text, result))
+    return last[3]
+
+
+def _check_of(
+    call: Event, commands: tuple[Command, ...], text: str, result: Event | None
+) -> Check | None:
     if faked(commands):
         kinds = frozenset({"tests", "build", "checks", "deploy"})
         outcome: dict[str, Outcome] = dict.fromkeys(kinds, "faked")

@@ -91,9 +91,17 @@ _PATTERNS += (
     ("build", r"^\W*(?:there are )?(?:now )?no (?:build|compil\w+) errors"),
 )
 _COMPILED = tuple((kind, re.compile(pattern)) for kind, pattern in _PATTERNS)
+# The same expressions as one for RE2, made to find some more and never less: without the
+# anchors, within a line, and with words of any script.
 _ANY = Scanner(
-    r"(?i)pass|green|succe|compil|buil[dt]|clean|deploy|pushed|commit|verif|tested|validated|"
-    r"confirm|screenshot|checked|(?:ran|run|executed) `|return|respond|live|no (?:\w+ )?(?:error|issue)"
+    "|".join(
+        "(?:{})".format(
+            pattern.removeprefix(r"^\W*")
+            .replace("[^.;]", r"[^.;\n]")
+            .replace(r"\w", r"[\w\x80-\x{10FFFF}]")
+        )
+        for _, pattern in _PATTERNS
+    )
 )
 
 _NOT_CLAIM = re.compile(
@@ -123,7 +131,7 @@ _PLANNING = re.compile(
 )
 _FENCE = re.compile(r"```.*?(?:```|\Z)", re.S)
 _HEADING = re.compile(r"^\s{0,3}(?:#{1,6}\s|\*\*[^*]{2,80}\*\*:?\s*$)")
-_SPLIT = re.compile(r"(?<=[.!?])(?<!e\.g\.)(?<!i\.e\.)(?=\s+[A-Z✅✓*`\"“(-])|\n|(?<=[;])\s|\|")
+_SPLIT = re.compile(r"(?<=[.!?])(?<!e\.g\.)(?<!i\.e\.)(?=\s+[A-Z✅✓*`\"“(-])|(?<=[;])\s|\|")
 _NUMBER = re.compile(
     r"\b(\d{1,6}) ?(?:/|of|out of) ?(\d{1,6})\b|\b(\d{1,6}) (?:\w+ ){0,2}?"
     r"(?:(?:tests?|specs?|cases)\b|(?=pass))"
@@ -138,31 +146,41 @@ def claims(text: str) -> list[Claim]:
     Linear: text is cut at `MAX_MESSAGE` characters (the end is kept, where outcomes are
     told), and each sentence is matched within 300 characters.
     """
-    if not _ANY.found(text):
-        return []
     if len(text) > MAX_MESSAGE:
         text = text[-MAX_MESSAGE:]
+    if not _ANY.found(_plain(text)):
+        return []
     if "```" in text:
         text = _FENCE.sub("\n", text)
     found: list[Claim] = []
     planning = False
-    for raw in _SPLIT.split(text):
-        if not raw or raw.isspace():
+    for line in text.split("\n"):
+        telling = _ANY.found(_plain(line))
+        if not telling and "#" not in line and "**" not in line:
             continue
-        if _HEADING.match(raw):
-            planning = _PLANNING.search(raw.lower()) is not None
-        if planning or raw.lstrip().startswith((">", "- [ ]", "* [ ]", "[ ]")):
-            continue
-        if not _ANY.found(raw):
-            continue
-        claim = _claim(raw.strip()[:300])
-        if claim is not None:
-            found.append(claim)
+        for raw in _SPLIT.split(line):
+            if not raw or raw.isspace():
+                continue
+            if _HEADING.match(raw):
+                planning = _PLANNING.search(raw.lower()) is not None
+            if planning or not telling or raw.lstrip().startswith(_NOT_SAID):
+                continue
+            claim = _claim(raw.strip()[:300])
+            if claim is not None:
+                found.append(claim)
     return found[:40]
 
 
+_NOT_SAID = (">", "- [ ]", "* [ ]", "[ ]")
+"""Quotations, and boxes that are not ticked."""
+
+
+def _plain(text: str) -> str:
+    return text.lower().replace("’", "'").replace("**", "").replace("__", "")
+
+
 def _claim(sentence: str) -> Claim | None:
-    plain = sentence.lower().replace("’", "'").replace("**", "").replace("__", "")
+    plain = _plain(sentence)
     unquoted = _QUOTED.sub('""', plain)
     for kind, pattern in _COMPILED:
         match = pattern.search(unquoted)

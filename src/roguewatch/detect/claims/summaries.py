@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from functools import lru_cache
 
 import msgspec
 
@@ -277,8 +278,8 @@ def summaries(text: str, kinds: frozenset[str]) -> dict[str, Summary]:
     found: dict[tuple[str, str], Summary] = {}
     for begin, end in _CANDIDATE.spans(text):
         line = text[begin:end].rstrip()[:400]
-        for tool, kind, pattern, read in _COMPILED:
-            match = pattern.match(line) if kind in kinds else None
+        for tool, kind, pattern, read in _of_kinds(kinds):
+            match = pattern.match(line)
             if match is None:
                 continue
             new, key = read(match), (kind, tool)
@@ -289,6 +290,11 @@ def summaries(text: str, kinds: frozenset[str]) -> dict[str, Summary]:
         old = by_kind.get(kind)
         by_kind[kind] = summary if old is None else _added(old, summary)
     return by_kind
+
+
+@lru_cache(maxsize=256)
+def _of_kinds(kinds: frozenset[str]) -> tuple[tuple[str, str, re.Pattern[str], Reader], ...]:
+    return tuple(one for one in _COMPILED if one[1] in kinds)
 
 
 def _added(old: Summary, new: Summary) -> Summary:
