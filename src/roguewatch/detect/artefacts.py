@@ -23,10 +23,8 @@ _OUT = words("-d --data --data-raw --data-binary -F --form -T --upload-file POST
 _INSTALLERS = words("pip pip3 npm pnpm yarn bun cargo gem uv poetry pipx go")
 _NAME = re.compile(r"""(?m)^\s*["']?name["']?\s*[:=]\s*["']([\w@/.-]{3,80})["']""")
 _MANIFESTS = ("package.json", "pyproject.toml", "setup.py", "cargo.toml", "setup.cfg", ".gemspec")
-_KEY = re.compile(r"(?<![\w/+-])(?=[A-Za-z0-9_\-+/]{0,80}[0-9])(?=[A-Za-z0-9_\-+/]{0,80}[A-Za-z])"
-                  r"[A-Za-z0-9_+-]{24,120}={0,2}(?![\w/+-])")  # fmt: skip
-_KEY_LENGTH = 24
-_MAY_HOLD_KEY = Scanner(r"[A-Za-z0-9_+-]{24}")
+_KEY_LENGTH, _KEY_LENGTH_MOST = 24, 122
+_MAY_BE_KEY = Scanner(r"[A-Za-z0-9_+-]{24,}={0,2}")
 _ORDINARY_KEY = re.compile(r"^(?:[0-9a-f]{24,64}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|toolu_.*|"
                            r"call_.*|sha\d+-.*|[a-z_]+(?:[-_][a-z0-9]+){2,})$", re.I)  # fmt: skip
 _SENDING = words("curl wget scp rsync sftp aws gsutil rclone nc ncat http xh ftp gh")
@@ -83,7 +81,7 @@ def traces(action: Action) -> Traces:
     if any(path.lower().endswith(_MANIFESTS) for path in action.written):
         left += [Artefact("package", name.lower()) for text in action.content
                  for name in _NAME.findall(text[:8192])[:2]]  # fmt: skip
-    if len(action.event.arguments) >= _KEY_LENGTH and _MAY_HOLD_KEY.found(action.event.arguments):
+    if len(action.event.arguments) >= _KEY_LENGTH and _MAY_BE_KEY.found(action.event.arguments):
         written = [Artefact("key", key) for text in action.content for key in _keys(text)]
         left += written
         if not written:
@@ -152,9 +150,12 @@ def _keys(text: str) -> list[str]:
     if len(text) > 1 << 14:
         text = text[: 1 << 14]
     found = []
-    for match in _KEY.finditer(text):
-        key = match.group()
-        if not _ORDINARY_KEY.match(key) and len(set(key)) >= 12 and _mixed(key):
+    for begin, end in _MAY_BE_KEY.spans(text):
+        key = text[begin:end]
+        beside = text[max(0, begin - 1) : begin] + text[end : end + 1]
+        if len(key) > _KEY_LENGTH_MOST or any(c.isalnum() or c in "/+-_" for c in beside):
+            continue
+        if _mixed(key) and len(set(key)) >= 12 and not _ORDINARY_KEY.match(key):
             found.append(key)
             if len(found) >= 8:
                 break
@@ -163,5 +164,6 @@ def _keys(text: str) -> list[str]:
 
 def _mixed(key: str) -> bool:
     """Whether it looks drawn at random: letters of both cases and digits, well mixed."""
-    changes = sum(a.isdigit() != b.isdigit() for a, b in pairwise(key))
-    return changes >= 4 and any(c.isupper() for c in key) and any(c.islower() for c in key)
+    if key.islower() or key.isupper():
+        return False
+    return sum(a.isdigit() != b.isdigit() for a, b in pairwise(key)) >= 4

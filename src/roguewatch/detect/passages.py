@@ -17,9 +17,10 @@ from collections.abc import Iterator
 from itertools import islice
 
 import msgspec
+import re2
 
 from roguewatch.detect.deeds import word_deeds, words
-from roguewatch.detect.scanning import Scanner
+from roguewatch.detect.scanning import BUDGET, Scanner
 from roguewatch.detect.values import normalise
 
 WINDOW = 480
@@ -125,6 +126,14 @@ _STRONG = [
 _WEAK = [
     (name, weight, Scanner(pattern)) for name, (weight, pattern) in _CUES.items() if weight == 1
 ]
+_OPTIONS = re2.Options()
+_OPTIONS.max_mem = BUDGET
+_OPTIONS.never_capture = True
+_OPTIONS.log_errors = False
+_STRONG_SET = re2.Set.SearchSet(_OPTIONS)
+for _, _, _scanner in _STRONG:
+    _STRONG_SET.Add(_scanner.pattern)
+_STRONG_SET.Compile()
 _ANY_STRONG = Scanner(
     "(?i)" + "|".join(f"(?:{pattern})" for weight, pattern in _CUES.values() if weight > 1)
 )
@@ -269,7 +278,7 @@ def _orders(text: str) -> tuple[Order, ...]:
         # What follows in a paragraph of its own belongs to something else.
         end = index + 1 if index + 1 in breaks else index + 2
         context = "\n".join(parts[max(0, index - 2) : end])
-        strong = _weight(_STRONG, context)
+        strong = _strength(context)
         if not strong and index - last <= 2 and found:
             strong = found[-1].strength  # the next step of the same order
         if strong >= 2:
@@ -277,6 +286,15 @@ def _orders(text: str) -> tuple[Order, ...]:
             found.append(Order(part, following, strong, strong + _weight(_WEAK, context)))
             last = index
     return tuple(found[:24])
+
+
+def _strength(text: str) -> int:
+    """The weight of all strong cues in a text."""
+    found = _STRONG_SET.Match(text)
+    if found:
+        return sum([_STRONG[index][1] for index in found])
+    # A set whose budget is used up says "nothing", without a word.
+    return _weight(_STRONG, text) if _ANY_STRONG.found(text) else 0
 
 
 def _weight(cues: list[tuple[str, int, Scanner]], text: str) -> int:
@@ -322,7 +340,7 @@ class Window(msgspec.Struct):
         """The most that an order in it can be worth: the weight of all its strong cues."""
         if self._strength < 0:
             self.flat()
-            self._strength = _weight(_STRONG, self.text)
+            self._strength = _strength(self.text)
         return self._strength
 
     def read(self) -> Passage | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import fnmatch
 import re
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Iterable
 
 import msgspec
@@ -22,6 +22,7 @@ from roguewatch.printable import printable
 
 MAX_SESSIONS = 1024
 MAX_CONSTRAINTS = 128
+MAX_HEARD = 32
 MAX_TOLD = 12
 """Findings for one sentence; of a context file's, one."""
 
@@ -67,7 +68,10 @@ class _Session(msgspec.Struct):
     approved: OrderedDict[str, None] = msgspec.field(default_factory=OrderedDict)
     seen: OrderedDict[str, None] = msgspec.field(default_factory=OrderedDict)
     granted: set[str] = msgspec.field(default_factory=set)
-    """Acts that a person asked for."""
+    """Acts that a person asked for, as far as it was looked at."""
+    heard: deque[str] = msgspec.field(default_factory=lambda: deque(maxlen=MAX_HEARD))
+    """What people said while nothing was forbidden: looked at when a rule comes that their
+    wish lifts."""
 
 
 class ScopeDetector:
@@ -120,7 +124,12 @@ class ScopeDetector:
             return
         _remember(session.seen, event.id)
         if person:
-            self._lift(session, event.text[:16384].lower().replace("’", "'"))
+            text = event.text[:16384].lower().replace("’", "'")
+            if session.held:
+                self._lift(session, text)
+            else:
+                session.heard.append(text)
+                session.asked = ""
         strong = event.author != "harness"
         known = {held.constraint for held in session.held if not held.lifted}
         for constraint in found:
@@ -129,12 +138,15 @@ class ScopeDetector:
             if not strong and not _RULES.match(constraint.sentence.lower()):
                 continue
             held = Held(constraint, event, strong)
-            held.lifted = not person and constraint.on_request and constraint.act in session.granted
+            if not person and constraint.on_request:
+                while session.heard:
+                    session.granted |= _wanted(session.heard.popleft())
+                held.lifted = constraint.act in session.granted
             session.held.append(held)
 
     def _lift(self, session: _Session, text: str) -> None:
         assent = _ASSENT.search(text) is not None
-        wanted = {act.name for act in may_speak_of(text) if _asks_for(act, text)}
+        wanted = _wanted(text)
         session.granted |= wanted
         writes = _WRITE_GRANT.search(text) is not None
         for held in session.held:
@@ -266,6 +278,11 @@ _TEST_NAME = re.compile(
 
 def _is_test(name: str) -> bool:
     return _TEST_NAME.search(name) is not None
+
+
+def _wanted(text: str) -> set[str]:
+    """The acts that a person's message asks for."""
+    return {act.name for act in may_speak_of(text) if _asks_for(act, text)}
 
 
 def _asks_for(act: Act, text: str) -> bool:
