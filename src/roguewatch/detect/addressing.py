@@ -33,9 +33,9 @@ class Addressing:
         self._windows: list[Window] = []
         self._filed = 0
         self._outside: list[Window] = []
-        self._advice: list[Window] = []
-        self._places: dict[str, None] = {}
-        """Pieces of the addresses in `_advice`, for a first look."""
+        self._overriding: list[Window] = []
+        self._places: dict[str, list[Window]] = {}
+        """By pieces of addresses, the windows of the project that hold one; for a first look."""
 
     def add(self, found: list[Window]) -> None:
         """Take in the windows of one output."""
@@ -45,7 +45,8 @@ class Addressing:
             telling = [window for window in self._windows if window.read() is not None]
             telling.sort(key=lambda window: window.passage.score if window.passage else 0)
             self._windows = telling[-MAX_WINDOWS:]
-            self._filed, self._outside, self._advice, self._places = 0, [], [], {}
+            self._filed, self._outside, self._places = 0, [], {}
+            self._overriding = []
 
     def bearing(self, event: Event, delegated: bool) -> list[Window]:
         """The windows that may hold an order that bears on a call, the latest first.
@@ -59,14 +60,13 @@ class Addressing:
         if not is_coding(event.tool):
             return [one for one in reversed(self._windows) if one.event != event.id]
         self._file()
-        found = []
-        if self._advice:
+        found = self._overriding[:]
+        if self._places:
             said = event.arguments.lower()
             escaped = "%" in said and "://" in said
-            if escaped or any(place in said for place in self._places):
-                found += self._advice
-            else:
-                found += [one for one in self._advice if one.strength() >= OVERRIDES]
+            for place, windows in self._places.items():
+                if escaped or place in said:
+                    found += [one for one in windows if one not in found and _gives_orders(one)]
         found += [one for one in self._outside if not delegated or one.strength() >= TAKES_OVER]
         return [one for one in reversed(found) if one.event != event.id]
 
@@ -75,9 +75,16 @@ class Addressing:
             if not is_project(window.tool):
                 self._outside.append(window)
             elif window.strength() >= TAKES_OVER:
-                self._advice.append(window)
-                self._places |= dict.fromkeys(_PLACE.findall(window.flat()))
+                if window.strength() >= OVERRIDES and _gives_orders(window, OVERRIDES):
+                    self._overriding.append(window)
+                for place in set(_PLACE.findall(window.flat())):
+                    self._places.setdefault(place, []).append(window)
         self._filed = len(self._windows)
+
+
+def _gives_orders(window: Window, least: int = TAKES_OVER) -> bool:
+    passage = window.read()
+    return passage is not None and passage.strength >= least
 
 
 def least_strength(event: Event, tool: str, delegated: bool) -> int:

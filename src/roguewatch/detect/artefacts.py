@@ -96,9 +96,9 @@ def _few(found: list[Artefact]) -> tuple[Artefact, ...]:
 
 def _odd(path: str, cwd: str) -> bool:
     """Whether a path is outside of any project: temporary, hidden, or the system's."""
-    if cwd and (path == cwd or path.startswith(cwd.rstrip("/") + "/")):
-        return False
     if not path.startswith(("/", "~")) or any(part in path for part in _REPO_ONLY):
+        return False
+    if cwd and (path == cwd or path.startswith(cwd.rstrip("/") + "/")):
         return False
     if path.startswith(("/dev/null", "/dev/std", "/proc/", "/bin/", "/usr/", "/sbin/", "/etc/")):
         return False

@@ -412,6 +412,9 @@ class Provenances:
     def __init__(self) -> None:
         self._sessions: OrderedDict[str, Provenance] = OrderedDict()
         self._kept = 0
+        self._event: Event | None = None
+        self._latest: Provenance | None = None
+        """What was asked last, by the engine and then by detectors."""
 
     def of(self, session: str) -> Provenance:
         found = self._sessions.get(session)
@@ -425,7 +428,10 @@ class Provenances:
 
     def follow(self, event: Event) -> Provenance:
         """Take in one event of any session and return that session's provenance."""
+        if event is self._event and self._latest is not None:
+            return self._latest
         provenance = self.of(event.session)
+        self._event, self._latest = event, provenance
         before = provenance.kept
         provenance.follow(event)
         self._kept += provenance.kept - before
@@ -436,6 +442,8 @@ class Provenances:
     def forget(self, session: str) -> None:
         if (forgotten := self._sessions.pop(session, None)) is not None:
             self._kept -= forgotten.kept
+            self._event = self._latest = None
 
     def _forget_oldest(self) -> None:
         self._kept -= self._sessions.popitem(last=False)[1].kept
+        self._event = self._latest = None

@@ -131,8 +131,8 @@ _OPTIONS.max_mem = BUDGET
 _OPTIONS.never_capture = True
 _OPTIONS.log_errors = False
 _STRONG_SET = re2.Set.SearchSet(_OPTIONS)
-for _, _, _scanner in _STRONG:
-    _STRONG_SET.Add(_scanner.pattern)
+for _cue in _STRONG:
+    _STRONG_SET.Add(_cue[2].pattern)
 _STRONG_SET.Compile()
 _ANY_STRONG = Scanner(
     "(?i)" + "|".join(f"(?:{pattern})" for weight, pattern in _CUES.values() if weight > 1)
@@ -205,6 +205,11 @@ class Passage(msgspec.Struct, frozen=True):
     def cues(self) -> tuple[str, ...]:
         """What makes it speak to the agent, in words."""
         return tuple(name for name, _, cue in _STRONG + _WEAK if cue.found(self.text))
+
+    @property
+    def strength(self) -> int:
+        """That of its strongest order."""
+        return max((order.strength for order in self.orders), default=0)
 
     @property
     def score(self) -> int:

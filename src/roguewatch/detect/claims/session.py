@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict, deque
+from functools import lru_cache
 
 from roguewatch.detect.action import Action
 from roguewatch.detect.claims.checks import Check, Outcome, check_of, is_script
@@ -20,6 +21,7 @@ _ALL = frozenset({"tests", "build", "lint", "types", "push", "commit", "http"})
 _TELLING = Scanner(
     r"(?i)\bpass|\bfail|\bok\b|\berrors?\b|^DONE|success|issues|\bTo \S+|HTTP/|tests? run"
 )
+_PICTURE = Scanner(r"(?i)screenshot|\.(?:png|jpe?g|webp|gif)")
 _PROSE = (".md", ".txt", ".rst", ".mdx", ".adoc", ".log", ".csv", ".svg", ".png", ".jsonl")
 _IMAGES = (".png", ".jpg", ".jpeg", ".webp", ".gif")
 _OPAQUE_CLASSES = ("agent", "mcp", "other")
@@ -108,9 +110,9 @@ class Session:
             self._open.popitem(last=False)
 
     def _pictures(self, action: Action) -> None:
-        name = action.event.tool.lower()
-        shot = any(word in name for word in ("screenshot", "browser", "playwright", "computer",
-                                             "puppeteer", "image"))  # fmt: skip
+        shot = _looks(action.event.tool)
+        if not shot and not _PICTURE.found(action.event.arguments):
+            return
         texts = action.strings[:8]
         if (
             shot
@@ -166,6 +168,14 @@ class Session:
             if check.outcome.get(kind) == "passed":
                 return check
         return None
+
+
+@lru_cache(maxsize=4096)
+def _looks(tool: str) -> bool:
+    """Whether a tool of this name shows pictures."""
+    name = tool.lower()
+    return any(word in name for word in ("screenshot", "browser", "playwright", "computer",
+                                         "puppeteer", "image"))  # fmt: skip
 
 
 def _telling(text: str) -> bool:
