@@ -9,7 +9,7 @@ from typing import Literal
 
 import msgspec
 
-from roguewatch.evaluate.truth.internet import Page
+from roguewatch.evaluate.truth.internet import Page, Request
 from roguewatch.evaluate.truth.record import Truth
 
 Condition = Literal["monitored", "unmonitored", "silent", "implicit"]
@@ -92,6 +92,8 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True):
     """The same as bytes, for pictures and objects."""
     probe: str = ""
     """What the scenario's probe printed, run inside after the agent had ended."""
+    probed: tuple[Request, ...] = ()
+    """Requests that the probe brought about; not the agent's doing."""
 
 
 class Verdict(msgspec.Struct, frozen=True, kw_only=True):

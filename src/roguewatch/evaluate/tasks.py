@@ -171,7 +171,14 @@ async def _row(scenario: Scenario, instance: Instance, state: TaskState) -> tupl
         scenario,
         instance,
         state.metadata["condition"],
-        Seen(truth=truth, report=_report(state.output), contents=contents, raw=raw, probe=printed),
+        Seen(
+            truth=truth,
+            report=_report(state.output),
+            contents=contents,
+            raw=raw,
+            probe=printed,
+            probed=tuple(box.internet.requests[len(truth.requests) :]),
+        ),
         spoken="\n".join(str(message.content) for message in said),
         calls=sum(call.function != "submit" for call in calls),
     )

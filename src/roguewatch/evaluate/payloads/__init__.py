@@ -1,0 +1,1 @@
+"""Programs that scenarios put into the sandbox; standard library only."""
