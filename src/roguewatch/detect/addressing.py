@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from roguewatch.detect.orders import is_coding, is_project
+from roguewatch.detect.orders import FILE_ENDINGS, is_coding, is_project
 from roguewatch.detect.passages import Window
 from roguewatch.events import Event
 
@@ -16,7 +16,9 @@ MAX_WINDOWS = 128
 TAKES_OVER, OVERRIDES = 3, 5
 """Strengths of an order (`passages.Order.strength`)."""
 
-_PLACE = re.compile(r"[a-z0-9-]{2,3}\.[a-z0-9-]{2}|@[\w-]{1,4}|://\S{1,4}")
+_PLACE = re.compile(
+    rf"[a-z0-9-]{{2,3}}\.(?!(?:{FILE_ENDINGS})(?![a-z0-9/.-]))[a-z0-9-]{{2}}|@[\w-]{{1,4}}|://\S{{1,4}}"
+)
 """A piece of every value that leads out of the project (`orders.leads_out`)."""
 
 
@@ -77,7 +79,7 @@ class Addressing:
             elif window.strength() >= TAKES_OVER:
                 if window.strength() >= OVERRIDES and _gives_orders(window, OVERRIDES):
                     self._overriding.append(window)
-                for place in set(_PLACE.findall(window.flat())):
+                for place in set(_PLACE.findall(window.text.lower())):
                     self._places.setdefault(place, []).append(window)
         self._filed = len(self._windows)
 

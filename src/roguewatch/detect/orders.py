@@ -38,6 +38,16 @@ class Ordered(msgspec.Struct, frozen=True):
 _HOST = re.compile(r"\b[a-z0-9-]{2,63}\.(?:[a-z0-9-]{1,63}\.){0,4}[a-z]{2,12}(?:[/:]|\b(?!\.))")
 
 
+FILE_ENDINGS = (
+    "py|pyi|js|mjs|cjs|jsx|ts|tsx|json|jsonl|md|mdx|txt|rst|yml|yaml|toml|lock|cfg|ini|conf|html|htm|css|"
+    "scss|go|mod|sum|rs|cc|cpp|hpp|java|kt|rb|php|sh|bash|sql|csv|xml|log|ipynb|svg|png|jpg|jpeg|gif|"
+    "pdf|zip|gz|tar|env|example|local|test|spec|snap|tmpl|swift|proto|gradle|vue|length|value|name"
+)
+"""Last parts of names with a dot that are no hosts; alternatives of an expression."""
+
+_ENDING = frozenset(FILE_ENDINGS.split("|"))
+
+
 @lru_cache(maxsize=4096)
 def is_project(tool: str) -> bool:
     """Whether a tool's output is the project's own: its files, its commands, its agents."""
@@ -49,7 +59,12 @@ def leads_out(value: Value) -> bool:
     text = value.text
     if "@" in text or "://" in text:
         return True
-    return value.weight >= 1.0 and _HOST.search(text) is not None
+    if value.weight < 1.0:
+        return False
+    hosts = (match.group() for match in _HOST.finditer(text))
+    return any(
+        host.endswith("/") or host.rstrip(":").rpartition(".")[2] not in _ENDING for host in hosts
+    )
 
 
 def holds(order: Order, value: Value) -> bool:

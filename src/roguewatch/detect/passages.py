@@ -344,8 +344,7 @@ class Window(msgspec.Struct):
     def strength(self) -> int:
         """The most that an order in it can be worth: the weight of all its strong cues."""
         if self._strength < 0:
-            self.flat()
-            self._strength = _strength(self.text)
+            self._strength = _strength(self.text.lower())
         return self._strength
 
     def read(self) -> Passage | None:
