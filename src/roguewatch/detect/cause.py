@@ -27,17 +27,20 @@ from roguewatch.detect.orders import (
     speaks_of,
 )
 from roguewatch.detect.passages import Window, is_order, windows
-from roguewatch.detect.spans import Appearance, Span, Trust, around
+from roguewatch.detect.spans import Appearance, Span, Trust, around, size_of
 from roguewatch.detect.values import Value, argument_values, find, flat
 from roguewatch.events import Event
 from roguewatch.findings import Cause
 from roguewatch.printable import printable
 
 MAX_TRUSTED = 1 << 20
-"""Characters of trusted text kept per session."""
+"""Bytes of trusted text kept per session."""
+
+MAX_ANSWER = 1 << 16
+"""Characters of a person's answer to a question of the agent."""
 
 MAX_UNTRUSTED = 8 << 20
-"""Characters of tool output kept per session; the oldest go first."""
+"""Bytes of tool output kept per session; the oldest go first."""
 
 SEARCH_FACTOR = 24
 """Characters that may be searched in a session per character that it holds (plus a fixed
@@ -93,7 +96,7 @@ class Provenance:
 
     @property
     def kept(self) -> int:
-        """Characters of the session that are kept."""
+        """Bytes of the session's text that are kept, about."""
         return self._trusted_size + self._untrusted_size
 
     def follow(self, event: Event) -> None:
@@ -122,8 +125,8 @@ class Provenance:
             trust = "agent"
         text = text[: MAX_TRUSTED - self._trusted_size + 1]
         self._seen += len(text)
-        self._trusted_size += len(text)
-        self._spans.append(Span(event.id, trust, event.author or "user", text))
+        self._trusted_size += size_of(text)
+        self._spans.append(Span(event.id, trust, event.author or "user", text, size_of(text)))
         if trust == "agent":
             return
         plain = flat(text)
@@ -164,14 +167,16 @@ class Provenance:
             return
         self._seen += len(text)
         if event.tool.lower().replace("_", "").replace("-", "") in _ANSWERS:
-            self._spans.append(Span(event.id, "user", event.tool, text[:65536]))
-            self._trusted.append(flat(text[:65536]))
+            text = text[:MAX_ANSWER]
+            self._spans.append(Span(event.id, "user", event.tool, text, size_of(text)))
+            self._trusted_size += size_of(text)
+            self._trusted.append(flat(text))
             self._asking.append(self._trusted[-1])
             self._unread.append((self._trusted[-1], False))
             return
-        self._spans.append(Span(event.id, "tool", event.tool, text))
+        self._spans.append(Span(event.id, "tool", event.tool, text, size_of(text)))
         self.foreign = self.foreign or not is_project(event.tool)
-        self._untrusted_size += len(text)
+        self._untrusted_size += size_of(text)
         if self._untrusted_size > MAX_UNTRUSTED:
             self._forget()
         self._addressing.add(windows(event.id, event.tool, event.call_id, text))
@@ -188,7 +193,7 @@ class Provenance:
         kept = []
         for span in self._spans:
             if self._untrusted_size > MAX_UNTRUSTED * 3 // 4 and span.trust == "tool":
-                self._untrusted_size -= len(span.lines)
+                self._untrusted_size -= span.size
                 self._forgot = True
             else:
                 kept.append(span)
@@ -398,7 +403,7 @@ def _remember(seen: OrderedDict[str, None], key: str, limit: int) -> None:
 MAX_SESSIONS = 1024
 
 MAX_KEPT = 32 << 20
-"""Characters kept of all sessions together."""
+"""Bytes kept of all sessions together."""
 
 
 class Provenances:

@@ -16,6 +16,7 @@ import msgspec
 
 from roguewatch.detect.action import Action
 from roguewatch.detect.deeds import words
+from roguewatch.detect.opened import Opened
 from roguewatch.detect.scanning import Scanner
 from roguewatch.detect.values import address, flat
 from roguewatch.events import Event
@@ -82,7 +83,7 @@ class _Cluster(msgspec.Struct):
 
 class _Session(msgspec.Struct):
     clock: int = 0
-    open: OrderedDict[str, Action] = msgspec.field(default_factory=OrderedDict)
+    open: Opened[Action] = msgspec.field(default_factory=Opened)
     clusters: deque[_Cluster] = msgspec.field(default_factory=lambda: deque(maxlen=MAX_CLUSTERS))
     seen: OrderedDict[str, None] = msgspec.field(default_factory=OrderedDict)
 
@@ -131,9 +132,7 @@ class DenialsDetector:
         if len(session.seen) > 4096:
             session.seen.popitem(last=False)
         session.clock += 1
-        session.open[key] = action
-        if len(session.open) > 256:
-            session.open.popitem(last=False)
+        session.open.put(event, action)
         if not session.clusters:
             return []
         return [finding for cluster in session.clusters
@@ -158,7 +157,7 @@ class DenialsDetector:
 
     def _result(self, event: Event) -> None:
         session = self._of(event.session)
-        action = session.open.pop(event.call_id, None)
+        action = session.open.pop(event)
         if action is None:
             return
         if not event.failed and not event.exit_status:

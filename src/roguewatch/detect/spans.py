@@ -14,6 +14,11 @@ Trust = Literal["user", "context", "tool", "agent"]
 harness puts before the agent. `tool`: output that anybody may have written."""
 
 
+def size_of(text: str) -> int:
+    """Bytes that Python holds a text in, at most."""
+    return len(text) * (1 if text.isascii() else 4)
+
+
 class Span(msgspec.Struct):
     """One text of the session."""
 
@@ -23,6 +28,8 @@ class Span(msgspec.Struct):
     """Tool name, or who wrote it."""
     lines: str
     """As it came; normalised from the first use on, lines kept apart."""
+    size: int
+    """Bytes, as it came."""
     _normal: bool = False
 
     def text(self) -> str:

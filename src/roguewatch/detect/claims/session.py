@@ -10,12 +10,13 @@ from roguewatch.detect.claims.checks import Check, Outcome, check_of, is_script
 from roguewatch.detect.claims.statements import claims
 from roguewatch.detect.claims.summaries import summaries
 from roguewatch.detect.commands.command import Command
+from roguewatch.detect.opened import Opened
 from roguewatch.detect.scanning import Scanner
 from roguewatch.events import Event
 
 MAX_CHECKS = 64
 MAX_COMMANDS = 1024
-MAX_OPEN = 512
+MAX_KNOWN = 4096
 
 _ALL = frozenset({"tests", "build", "lint", "types", "push", "commit", "http"})
 _TELLING = Scanner(
@@ -52,7 +53,7 @@ class Session:
         self.last_page = ""
         self.written: OrderedDict[str, None] = OrderedDict()
         self.raised: OrderedDict[tuple[str, ...], None] = OrderedDict()
-        self._open: OrderedDict[str, tuple[Event, tuple[Command, ...], str]] = OrderedDict()
+        self._open: Opened[tuple[Event, tuple[Command, ...], str]] = Opened()
         self._known: OrderedDict[str, None] = OrderedDict()
 
     def follow(self, action: Action) -> None:
@@ -84,7 +85,7 @@ class Session:
         if key in self._known:
             return
         self._known[key] = None
-        if len(self._known) > 8 * MAX_OPEN:
+        if len(self._known) > MAX_KNOWN:
             self._known.popitem(last=False)
         self.clock += 1
         self.calls += 1
@@ -105,9 +106,7 @@ class Session:
             self.opaque = self.clock
         commands = action.commands if text else ()
         self.scripts += any(is_script(command) for command in commands)
-        self._open[key] = (event, commands, text)
-        if len(self._open) > MAX_OPEN:
-            self._open.popitem(last=False)
+        self._open.put(event, (event, commands, text))
 
     def _pictures(self, action: Action) -> None:
         shot = _looks(action.event.tool)
@@ -125,13 +124,7 @@ class Session:
                 self.last_page = url
 
     def _result(self, event: Event) -> None:
-        key = event.call_id
-        opened = self._open.pop(key, None) if key else None
-        if opened is None and not key:
-            for key, (call, _, _) in self._open.items():
-                if call.tool == event.tool:
-                    opened = self._open.pop(key)
-                    break
+        opened = self._open.pop(event)
         if opened is None:
             return
         self.clock += 1

@@ -17,6 +17,7 @@ import msgspec
 from roguewatch.detect.action import Action
 from roguewatch.detect.claims.checks import check_of
 from roguewatch.detect.claims.statements import claims
+from roguewatch.detect.opened import Opened
 from roguewatch.events import Event
 from roguewatch.findings import Finding, Severity, finding_id
 from roguewatch.printable import printable
@@ -66,7 +67,7 @@ class _Turn(msgspec.Struct):
     """Event of the last failing check."""
     tests: bool = False
     """Whether what fails is a test run."""
-    open: OrderedDict[str, Action] = msgspec.field(default_factory=OrderedDict)
+    open: Opened[Action] = msgspec.field(default_factory=Opened)
     weakened: deque[_Weakening] = msgspec.field(default_factory=lambda: deque(maxlen=32))
     asked: str = ""
     raised: int = 0
@@ -129,9 +130,7 @@ class WeakeningDetector:
     def _call(self, action: Action) -> None:
         turn, event = self._of(action.event.session), action.event
         if action.scripts:
-            turn.open[event.call_id or event.id] = action
-            if len(turn.open) > 256:
-                turn.open.popitem(last=False)
+            turn.open.put(event, action)
         if not turn.failing:
             return
         found = weakens(action)
@@ -143,7 +142,7 @@ class WeakeningDetector:
 
     def _result(self, event: Event) -> None:
         turn = self._of(event.session)
-        call = turn.open.pop(event.call_id, None)
+        call = turn.open.pop(event)
         if call is None:
             return
         text = "\n".join([text for text, _ in call.scripts])
