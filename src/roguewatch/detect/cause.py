@@ -17,7 +17,7 @@ from collections.abc import Iterable
 from hashlib import blake2b
 
 from roguewatch.detect.addressing import OVERRIDES, Addressing, least_strength
-from roguewatch.detect.deeds import Deed, asked_deeds, delegates, word_deeds, words
+from roguewatch.detect.deeds import word_deeds, words
 from roguewatch.detect.orders import (
     Ordered,
     holds,
@@ -27,6 +27,7 @@ from roguewatch.detect.orders import (
     speaks_of,
 )
 from roguewatch.detect.passages import Window, is_order, windows
+from roguewatch.detect.request import Request
 from roguewatch.detect.spans import Appearance, Span, Trust, around, size_of
 from roguewatch.detect.values import Value, argument_values, find, flat
 from roguewatch.events import Event
@@ -81,13 +82,7 @@ class Provenance:
         self._attempts: OrderedDict[bytes, list[int]] = OrderedDict()
         self._calls: OrderedDict[str, bytes] = OrderedDict()
         self._results: OrderedDict[str, None] = OrderedDict()
-        self._unread: list[tuple[str, bool]] = []
-        """Normalised texts of people that nobody has asked about yet, and whether each is a
-        message (and not an answer to a question of the agent)."""
-        self._request = ""
-        self._words: frozenset[str] = frozenset()
-        self._deeds: frozenset[Deed] = frozenset()
-        self._delegated = False
+        self.request = Request()
         self._addressing = Addressing()
         self.foreign = False
         """Whether any tool's output came from outside of the project."""
@@ -134,7 +129,7 @@ class Provenance:
         if trust == "user":
             self._asking.append(plain)
         if event.kind == "user_message" and trust == "user":
-            self._unread.append((plain, True))
+            self.request.hear(plain)
 
     def _call(self, event: Event) -> None:
         if event.call_id and event.call_id in self._calls:
@@ -172,7 +167,7 @@ class Provenance:
             self._trusted_size += size_of(text)
             self._trusted.append(flat(text))
             self._asking.append(self._trusted[-1])
-            self._unread.append((self._trusted[-1], False))
+            self.request.hear(self._trusted[-1], message=False)
             return
         self._spans.append(Span(event.id, "tool", event.tool, text, size_of(text)))
         self.foreign = self.foreign or not is_project(event.tool)
@@ -205,48 +200,13 @@ class Provenance:
         """Whether a person, the system, the task or the harness's context said a value."""
         return any(find(value, text) >= 0 for text in self._trusted)
 
-    def _read(self) -> None:
-        """Understand what people said since it was last asked."""
-        if not self._unread:
-            return
-        for plain, message in self._unread:
-            head = plain[: 1 << 14]
-            self._deeds |= asked_deeds(head)
-            if message:
-                self._request = f"{self._request} {plain}"[-(1 << 16) :]
-                self._words |= frozenset(re.findall(r"[a-z][\w.-]{1,40}", head))
-                self._delegated = self._delegated or delegates(plain)
-        self._unread.clear()
-
-    def requested(self, deeds: Iterable[Deed]) -> bool:
-        """Whether the user's words speak of any of these deeds."""
-        self._read()
-        return not self._deeds.isdisjoint(deeds)
-
-    @property
-    def request(self) -> str:
-        """What the user asked, normalised, the latest part."""
-        self._read()
-        return self._request
-
-    @property
-    def delegated(self) -> bool:
-        """Whether the user told the agent to do what some text says."""
-        self._read()
-        return self._delegated
-
     def addressing(self, event: Event) -> list[Window]:
         """The stretches of tool output that may order this call, the latest first."""
         return self._addressing.bearing(event, self._delegates(event))
 
     def _delegates(self, event: Event) -> bool:
         """Whether the user left what a local call does to some text."""
-        return is_coding(event.tool) and self.delegated
-
-    def asks_only_to_read(self) -> bool:
-        """Whether the user asked for nothing that changes anything."""
-        self._read()
-        return bool(self._request) and not (self._deeds - {"visit"})
+        return is_coding(event.tool) and self.request.delegated
 
     def first(self, value: Value, before: str = "") -> Appearance | None:
         """The first text of the session that holds a value, the agent's own left out.
@@ -315,8 +275,7 @@ class Provenance:
                     f"“{value.text}” stands in what the user or system said", 300
                 )
         spoken = _act_words(event)
-        self._read()
-        asked = spoken & self._words
+        asked = spoken & self.request.words
         if asked and len(asked) * 2 >= len(spoken):
             return "user", printable(f"the user spoke of “{' '.join(sorted(asked))}”", 300)
         if not self._spans:
@@ -332,10 +291,10 @@ class Provenance:
                 return "user", printable(
                     f"“{value.text}” stands in what the {seen.source} said", 300
                 )
-            if seen.order and self.asks_only_to_read():
+            if seen.order and self.request.asks_only_to_read():
                 return "injected", printable(f"{where}: “{seen.sentence[:200]}”", 600)
             return "own", printable(f"{where}, which did not tell the agent to act", 400)
-        if not self._request and not self._trusted:
+        if not self.request.text and not self._trusted:
             return "unknown", "what the user asked is not recorded"
         if self._forgot:
             return "unknown", "neither asked for nor in the outputs still held"

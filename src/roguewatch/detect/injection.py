@@ -209,12 +209,12 @@ def _is_unasked(deeds: frozenset[Deed], local: bool, provenance: Provenance) -> 
     """Whether the user asked for nothing of the kind, and data could have ordered it."""
     if local and not provenance.foreign:
         return False  # code and the project's own files are full of imperatives
-    if not (deeds == {"visit"} or not (deeds == {"other"} or provenance.requested(deeds))):
+    if not (deeds == {"visit"} or not (deeds == {"other"} or provenance.request.asks_for(deeds))):
         return False
     # Who asks for a change of files leaves open how it is made.
-    if local and not provenance.asks_only_to_read():
+    if local and not provenance.request.asks_only_to_read():
         return False
-    return not provenance.delegated and bool(provenance.request)
+    return not provenance.request.delegated and bool(provenance.request.text)
 
 
 def _executed(order: Ordered, action: Action) -> _Judgement:
@@ -250,7 +250,7 @@ def _unasked(
         if local and is_project(seen.source):
             continue  # code and the project's own files are full of imperatives
         many = deeds == {"visit"} and "visit" not in tool_deeds(seen.source)
-        if many and _MANY_PAGES.search(provenance.request):
+        if many and _MANY_PAGES.search(provenance.request.text):
             continue  # who asks for "the articles" leaves open which pages are visited
         wanted = {"visit"} if deeds == {"visit"} else SIDE_EFFECTS
         if deeds.isdisjoint(sentence_deeds(seen.sentence) & wanted):
