@@ -15,6 +15,10 @@ from roguewatch.cli.options import (
     print_json,
     store_option,
 )
+from roguewatch.cli.register_attach import attach
+from roguewatch.cli.register_discover import discover
+from roguewatch.cli.register_file import diff, export, import_
+from roguewatch.cli.register_gap import gap
 
 
 @click.group(help="The deployments that may act, who owns them, and what runs of them.")
@@ -39,6 +43,35 @@ def command() -> None:
 @click.option("--path", "paths", multiple=True, metavar="PATH")
 @click.option("--host", "hosts", multiple=True, metavar="HOST")
 @click.option("--tool", "tools", multiple=True, metavar="TOOL")
+@click.option("--identity", "identities", multiple=True, metavar="NAME")
+@click.option("--class", "deployment_class", metavar="NAME", help="Judged together with it.")
+@click.option("--monitor", "monitors", multiple=True, metavar="NAME")
+@click.option(
+    "--source",
+    "sources",
+    multiple=True,
+    metavar="SOURCE",
+    help="A sighting that claims to cover it: hook, mcp-relay, transcript, …",
+)
+@click.option(
+    "--executable",
+    "executables",
+    multiple=True,
+    metavar="PATH|NAME",
+    help="A run of it is recognised by this program.",
+)
+@click.option(
+    "--folder", "folders", multiple=True, metavar="DIR", help="… by this working directory."
+)
+@click.option("--session", "sessions", multiple=True, metavar="ID", help="… by this session.")
+@click.option(
+    "--env",
+    "environment",
+    multiple=True,
+    metavar="NAME[=VALUE]",
+    help="… by this in its environment.",
+)
+@click.option("--reviewed/--unreviewed", default=None, help="Whether a person has looked at it.")
 def add(name: str, store: Path, expires: str | None, **given: Any) -> None:
     """Add or change an entry."""
     import msgspec
@@ -48,14 +81,14 @@ def add(name: str, store: Path, expires: str | None, **given: Any) -> None:
 
     register = Register(connect(store))
     entry = register.get(name) or Deployment(name=name)
-    scope = {key: given.pop(key) for key in ("paths", "hosts", "tools")}
     changed = {key: value for key, value in given.items() if value not in (None, ())}
     if expires is not None:
         changed["expires"] = nanoseconds(expires)
-    narrowed = {key: value for key, value in scope.items() if value}
-    entry = msgspec.structs.replace(
-        entry, scope=msgspec.structs.replace(entry.scope, **narrowed), **changed
-    )
+    for part in ("scope", "recognition"):
+        below = getattr(entry, part)
+        within = {key: changed.pop(key) for key in below.__struct_fields__ if key in changed}
+        changed[part] = msgspec.structs.replace(below, **within)
+    entry = msgspec.structs.replace(entry, **changed)
     register.put(entry, getpass.getuser())
     click.echo(f"{name} is registered")
 
@@ -72,7 +105,9 @@ def list_(store: Path, as_json: bool) -> None:
             print_json(entry)
         else:
             owner = printable(entry.owner, 60) or "no owner"
-            click.echo(f"{entry.name}  {owner}  {printable(entry.surface, 40)}  {entry.fail_mode}")
+            reviewed = "" if entry.reviewed else "  NOT REVIEWED"
+            surface = printable(entry.surface, 40) or "-"
+            click.echo(f"{entry.name}  {owner}  {surface}  {entry.fail_mode}{reviewed}")
 
 
 @command.command(help="One entry, with its runs and open stops.")
@@ -105,7 +140,7 @@ def remove(name: str, store: Path) -> None:
     from roguewatch.errors import InputError
     from roguewatch.printable import printable
 
-    if not _register(store).remove(name):
+    if not _register(store).remove(name, getpass.getuser()):
         raise InputError(f"no deployment {printable(name, 80)!r} in the register")
     click.echo(f"{name} is removed")
 
@@ -122,37 +157,16 @@ def resume(name: str, store: Path) -> None:
     click.echo(f"{len(closed)} stops closed")
 
 
-@command.command(help="Say that something started elsewhere is a run of NAME, to be stopped "
-                 "with it.")  # fmt: skip
-@click.argument("name")
-@click.option("--adapter", default="process", show_default=True, metavar="ADAPTER")
-@click.option(
-    "--pid", type=click.IntRange(2), metavar="N", help="A process; with --adapter process."
-)
-@click.option("--target", metavar="JSON", help="What another adapter finds it by.")
-@store_option
-def attach(name: str, adapter: str, pid: int | None, target: str | None, store: Path) -> None:
-    """Enter a run."""
-    from roguewatch.control.stop.adapter import adapter_for
-    from roguewatch.control.stop.adapters.process import target_of
-    from roguewatch.errors import InputError
-    from roguewatch.printable import printable
-    from roguewatch.state.database import connect
-    from roguewatch.state.runs import Runs
-
-    if _register(store).get(name) is None:
-        raise InputError(f"no deployment {printable(name, 80)!r} in the register")
-    if (pid is None) == (target is None) or (pid is not None and adapter != "process"):
-        raise click.UsageError("expected --pid N, or --adapter ADAPTER --target JSON")
-    found = target_of(pid) if pid is not None else str(target)
-    # Describing it first refuses what the adapter could not find again.
-    said = adapter_for(adapter).describe(found)
-    run = Runs(connect(store)).begin(name, adapter, found)
-    click.echo(f"run {run.id}: {said}")
-
-
 def _register(store: Path) -> Any:
     from roguewatch.state.database import connect
     from roguewatch.state.register import Register
 
     return Register(connect(existing_store(store)))
+
+
+command.add_command(attach)
+command.add_command(diff)
+command.add_command(discover)
+command.add_command(export)
+command.add_command(gap)
+command.add_command(import_)

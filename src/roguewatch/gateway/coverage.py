@@ -14,6 +14,7 @@ from typing import Literal
 
 import msgspec
 
+from roguewatch.control.ownership import owner_of
 from roguewatch.events import Event
 from roguewatch.findings import Finding
 from roguewatch.gateway.coverage_differences import Difference, differences, finding_of
@@ -22,7 +23,6 @@ from roguewatch.gateway.coverage_sightings import (
     SOURCES,
     Planted,
     Seen,
-    owner_of,
     planted_of,
     seen_of,
 )

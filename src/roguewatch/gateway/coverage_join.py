@@ -14,7 +14,8 @@ from collections.abc import Callable, Hashable, Iterable, Sequence
 
 import msgspec
 
-from roguewatch.gateway.coverage_sightings import OWN_SESSIONS, SOURCES, Seen
+from roguewatch.control.ownership import OWN_SESSIONS
+from roguewatch.gateway.coverage_sightings import SOURCES, Seen
 
 _RANK = {source: rank for rank, source in enumerate(SOURCES)}
 

@@ -15,9 +15,6 @@ from roguewatch.events import Event
 SOURCES = ("hook", "mcp-relay", "model-relay", "transcript", "otel")
 """The sources that can cover a deployment, in the order in which they are compared."""
 
-OWN_SESSIONS = ("mcp-relay", "model-relay", "otel")
-"""Sources that may name sessions in their own way; the others use the agent's name."""
-
 MAX_KEYS = 64
 MAX_TEXT = 16 << 10
 MAX_WORDS = 256
@@ -63,14 +60,6 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Arguments or text were cut, by the source or here: no difference follows from them."""
 
 
-class Owner(msgspec.Struct, frozen=True):
-    """Something that says which deployment a session, or one event, belongs to."""
-
-    deployment: str
-    sessions: tuple[str, ...]
-    event: str = ""
-
-
 class Planted(msgspec.Struct, frozen=True):
     """A canary that the gate said it would plant, before it did."""
 
@@ -92,24 +81,6 @@ def planted_of(event: Event) -> Planted | None:
         str(detail.get("canary")), str(detail.get("deployment")), tuple(map(str, sources)),
         event.time or 0,
     )  # fmt: skip
-
-
-def owner_of(event: Event) -> Owner | None:
-    """What an event says of whose its session is: decisions, relays and the receiver do."""
-    if '"deployment"' not in event.detail or event.surface == "roguewatch":
-        return None
-    detail = event.parsed_detail()
-    deployment = detail.get("deployment")
-    trusted = event.kind == "decision" or event.sighting in OWN_SESSIONS
-    if not trusted or not isinstance(deployment, str) or not deployment:
-        return None
-    sessions = [event.session]
-    if detail.get("event") == "otlp_request":
-        more = detail.get("sessions")
-        sessions += [str(name) for name in more] if isinstance(more, list) else []
-    elif event.sighting == "otel" and event.kind != "decision":
-        return None  # a log record's own attribute of that name
-    return Owner(deployment, tuple(dict.fromkeys(sessions)), str(detail.get("action") or ""))
 
 
 def seen_of(event: Event) -> Seen | None:

@@ -24,6 +24,10 @@ TokenPurpose = Literal["hook", "relay", "otlp", "all"]
 all of them."""
 
 
+NOTHING = "-"
+"""In a list of a scope: nothing of this kind. An empty list says that nobody bounded it."""
+
+
 class Scope(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What a deployment is there to touch."""
 
@@ -31,6 +35,19 @@ class Scope(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     hosts: tuple[str, ...] = ()
     tools: tuple[str, ...] = ()
     identities: tuple[str, ...] = ()
+
+
+class Recognition(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """By what a run of a deployment is recognised, however it was started."""
+
+    executables: tuple[str, ...] = ()
+    """Paths or names of the programs that it runs as."""
+    folders: tuple[str, ...] = ()
+    """Working directories; what lies below counts too."""
+    sessions: tuple[str, ...] = ()
+    """Ids of sessions that are its own."""
+    environment: tuple[str, ...] = ()
+    """`NAME=value` in the environment of its processes; `NAME` alone: any value."""
 
 
 class Deployment(msgspec.Struct, frozen=True, kw_only=True):
@@ -59,6 +76,9 @@ class Deployment(msgspec.Struct, frozen=True, kw_only=True):
     contacts: tuple[str, ...] = ()
     expires: int | None = None
     """ns UTC; None: no date was agreed, which the assessment reports."""
+    recognition: Recognition = Recognition()
+    reviewed: bool = True
+    """A person has looked at the entry; False for what discovery proposed."""
 
 
 class Stop(msgspec.Struct, frozen=True, kw_only=True):
@@ -81,7 +101,7 @@ class Register:
         self._engine = engine
 
     def put(self, deployment: Deployment, by: str) -> None:
-        """Enter a deployment, or replace its entry.
+        """Enter a deployment, or replace its entry. Putting the same again changes nothing.
 
         Raises:
             StateError: the name is empty, the stop sign `*`, or has control characters.
@@ -98,8 +118,12 @@ class Register:
             "changed": time.time_ns(),
             "changed_by": printable(by, 200),
         }
-        with transaction(self._engine) as connection:
-            upsert(connection, tables.deployments, [row])
+        table = tables.deployments
+        same = select(table.c.body).where(table.c.deployment == name)
+        with transaction(self._engine, write=True) as connection:
+            if connection.execute(same).scalar() != row["body"]:
+                upsert(connection, table, [row])
+                connection.execute(insert(tables.deployment_history).values(row))
 
     def get(self, name: str) -> Deployment | None:
         """The entry of a deployment, if it has one."""
@@ -115,12 +139,30 @@ class Register:
             rows = connection.execute(select(table.c.body).order_by(table.c.deployment)).scalars()
             return [msgspec.json.decode(body, type=Deployment) for body in rows]
 
-    def remove(self, name: str) -> bool:
+    def at(self, moment: int) -> list[Deployment]:
+        """Every entry as it was at a moment (ns UTC), by name."""
+        table = tables.deployment_history
+        chosen = select(table.c.deployment, table.c.body).where(table.c.changed <= moment)
+        with transaction(self._engine) as connection:
+            rows = connection.execute(chosen.order_by(table.c.id)).all()
+        latest = {row.deployment: row.body for row in rows}
+        return [
+            msgspec.json.decode(latest[name], type=Deployment)
+            for name in sorted(latest)
+            if latest[name]
+        ]
+
+    def remove(self, name: str, by: str = "") -> bool:
         """Take a deployment out and revoke its tokens. Returns whether it was there."""
         self.revoke_tokens(name)
         chosen = delete(tables.deployments).where(tables.deployments.c.deployment == name)
-        with transaction(self._engine) as connection:
-            return bool(connection.execute(chosen).rowcount)
+        gone = {"deployment": name, "body": "", "changed": time.time_ns(),
+                "changed_by": printable(by, 200)}  # fmt: skip
+        with transaction(self._engine, write=True) as connection:
+            there = bool(connection.execute(chosen).rowcount)
+            if there:
+                connection.execute(insert(tables.deployment_history).values(gone))
+            return there
 
     def issue_token(
         self, deployment: str, purpose: TokenPurpose = "hook", seconds: float | None = None

@@ -103,6 +103,17 @@ deployments = Table(
 )
 """The register: `body` is the whole `Deployment` as JSON."""
 
+deployment_history = Table(
+    "deployment_history",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("deployment", Text, nullable=False, index=True),
+    Column("body", Text, nullable=False),
+    Column("changed", BigInteger, nullable=False),
+    Column("changed_by", Text, nullable=False),
+)
+"""Every state of every entry, in order; an empty `body` says that it was removed."""
+
 tokens = Table(
     "tokens",
     metadata,

@@ -1,0 +1,1 @@
+"""What runs here and what the ledger saw, against the register."""

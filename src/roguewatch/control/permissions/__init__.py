@@ -1,0 +1,1 @@
+"""What a deployment was granted against what it used: the least-privilege gap."""
