@@ -6,6 +6,7 @@ the sandbox provider and the organisms' model interface.
 
 from __future__ import annotations
 
+import base64
 import contextlib
 from collections.abc import Sequence
 from typing import Any
@@ -96,7 +97,8 @@ def _sample(instance: Instance, condition: Condition) -> Sample:
     return Sample(
         id=f"{instance.id}-{condition}",
         input=f"{instance.task}\n\n{notice}".strip(),
-        files=dict(instance.files),
+        # As data, since Inspect takes text that is an address or a path of the host for one.
+        files={path: _data(text) for path, text in instance.files.items()},
         metadata={
             "scenario": instance.scenario,
             "seed": str(instance.seed),
@@ -104,6 +106,10 @@ def _sample(instance: Instance, condition: Condition) -> Sample:
             "condition": condition,
         },
     )
+
+
+def _data(text: str) -> str:
+    return f"data:text/plain;base64,{base64.b64encode(text.encode()).decode()}"
 
 
 async def _surroundings_say(state: AgentState) -> bool | str:
