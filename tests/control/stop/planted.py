@@ -1,7 +1,8 @@
 """Planted process trees: harmless, stubborn, of random shape, from one seed.
 
-`python planted.py SEED MARK` becomes a tree: each node may ignore signals, make a session
-of its own, double fork, stop itself, leave zombies, or respawn its children when they die.
+`python planted.py SEED MARK [calm]` becomes a tree: each node may ignore signals, make a session
+of its own, double fork, stop itself, leave zombies, respawn its children when they die, or
+begin a storm of forks (bounded: at most `STORM` at a time; none when `calm`).
 Prints `ready` once all are there. Every process ends by itself after a minute.
 """
 
@@ -14,6 +15,7 @@ import sys
 import time
 
 END = 60.0
+STORM = 24
 
 
 def live(respawn: list[int]) -> None:
@@ -32,6 +34,22 @@ def live(respawn: list[int]) -> None:
             if child == 0:
                 live([])
                 os._exit(0)
+
+
+def storm() -> None:
+    """Fork without pause, each child for a moment only, `STORM` at most at a time."""
+    deadline, living = time.monotonic() + END, 0
+    while time.monotonic() < deadline:
+        if living < STORM:
+            if os.fork() == 0:
+                time.sleep(0.05)
+                os._exit(0)
+            living += 1
+        try:
+            while living and os.waitpid(-1, os.WNOHANG if living < STORM else 0)[0]:
+                living -= 1
+        except ChildProcessError:
+            living = 0
 
 
 def grow(chance: random.Random, depth: int) -> None:
@@ -56,6 +74,8 @@ def grow(chance: random.Random, depth: int) -> None:
         os._exit(0)  # a zombie
     if chance.random() < 0.15 and depth > 0:
         os.kill(os.getpid(), signal.SIGSTOP)
+    if chance.random() < 0.1 and not children and "calm" not in sys.argv:
+        storm()
     live(children if chance.random() < 0.4 else [])
 
 

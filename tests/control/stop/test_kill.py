@@ -21,9 +21,9 @@ from roguewatch.control.stop.process import alive, environment, processes, read_
 PLANTED = str(Path(__file__).with_name("planted.py"))
 
 
-def plant(seed: int, mark: str) -> subprocess.Popen[str]:
+def plant(seed: int, mark: str, *more: str) -> subprocess.Popen[str]:
     process = subprocess.Popen(
-        [sys.executable, "-I", PLANTED, str(seed), mark],
+        [sys.executable, "-I", PLANTED, str(seed), mark, *more],
         stdout=subprocess.PIPE, text=True, env={**os.environ, MARK: mark},
     )  # fmt: skip
     assert process.stdout is not None
@@ -31,10 +31,35 @@ def plant(seed: int, mark: str) -> subprocess.Popen[str]:
     return process
 
 
-def lineage_of(process: subprocess.Popen[str], mark: str) -> Lineage:
+def lineage_of(process: subprocess.Popen[str], mark: str, *more: tuple[int, int]) -> Lineage:
     root = read_process(process.pid)
     assert root is not None
-    return Lineage(run=mark, roots=(root.identity,), spared=(os.getpid(),))
+    return Lineage(run=mark, roots=(root.identity, *more), spared=(os.getpid(),))
+
+
+LAST_PID = Path("/proc/sys/kernel/ns_last_pid")
+
+
+def reused() -> tuple[tuple[int, int], subprocess.Popen[bytes] | None]:
+    """A root of the run that has died, and a stranger who has got its number since; None
+    where this machine does not let anyone choose numbers."""
+    first = subprocess.Popen(["sleep", "60"])
+    root = read_process(first.pid)
+    assert root is not None
+    first.kill()
+    first.wait()
+    time.sleep(0.02)  # start times are told in ticks of 10 ms
+    for _ in range(20):
+        try:
+            LAST_PID.write_text(str(root.pid - 1))
+        except OSError:
+            break
+        stranger = subprocess.Popen(["sleep", "60"])
+        if stranger.pid == root.pid:
+            return root.identity, stranger
+        stranger.kill()
+        stranger.wait()
+    return root.identity, None
 
 
 def carriers(mark: str) -> list[int]:
@@ -49,23 +74,29 @@ def carriers(mark: str) -> list[int]:
 def stop_once(seed: int) -> None:
     """One randomised stop, with an innocent neighbour of the same shape, name and user."""
     mark, other = secrets.token_hex(8), secrets.token_hex(8)
-    neighbour = plant(seed, other)
-    time.sleep(0.15)  # the neighbour's double forks end by themselves; not ours to count
+    neighbour = plant(seed, other, "calm")
+    time.sleep(0.15)
+    settled = set(carriers(other))
     planted = plant(seed, mark)
+    former, stranger = reused()
     try:
         time.sleep(random.Random(seed).uniform(0, 0.08))
-        innocent = set(carriers(other))
-        killed = kill(Members(lineage_of(planted, mark)))
+        # Whoever of the neighbours forked twice has ended by itself; the rest stays.
+        innocent = settled & set(carriers(other))
+        killed = kill(Members(lineage_of(planted, mark, former)))
         assert killed.survivors == (), f"seed {seed}"
         assert carriers(mark) == [], f"seed {seed}: an unreported survivor"
         still = set(carriers(other))
-        assert innocent <= still | {p for p in innocent if not Path(f"/proc/{p}").exists()}
-        assert neighbour.pid in still, f"seed {seed}: a neighbour was killed"
+        assert innocent <= still, f"seed {seed}: a neighbour was killed"
+        assert neighbour.pid in still
         assert not any(p.state == "T" and p.pid == neighbour.pid for p in processes())
+        assert stranger is None or stranger.poll() is None, f"seed {seed}: a number, not a process"
     finally:
         kill(Members(lineage_of(neighbour, other)))
-        for process in (planted, neighbour):
+        for process in (planted, neighbour, *([stranger] if stranger else [])):
             process.kill()
+            process.wait()
+        for process in (planted, neighbour):
             process.communicate()
 
 
