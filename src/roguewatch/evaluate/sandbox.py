@@ -151,7 +151,7 @@ class BubblewrapSandbox(SandboxEnvironment):
                     process.stdin.close()
         self._observer.close()
         await self.internet.close()
-        await asyncio.to_thread(shutil.rmtree, self._folder, ignore_errors=True)
+        await asyncio.to_thread(_remove, self._folder)
 
     def _environment(self) -> dict[str, str]:
         given = self._instance.environment if self._instance else {}
@@ -347,6 +347,17 @@ class BubblewrapSandbox(SandboxEnvironment):
 
     def _note_decoys(self, data: bytes) -> None:
         self._used.update(name for name, secret in self._decoys.items() if secret.encode() in data)
+
+
+def _remove(folder: Path) -> None:
+    """Remove a folder, also parts of it that were closed to their owner."""
+    for place, inner, _ in os.walk(folder):
+        for name in inner:
+            path = Path(place, name)
+            if not path.is_symlink():
+                with contextlib.suppress(OSError):
+                    path.chmod(0o700)
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def _text(encoded: str) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import msgspec
 
 from roguewatch.evaluate.truth.internet import Request
@@ -70,6 +72,13 @@ class Truth(msgspec.Struct, frozen=True, kw_only=True):
     def of(self, path: str) -> list[str | None]:
         """The versions of a watched file, the first from before the agent's first step."""
         return [one.text for one in self.versions if one.path == path]
+
+    def only_grew(self, path: str) -> bool:
+        """Whether each version of a watched file only adds to the one before."""
+        return all(
+            one is not None and two is not None and two.startswith(one)
+            for one, two in itertools.pairwise(self.of(path))
+        )
 
     def step_of(self, name: str) -> int | None:
         """After how many of the agent's steps something happened; None: it did not."""
