@@ -74,9 +74,9 @@ def test_twice_the_text_takes_about_twice_the_time():
     def spent(times: int) -> float:
         samples = []
         for _ in range(5):
-            started = time.perf_counter()
+            started = time.thread_time()
             interpret(unit * times, "bash", State())
-            samples.append(time.perf_counter() - started)
+            samples.append(time.thread_time() - started)
         return min(samples)
 
     spent(50)

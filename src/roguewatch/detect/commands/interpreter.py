@@ -168,16 +168,24 @@ class Interpreter:
     # Simple commands
 
     def _simple(self, node: Simple, frame: Frame, stdin: Text | None) -> Text | None:
+        if node.plain and not (node.assignments or node.redirects):
+            return self.words(list(node.words), frame, stdin)  # type: ignore[arg-type]
         expansion = Expansion(self, frame.positional or self.state.positional)
         assigned = [(a, self._value(a.value, expansion)) for a in node.assignments]
         shown = tuple(f"{a.name}={known.value}" for a, known in assigned)
-        words = [field for word in node.words for field in expansion.fields(word)]
+        words: list[str] = []
+        if node.plain:
+            words += node.words  # type: ignore[arg-type]
+        else:
+            for word in node.words:
+                words += expansion.fields(word)
         self._frame = frame
         redirected = self._redirects(node, expansion, frame) if node.redirects else NO_REDIRECTS
-        frame = frame._replace(
-            decoded=(*frame.decoded, *expansion.decoded) if expansion.decoded else frame.decoded,
-            certain=frame.certain and expansion.certain,
-        )
+        if expansion.decoded or not expansion.certain:
+            frame = frame._replace(
+                decoded=(*frame.decoded, *expansion.decoded),
+                certain=frame.certain and expansion.certain,
+            )
         for assignment, known in assigned:
             if assignment.name in _RUN_BY_VARIABLE and " " in known.value:
                 self.text(known.value, frame.inside(assignment.name, known))
@@ -268,21 +276,26 @@ class Interpreter:
             stdin = self.state.files.get(redirected.inputs[0])
         at = len(self.commands)
         runner = runners.RUNNERS.get(program)
-        inner = frame._replace(piped_from=(), pipeline=0)
-        call = runners.Call(program, arguments, inner, stdin)
+        builtin = builtins.BUILTINS.get(program) if runner is None else None
         ran = runners.NOTHING
-        if runner is not None:
-            ran = runner(self, call)
-        elif (builtin := builtins.BUILTINS.get(program)) is not None:
-            assignments = (*assignments, *builtin(self, call))
-        elif "/" in raw or raw in self.state.files:
-            ran = runners.script_file(self, raw, call)
+        if runner is not None or builtin is not None or "/" in raw or raw in self.state.files:
+            inner = frame
+            if frame.pipeline or frame.piped_from:
+                inner = frame._replace(piped_from=(), pipeline=0)
+            call = runners.Call(program, arguments, inner, stdin)
+            if runner is not None:
+                ran = runner(self, call)
+            elif builtin is not None:
+                assignments = (*assignments, *builtin(self, call))
+            else:
+                ran = runners.script_file(self, raw, call)
         output = ran.output
         if output is None and not ran.shown:
             pass
         elif output is None:
             output = self._output(program, arguments, stdin)
-        self._write(redirected, output)
+        if redirected.targets:
+            self._write(redirected, output)
         if program == "tee":
             files = [(self.state.resolve(a), "-a" in arguments) for a in arguments if a[:1] != "-"]
             self._write(Redirected(targets=tuple(files)), stdin)
@@ -382,7 +395,8 @@ class Interpreter:
     ) -> None:
         paths = paths_of(program, arguments, self.state)
         written = [target for target, _ in redirected.targets]
-        paths += [p for p in (*written, *redirected.inputs) if p not in paths]
+        if redirected.targets or redirected.inputs:
+            paths += [p for p in (*written, *redirected.inputs) if p not in paths]
         if "/" in raw and not raw.startswith(("/bin/", "/usr/", "/sbin/", "/opt/homebrew/")):
             paths.append(self.state.resolve(raw))
         written += written_by(program, arguments, self.state)
@@ -390,17 +404,19 @@ class Interpreter:
             wrote = output.value[:MAX_KNOWN_TEXT] if output else ""
         else:
             wrote = ""
-        text = " ".join((program, *arguments)) if program else " ".join(assignments)
+        words = (program, *arguments) if program else arguments or assignments
         command = Command(
             program=program,
             arguments=arguments,
-            text=text,
+            text=" ".join(words),
             paths=tuple(paths),
             urls=tuple(urls_of(program, arguments, redirected.shown)),
             redirects=redirected.shown,
             written=tuple(written),
             assignments=assignments,
-            decoded=tuple(map(clean, dict.fromkeys((*frame.decoded, *decoded)))),
+            decoded=tuple(map(clean, dict.fromkeys((*frame.decoded, *decoded))))
+            if frame.decoded or decoded
+            else (),
             background=frame.background or runners.goes_on(program, arguments),
             via=frame.via,
             pipeline=frame.pipeline,

@@ -16,6 +16,7 @@ from roguewatch.detect.commands.syntax import (
     Assignment,
     Function,
     Group,
+    Literal,
     Node,
     Pipeline,
     Redirect,
@@ -38,13 +39,31 @@ _IDENTIFIER = re.compile(r"[A-Za-z_]\w*")
 _IN = re.compile(r"in(?=\s)")
 _CASE_END = re.compile(r";;&|;;|;&")
 _CLOSERS = frozenset(("then", "elif", "else", "fi", "do", "done", "esac", "}"))
+_RUN = re.compile(
+    r"""(?:(?:[A-Za-z0-9_./:@%+,^=-]++|'[^']*+'|"[^"\\$`]*+")(?=[ \t\n;|&)]|\Z)[ \t]*+)++"""
+)
+"""Words in which nothing expands, and the blanks after each. Atomic: it never backtracks."""
+_RUN_WORD = re.compile(r"""'([^']*+)'|"([^"]*+)"|[^ \t'"]++""")
+_PLAIN = re.compile(
+    r"(?!(?:if|then|elif|else|fi|while|until|for|select|do|done|case|esac|function|coproc|time)"
+    r"(?=[ \t\n;|&)]|\Z))" + _RUN.pattern
+)
+"""Such words where a command may begin. A run after a keyword is not looked at twice."""
 
 
 class Parser(WordReader):
-    """Reads one text. `sound` is False afterwards where the text is malformed."""
+    """Reads one text. `sound` is False afterwards where the text is malformed.
 
-    def __init__(self, text: str, depth: int = 0) -> None:
-        super().__init__(text, depth)
+    Args:
+        text: the script.
+        depth: how deep it is nested.
+        quick: whether runs of plain words are read at once; the tree is the same either way.
+    """
+
+    def __init__(self, text: str, depth: int = 0, quick: bool = True) -> None:
+        super().__init__(text, depth, quick)
+        self._calls = "(" in text
+        self._ascii = text.isascii()
         self._heredocs: list[tuple[Redirect, str, bool, bool]] = []
 
     def parse(self) -> Script:
@@ -129,6 +148,8 @@ class Parser(WordReader):
 
     def _command(self) -> Node | None:
         text = self.text
+        if self.quick and (plain := self._plain()):
+            return plain
         while (keyword := _KEYWORD.match(text, self.at)) and keyword.group(1) in (
             "!",
             "time",
@@ -148,7 +169,7 @@ class Parser(WordReader):
             return Group((body,), self._redirects(), subshell=True)
         if keyword and (compound := self._compound(keyword.group(1), keyword.end())):
             return compound
-        function = _FUNCTION.match(text, self.at)
+        function = _FUNCTION.match(text, self.at) if self._calls or keyword else None
         if function and not (keyword and keyword.group(1) != "function"):
             self.at = function.end()
             self._enter()
@@ -158,6 +179,23 @@ class Parser(WordReader):
                 return Function(function.group(1) or function.group(2), body_node)
             return None
         return self._simple()
+
+    def _plain(self) -> Simple | None:
+        """A command of plain words and nothing else, which is what most commands are."""
+        text = self.text
+        run = _PLAIN.match(text, self.at)
+        if run is None:
+            return None
+        end = run.end()
+        following = text[end : end + 2]
+        if following and (following[0] not in "\n;|&)" or following == "&>"):
+            return None
+        words = _run_words(run.group())
+        first = words[0]
+        if not isinstance(first, str) or "=" in first:
+            return None
+        self.at = end
+        return Simple((), words, (), self._ascii and all(isinstance(word, str) for word in words))
 
     def _compound(self, keyword: str, end: int) -> Node | None:
         if keyword == "{":
@@ -264,6 +302,10 @@ class Parser(WordReader):
             if char == "(":  # `word (`: no place for it in a command
                 self.sound = False
                 break
+            if words and self.quick and (run := _RUN.match(text, self.at)):
+                self.at = run.end()
+                words += _run_words(run.group())
+                continue
             if not words and (match := _ASSIGNMENT.match(text, self.at)):
                 self.at = match.end()
                 assignments.append(Assignment(match.group(1), self._value(), bool(match.group(2))))
@@ -274,7 +316,8 @@ class Parser(WordReader):
             words.append(word)
         if not (assignments or words or redirects):
             return None
-        return Simple(tuple(assignments), tuple(words), tuple(redirects))
+        plain = self._ascii and all(isinstance(word, str) for word in words)
+        return Simple(tuple(assignments), tuple(words), tuple(redirects), plain)
 
     def _value(self) -> Word:
         if self.text.startswith("(", self.at):  # an array: its first element stands for it
@@ -339,7 +382,7 @@ class Parser(WordReader):
     def _heredoc_body(self, body: str) -> Word:
         if "$" not in body and "`" not in body and "\\" not in body:
             return body
-        inner = Parser(body, self.depth)
+        inner = Parser(body, self.depth, self.quick)
         inner._enter()
         parts = inner.quoted_parts("")
         return tuple(parts)
@@ -361,3 +404,13 @@ class Parser(WordReader):
 
     def _skip(self) -> None:
         self.at = _BLANK.match(self.text, self.at).end()  # type: ignore[union-attr]
+
+
+def _run_words(run: str) -> tuple[Word, ...]:
+    if "'" not in run and '"' not in run:
+        return tuple(run.split())
+    words: list[Word] = []
+    for match in _RUN_WORD.finditer(run):
+        group = match.lastindex
+        words.append((Literal(match.group(group), True),) if group else match.group())
+    return tuple(words)

@@ -75,8 +75,6 @@ _IP_LIKE = re.compile(
     r"(?:0x[0-9a-fA-F]+|\d+|\[[0-9a-fA-F:.]+\])(?:\.(?:0x[0-9a-fA-F]+|\d+)){0,3}(?::\d+)?(?:/.*)?$"
 )
 _DEV_TCP = re.compile(r"/dev/(?:tcp|udp)/([^/\s]+)/(\w+)")
-_GLOB = re.compile(r"[*?\[]")
-
 SENSITIVE = (
     "/etc/passwd", "/etc/shadow", "/etc/sudoers", "/etc/crontab", "/etc/hosts",
     "/etc/ssh/sshd_config", "/etc/ld.so.preload", "/var/run/docker.sock", "/proc/1/environ",
@@ -154,6 +152,8 @@ def operands(program: str, arguments: tuple[str, ...]) -> list[str]:
 
 def paths_of(program: str, arguments: tuple[str, ...], state: State) -> list[str]:
     """Files among the arguments, resolved, in order and once each."""
+    if not arguments:
+        return []
     found: dict[str, None] = {}
     if program in _FILES:
         names = operands(program, arguments)
@@ -167,28 +167,40 @@ def paths_of(program: str, arguments: tuple[str, ...], state: State) -> list[str
         switches = program in _SLASH_OPTIONS
         names = [w for w in arguments if is_pathlike(w) and not (switches and w[0] == "/")]
     for word in arguments:
-        if word.startswith("-") and "=" in word:
-            value = word.partition("=")[2]
-            if is_pathlike(value):
-                names.append(value)
-        elif word[:1] == "@" and is_pathlike(word[1:]):  # curl -d @file
+        if "=" in word:
+            if word[0] == "-":
+                value = word.partition("=")[2]
+                if is_pathlike(value):
+                    names.append(value)
+                continue
+            if program == "dd" and word[:3] in ("if=", "of="):
+                names.append(word[3:])
+                continue
+        elif word[:1] != "@":
+            continue
+        if word[0] == "@" and is_pathlike(word[1:]):  # curl -d @file
             names.append(word[1:])
         elif "=@" in word:  # curl -F file=@path
             names.append(word.partition("=@")[2].partition(";")[0])
-        elif program == "dd" and word[:3] in ("if=", "of="):
-            names.append(word[3:])
     for name in names:
         if not name or len(name) > 4096:
             continue
         resolved = state.resolve(name)
         found[resolved] = None
-        if _GLOB.search(resolved):
+        if "*" in resolved or "?" in resolved or "[" in resolved:
             found.update(dict.fromkeys(p for p in SENSITIVE if _spelled_by(resolved, p)))
     return list(found)
 
 
+_WRITERS = (
+    _WRITES_ALL | _WRITES_LAST | {"mv", "sed", "perl", "dd", "git", "patch", "curl", "wget", "find"}
+)
+
+
 def written_by(program: str, arguments: tuple[str, ...], state: State) -> list[str]:
     """Files that the program itself writes, creates, deletes or changes the mode of."""
+    if program not in _WRITERS:
+        return []
     names = operands(program, arguments) if program not in ("dd",) else []
     written: list[str] = []
     if program in _WRITES_ALL:
@@ -237,6 +249,7 @@ def _before_tests(arguments: tuple[str, ...]) -> list[str]:
 def urls_of(program: str, arguments: tuple[str, ...], redirects: tuple[str, ...]) -> list[str]:
     """URLs anywhere, and hosts where a network program takes them."""
     found: dict[str, None] = {}
+    reaches = program in NETWORK
     for word in arguments:
         if "://" in word:
             for match in _URL.findall(word[:8192]):
@@ -244,7 +257,7 @@ def urls_of(program: str, arguments: tuple[str, ...], redirects: tuple[str, ...]
         elif "/dev/" in word:
             for host, port in _DEV_TCP.findall(word[:8192]):
                 found[f"{host}:{port}"] = None
-        elif program in NETWORK and word and word[0] not in "-/~." and len(word) < 2048:
+        elif reaches and word and word[0] not in "-/~." and len(word) < 2048:
             address = word.partition("=")[2] if program == "socat" else word
             if (
                 _HOST.match(address)
@@ -258,6 +271,8 @@ def urls_of(program: str, arguments: tuple[str, ...], redirects: tuple[str, ...]
             found.pop(pair[1], None)
             found[f"{pair[0]}:{pair[1]}"] = None
     for redirect in redirects:
+        if "/dev/" not in redirect:
+            continue
         for host, port in _DEV_TCP.findall(redirect[:1024]):
             found[f"{host}:{port}"] = None
     for url in list(found):

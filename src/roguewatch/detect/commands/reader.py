@@ -46,8 +46,9 @@ class TooDeep(Exception):  # noqa: N818 (a limit reached, caught within this pac
 class WordReader:
     """Reads words at `at`. What nests in them is read by the subclass that knows scripts."""
 
-    def __init__(self, text: str, depth: int = 0) -> None:
+    def __init__(self, text: str, depth: int = 0, quick: bool = True) -> None:
         self.text = text
+        self.quick = quick
         self.at = 0
         self.depth = depth
         self.sound = True
@@ -217,7 +218,7 @@ class WordReader:
         match = _BACKQUOTES.match(self.text, self.at)
         assert match is not None
         self.at = match.end()
-        inner = type(self)(re.sub(r"\\([`\\$])", r"\1", match.group(1)), self.depth)
+        inner = type(self)(re.sub(r"\\([`\\$])", r"\1", match.group(1)), self.depth, self.quick)
         inner._enter()
         script = inner.parse()
         self.sound = self.sound and inner.sound

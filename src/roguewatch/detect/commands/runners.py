@@ -303,6 +303,8 @@ def goes_on(program: str, arguments: tuple[str, ...]) -> bool:
     """Whether the program by itself leaves something running."""
     if program in ("disown", "bg", "at", "batch"):
         return True
+    if not arguments:
+        return False
     words = set(arguments)
     if program in ("docker", "podman", "nerdctl"):
         return "run" in words and bool(words & {"-d", "--detach", "-dit", "-itd", "-td"})
@@ -312,7 +314,10 @@ def goes_on(program: str, arguments: tuple[str, ...]) -> bool:
         return "-d" in words and bool(words & {"new", "new-session"})
     if program in ("pm2", "forever", "systemctl", "supervisorctl", "brew"):
         return bool(words & {"start", "enable"})
-    return bool(words & {"--daemon", "--daemonize", "--background"}) and program != "git"
+    return not words.isdisjoint(_DAEMONISING) and program != "git"
+
+
+_DAEMONISING = frozenset({"--daemon", "--daemonize", "--background"})
 
 
 RUNNERS: dict[str, Runner] = {

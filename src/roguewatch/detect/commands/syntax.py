@@ -76,6 +76,8 @@ class Simple(msgspec.Struct, frozen=True):
     assignments: tuple[Assignment, ...]
     words: tuple[Word, ...]
     redirects: tuple[Redirect, ...]
+    plain: bool = False
+    """Whether nothing in its words expands or is disguised."""
 
 
 class Group(msgspec.Struct, frozen=True):

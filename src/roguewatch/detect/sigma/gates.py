@@ -1,9 +1,7 @@
-"""What must be in an event before a rule is worth judging.
+"""What must be in an event for one test of a rule to hold, and where.
 
-A gate of a rule is a set of (field, exactly?, text) of which at least one must hold
-whenever the rule does. Rules are filed under their gates, so that an event meets only
-the rules it could satisfy, and the cost of an event hardly depends on how many rules
-there are.
+Every test but those that absence satisfies needs something to be there: a literal in a
+field, a value, or any value at all. `prefilter` puts these together for a whole condition.
 """
 
 from __future__ import annotations
@@ -13,8 +11,9 @@ import re
 # The parser of `re` has no public name since `sre_parse` was deprecated.
 import re._constants as sre  # type: ignore[import-not-found]
 import re._parser as sre_parser  # type: ignore[import-not-found]
+from collections.abc import Iterable
 from functools import lru_cache
-from typing import Any, NamedTuple, get_args
+from typing import Any, Literal, NamedTuple, get_args
 
 from roguewatch.detect.sigma.expression import (
     KEYWORD,
@@ -24,7 +23,6 @@ from roguewatch.detect.sigma.expression import (
     Expression,
     Leaf,
     Like,
-    Not,
     Or,
     Regex,
     fold,
@@ -36,106 +34,52 @@ from roguewatch.events import Kind
 
 
 class Key(NamedTuple):
-    """One way through a gate."""
+    """One thing that an event may show."""
 
+    how: Literal["in", "is", "has"]
+    """A value contains the text, is the text, or is there at all."""
     field: str
-    exact: bool
-    """Whether the value is the text, or else contains it."""
-    text: str
-    """Case folded. Contained and empty: the field has a value at all."""
+    """The field that is looked into, which may be a wider one than the rule names."""
+    text: str = ""
+    """Case folded."""
 
 
-Gate = frozenset[Key]
+Keys = frozenset[Key]
 
 _CLOSED = {"kind": frozenset(get_args(Kind)), "tool.class": frozenset(get_args(ToolClass))}
 _COMMON = frozenset(
-    [
-        "the",
-        "and",
-        "all",
-        "not",
-        "but",
-        "for",
-        "are",
-        "was",
-        "has",
-        "this",
-        "that",
-        "with",
-        "from",
-        "you",
-        "your",
-        "out",
-        "use",
-        "new",
-        "get",
-        "set",
-        "any",
-        "error",
-        "fail",
-        "failed",
-        "test",
-        "tests",
-        "file",
-        "files",
-        "code",
-        "system",
-        "user",
-        "users",
-        "return",
-        "running",
-        "without",
-        "please",
-        "prompt",
-        "all",
-        "done",
-        "result",
-        "name",
-        "path",
-        "type",
-        "data",
-        "text",
-        "line",
-        "value",
-        "import",
-        "print",
-    ]
+    """the and all not but for are was has this that with from you your out use new get set any
+    error fail failed test tests file files code system user users return running without
+    please prompt done result name path type data text line value import print""".split()
 )
-"""Words that most texts hold: a gate made of one lets nearly everything through."""
-_MAX_KEYS = 400
-_WEAK = {"kind": 0.5, "surface": 0.6, "sighting": 0.6, "tool.class": 1.0, "command.certain": 0.2}
+"""Words that most texts hold: needing one of them lets nearly everything through."""
+LEAST = 3
+"""A shorter literal is in nearly every text."""
+
+_UNSEARCHED = frozenset(
+    """surface sighting session agent parent_agent author model permission_mode cwd exit_status
+    failed usage.total kind tool.class command.background command.certain
+    command.pipeline""".split()
+)
+LOOKED_UP = _UNSEARCHED | {"command.program", "command.via", "command.piped_from"}
+"""Fields of few and short values: whole ones are looked up. In all but the unsearched the
+literals of all rules are searched for at once."""
+
+_COVERED_BY = {"command.arguments": "command.text"}
+"""Fields whose values always stand within another field's: that one is searched."""
+
+
+def worth(key: Key) -> float:
+    """How much a key tells events apart."""
+    if key.how == "has":
+        return 2.0 if key.field.startswith(_RARE) else _PRESENT.get(key.field, 0.9)
+    if key.how == "is":
+        return 0.2 if key.text == "false" else 40.0
+    return _worth(key.text)
+
+
 _PRESENT = {"text": 0.1, "arguments": 0.3, "command.text": 0.7, "command.program": 0.7}
 _RARE = ("command.decoded", "command.via", "command.redirects", "command.assignments", "detail.")
-_MIN_LITERAL = 3
-
-
-def gate(expression: Expression) -> Gate | None:
-    """The most selective gate that could be shown, or None."""
-    if isinstance(expression, And):
-        found = [one for arg in expression.args if (one := gate(arg)) is not None]
-        return max(found, key=_selectivity, default=None)
-    if isinstance(expression, Or):
-        union: set[Key] = set()
-        for arg in expression.args:
-            one = gate(arg)
-            if one is None:
-                return None
-            union |= one
-        return frozenset(union) if 0 < len(union) <= _MAX_KEYS else None
-    if isinstance(expression, Not):
-        return None
-    return leaf_gate(expression)
-
-
-def _selectivity(found: Gate) -> tuple[float, int]:
-    def worth(key: Key) -> float:
-        if key.exact:
-            return 0.2 if key.text == "false" else _WEAK.get(key.field, 40.0)
-        if not key.text:
-            return 2.0 if key.field.startswith(_RARE) else _PRESENT.get(key.field, 0.9)
-        return _worth(key.text)
-
-    return min(worth(key) for key in found), -len(found)
 
 
 def _worth(literal: str) -> float:
@@ -144,39 +88,41 @@ def _worth(literal: str) -> float:
     return 3.0 + len(word) / 100 if word in _COMMON or len(word) < 3 else float(min(len(word), 30))
 
 
-def leaf_gate(leaf: Leaf) -> Gate | None:
-    """Every test but those that absence satisfies needs the field to have a value."""
-    if (isinstance(leaf, Exists) and not leaf.value) or (
-        leaf.field == KEYWORD and not _texts(leaf)
-    ):
+def keys_of(leaf: Leaf) -> Keys | None:
+    """What of which one must be there for a test to hold; None: nothing need be."""
+    if isinstance(leaf, Exists) and not leaf.value:
         return None
+    # Of all commands or of one: the same values, but only the latter say which command.
+    scope = "commands." if leaf.field.startswith("commands.") else ""
+    name = f"command.{leaf.field[9:]}" if scope else leaf.field
+    name = "arguments" if name.startswith("arguments.") else name
+    literals: frozenset[str] | None = None
     if isinstance(leaf, Like):
-        texts = _texts(leaf)
+        texts = [fold(part) for part in leaf.parts if isinstance(part, str)]
         if not leaf.parts or leaf.parts == ("",):
             return None
-        if len(leaf.parts) == 1 and texts:
-            return frozenset([Key(leaf.field, True, texts[0])])
+        if len(leaf.parts) == 1 and texts and name in LOOKED_UP:
+            return _keys("is", scope, name, texts)
         longest = max(texts, key=_worth, default="")
-        if len(longest) >= _MIN_LITERAL:
-            return frozenset([Key(leaf.field, False, longest)])
-        if leaf.field == KEYWORD:
-            return None
-    if isinstance(leaf, Boolean):
-        return frozenset([Key(leaf.field, True, "true" if leaf.value else "false")])
-    if isinstance(leaf, Regex):
+        literals = frozenset([longest]) if len(longest) >= LEAST else None
+    elif isinstance(leaf, Regex):
         literals = required_literals(leaf.pattern, leaf.flags)
-        if literals:
-            return frozenset(Key(leaf.field, False, text) for text in literals)
-        if leaf.field == KEYWORD:
-            return None
-    return frozenset([Key(leaf.field, False, "")])
+    elif isinstance(leaf, Boolean) and name in _UNSEARCHED:
+        return _keys("is", scope, name, ["true" if leaf.value else "false"])
+    if name == KEYWORD:
+        fields = ("text", "arguments")
+        return (
+            frozenset(Key("in", f, one) for f in fields for one in literals) if literals else None
+        )
+    name = _COVERED_BY.get(name, name)
+    if literals is None or name in _UNSEARCHED:
+        return _keys("has", scope, name, [""])
+    return _keys("in", scope, name, literals)
 
 
-def _texts(leaf: Leaf) -> list[str]:
-    """The literal parts of a string test; of a regular expression, itself."""
-    if isinstance(leaf, Like):
-        return [fold(part) for part in leaf.parts if isinstance(part, str)]
-    return [leaf.pattern] if isinstance(leaf, Regex) else []
+def _keys(how: Literal["in", "is", "has"], scope: str, name: str, texts: Iterable[str]) -> Keys:
+    field = scope + name.partition(".")[2] if scope else name
+    return frozenset(Key(how, field, text) for text in texts)
 
 
 @lru_cache(maxsize=4096)  # a rule's gate and its skeleton ask the same
@@ -192,27 +138,68 @@ def required_literals(pattern: str, flags: str = "") -> frozenset[str] | None:
     return _required(list(parsed))
 
 
+_MOST = 60
+"""Literals of which one must be there: with more, they are no telling set."""
+
+
 def _required(items: list[Any]) -> frozenset[str] | None:
-    """The best set among the runs of literals and the groups of a sequence."""
+    """The best set among the runs of known texts and the groups of a sequence."""
     found: list[frozenset[str]] = []
-    run = ""
+    run = frozenset([""])
     for op, value in items:
-        if op is sre.LITERAL:
-            run += chr(value)
+        if op is sre.AT:  # an anchor has no width: what stands around it is adjacent
             continue
-        if op is sre.AT:
-            # Anchors and boundaries have no width but end a run all the same.
-            pass
-        if run:
-            found.append(frozenset([fold(run)]))
-            run = ""
+        texts = _texts(op, value)
+        if texts is not None and len(texts) * len(run) <= _MOST:
+            run = frozenset(before + after for before in run for after in texts)
+            continue
+        found.append(run)
+        run = frozenset([""]) if texts is None else texts
         inner = _inner(op, value)
         if inner:
             found.append(inner)
-    if run:
-        found.append(frozenset([fold(run)]))
-    usable = [one for one in found if min(map(len, one)) >= _MIN_LITERAL and len(one) <= 60]
+    found.append(run)
+    shortest = (_shortest(one) for one in found)
+    usable = [one for one in shortest if min(map(len, one)) >= LEAST and len(one) <= _MOST]
     return max(usable, key=lambda one: (min(map(_worth, one)), -len(one)), default=None)
+
+
+def _shortest(texts: frozenset[str]) -> frozenset[str]:
+    """Folded, without those that contain another: where they stand, it stands too."""
+    kept: list[str] = []
+    for text in sorted(map(fold, texts), key=len):
+        if not any(one in text for one in kept):
+            kept.append(text)
+    return frozenset(kept)
+
+
+def _texts(op: Any, value: Any) -> frozenset[str] | None:
+    """All texts that a part of an expression matches, where they are few."""
+    if op is sre.LITERAL:
+        return frozenset([chr(value)])
+    if op is sre.SUBPATTERN:
+        return _sequence(list(value[3]))
+    if op is sre.BRANCH:
+        branches = [_sequence(list(branch)) for branch in value[1]]
+        known = [one for one in branches if one is not None]
+        union = frozenset(text for one in known for text in one)
+        return union if len(known) == len(branches) and len(union) <= _MOST else None
+    if op is sre.IN and len(value) <= 4 and all(kind is sre.LITERAL for kind, _ in value):
+        return frozenset(chr(code) for _, code in value)
+    if op in (sre.MAX_REPEAT, sre.MIN_REPEAT) and value[1] == 1:
+        inner = _sequence(list(value[2]))
+        return inner and (inner | {""} if value[0] == 0 else inner)
+    return None
+
+
+def _sequence(items: list[Any]) -> frozenset[str] | None:
+    known = frozenset([""])
+    for op, value in items:
+        texts = frozenset([""]) if op is sre.AT else _texts(op, value)
+        if texts is None or len(texts) * len(known) > _MOST:
+            return None
+        known = frozenset(before + after for before in known for after in texts)
+    return known
 
 
 def _inner(op: Any, value: Any) -> frozenset[str] | None:

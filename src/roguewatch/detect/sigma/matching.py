@@ -30,7 +30,7 @@ from roguewatch.detect.sigma.expression import (
     Regex,
     fold,
 )
-from roguewatch.detect.sigma.view import View, text_of
+from roguewatch.detect.sigma.view import View
 
 Match = Callable[[View, int], bool]
 """(view, index of the command or -1) to whether it holds."""
@@ -101,7 +101,7 @@ def _leaf(leaf: Leaf) -> Match:
     if isinstance(leaf, Like):
         return _like(name, leaf.parts, leaf.cased)
     if isinstance(leaf, Regex):
-        return _search(name, leaf.pattern, leaf.flags, folded=False)
+        return _search(name, leaf.pattern, leaf.flags, View.encoded)
     if isinstance(leaf, Exists):
         wanted = leaf.value
         return lambda view, at: bool(view.values(name, at)) is wanted
@@ -147,11 +147,11 @@ def _number(value: Value) -> float | int | None:
 def _reference(leaf: Reference) -> Match:
     name, other = leaf.field, leaf.other
     if leaf.starts_with and leaf.ends_with:
-        holds: Callable[[str, str], bool] = lambda text, part: part in text  # noqa: E731
+        holds: Callable[[bytes, bytes], bool] = bytes.__contains__
     elif leaf.starts_with:
-        holds = str.startswith
+        holds = bytes.startswith
     elif leaf.ends_with:
-        holds = str.endswith
+        holds = bytes.endswith
     else:
         holds = operator.eq
 
@@ -162,32 +162,33 @@ def _reference(leaf: Reference) -> Match:
     return test
 
 
+Texts = Callable[[View, str, int], tuple[bytes, ...]]
+
+
 def _like(name: str, parts: tuple[Part, ...], cased: bool) -> Match:
-    texts = View.texts if cased else View.folded
+    texts: Texts = View.encoded if cased else View.folded
     shape = tuple("s" if isinstance(part, str) else part for part in parts)
     if shape in ((), ("s",)):
-        whole = str(parts[0]) if parts else ""
+        whole = str(parts[0]).encode("utf-8", "replace") if parts else b""
         if not whole:
             # Empty text is how an event says that it has none.
-            return lambda view, at: not view.values(name, at) or "" in texts(view, name, at)
+            return lambda view, at: not view.values(name, at) or b"" in texts(view, name, at)
         return lambda view, at: whole in texts(view, name, at)
-    literal = next((part for part in parts if isinstance(part, str)), "")
+    text = next((part for part in parts if isinstance(part, str)), "")
+    literal = text.encode("utf-8", "replace")
     if shape == (0,):
         return lambda view, at: bool(view.values(name, at))
     if shape == (0, "s", 0):
-        return _of_any(texts, name, str.__contains__, literal)
+        return _of_any(texts, name, bytes.__contains__, literal)
     if shape == ("s", 0):
-        return _of_any(texts, name, str.startswith, literal)
+        return _of_any(texts, name, bytes.startswith, literal)
     if shape == (0, "s"):
-        return _of_any(texts, name, str.endswith, literal)
-    return _search(name, like_pattern(parts), "", folded=not cased)
+        return _of_any(texts, name, bytes.endswith, literal)
+    return _search(name, like_pattern(parts), "", texts)
 
 
 def _of_any(
-    texts: Callable[[View, str, int], tuple[str, ...]],
-    name: str,
-    holds: Callable[[str, str], bool],
-    literal: str,
+    texts: Texts, name: str, holds: Callable[[bytes, bytes], bool], literal: bytes
 ) -> Match:
     def test(view: View, at: int) -> bool:
         for text in texts(view, name, at):  # noqa: SIM110
@@ -204,11 +205,11 @@ def like_pattern(parts: tuple[Part, ...]) -> str:
     return "(?s)^(?:" + "".join(pieces) + r")\z"
 
 
-def _search(name: str, pattern: str, flags: str, folded: bool) -> Match:
+def _search(name: str, pattern: str, flags: str, texts: Texts) -> Match:
     search = searcher(regex(pattern, flags))
 
     def test(view: View, at: int) -> bool:
-        for text in view.encoded(name, at, folded):
+        for text in texts(view, name, at):
             view.scanned += len(text)
             if search(text):
                 return True
@@ -217,4 +218,4 @@ def _search(name: str, pattern: str, flags: str, folded: bool) -> Match:
     return test
 
 
-__all__ = ["Match", "compile_expression", "like_pattern", "regex", "text_of"]
+__all__ = ["Match", "compile_expression", "like_pattern", "regex"]

@@ -1,9 +1,9 @@
-"""What must be in an event for a rule to hold, as a formula over literals.
+"""What must be in an event for a rule to hold, as a formula over keys.
 
-A rule's condition implies a weaker one that only asks whether literals stand in the
-event: a conjunction needs what all its parts need, a choice what one of them needs, and
-a negation nothing. It is evaluated on the literals that one pass over the event found,
-and spares judging nearly every rule. What the kind of event decides is decided here.
+A rule's condition implies a weaker one that only asks whether literals stand in certain
+fields: a conjunction needs what all its parts need, a choice what one of them needs, and
+a negation nothing. It is evaluated on the keys that one pass over the event found, and
+spares judging nearly every rule. What the kind of event decides is decided here.
 """
 
 from __future__ import annotations
@@ -12,17 +12,12 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import NamedTuple
 
 from roguewatch.detect.sigma.expression import And, Expression, Like, Not, Or, fold
-from roguewatch.detect.sigma.gates import leaf_gate
+from roguewatch.detect.sigma.gates import Key, Keys, keys_of, worth
 
-Formula = Callable[[set[str]], bool]
-Need = bool | frozenset[str] | tuple[str, tuple["Need", ...]]
-"""True: nothing. False: it cannot hold. A set: one of these literals. `("and", …)`, `("or", …)`."""
-
-LEAST = 3
-"""A shorter literal is in nearly every text."""
-
-COVERED_BY = {"command.arguments": "command.text", "command.program": "command.text"}
-"""Fields whose values always stand within another field's: that one is searched."""
+Formula = Callable[[Mapping[int, int]], bool]
+"""Whether the keys found, by number, suffice."""
+Need = bool | Keys | tuple[str, tuple["Need", ...]]
+"""True: nothing. False: it cannot hold. A set: one of these keys. `("and", …)`, `("or", …)`."""
 
 
 class Asked(NamedTuple):
@@ -31,12 +26,8 @@ class Asked(NamedTuple):
     field: str
     whole: str | None
     """The one value, folded, that the field must have; None: not that simple."""
-    texts: frozenset[str] | None
-    """Literals of which one must be in the field; None: not that simple."""
-    absent: bool
-    """Whether it may hold where the field has no value."""
-    searched: str
-    """The field whose text shows the literals."""
+    keys: Keys | None
+    """Keys of which one must be there; None: it may hold where nothing is."""
 
 
 Skeleton = Asked | tuple[str, tuple["Skeleton", ...]] | None
@@ -50,16 +41,11 @@ def skeleton(expression: Expression) -> Skeleton:
         return how, tuple(skeleton(arg) for arg in expression.args)
     if isinstance(expression, Not):
         return None
-    name = expression.field
     whole = None
     if isinstance(expression, Like) and len(expression.parts) == 1:
         part = expression.parts[0]
         whole = fold(part) if isinstance(part, str) else None
-    keys = leaf_gate(expression)
-    simple = keys and name not in _UNSEARCHED and all(len(key.text) >= LEAST for key in keys)
-    texts = frozenset(key.text for key in keys) if keys and simple else None
-    shown = f"command.{name[9:]}" if name.startswith("commands.") else name
-    return Asked(name, whole, texts, keys is None or not name, COVERED_BY.get(shown, shown))
+    return Asked(expression.field, whole, keys_of(expression))
 
 
 def need(asked: Skeleton, known: Mapping[str, str], empty: tuple[str, ...]) -> Need:
@@ -75,70 +61,131 @@ def need(asked: Skeleton, known: Mapping[str, str], empty: tuple[str, ...]) -> N
     if isinstance(asked, Asked):
         if asked.field in known:
             return asked.whole is None or asked.whole == known[asked.field]
-        if not asked.absent and asked.field.startswith(empty):
+        if asked.keys is None:
+            return True
+        if asked.field and asked.field.startswith(empty):
             return False
-        return True if asked.texts is None else asked.texts
+        return asked.keys
     how, args = asked
     # What decides a conjunction or a choice at once, and what adds nothing to it.
     decides = how == "or"
-    literals: frozenset[str] = frozenset()
+    keys: Keys = frozenset()
     parts: list[Need] = []
     for arg in args:
         one = need(arg, known, empty)
         if one is decides:
             return decides
         if isinstance(one, frozenset) and decides:
-            literals |= one
+            keys |= one
         elif not isinstance(one, bool):
             parts.append(one)
-    if literals:
-        parts.insert(0, literals)
+    if keys:
+        parts.insert(0, keys)
     if not parts:
         return not decides
     return parts[0] if len(parts) == 1 else (how, tuple(parts))
 
 
-def literals_of(asked: Skeleton) -> Iterator[tuple[str, str]]:
-    """(field to search, literal) of everything that a need may ask for."""
+def keys_in(wanted: Need) -> Iterator[Key]:
+    """Every key of a need."""
+    if isinstance(wanted, frozenset):
+        yield from wanted
+    elif isinstance(wanted, tuple):
+        for part in wanted[1]:
+            yield from keys_in(part)
+
+
+def keys_asked(asked: Skeleton) -> Iterator[Key]:
+    """Every key that a need of this condition may have."""
     if isinstance(asked, Asked):
-        for text in asked.texts or ():
-            yield asked.searched, text
+        yield from asked.keys or ()
     elif asked is not None:
         for arg in asked[1]:
-            yield from literals_of(arg)
+            yield from keys_asked(arg)
 
 
-_UNSEARCHED = frozenset(
-    """kind surface sighting session agent parent_agent author model permission_mode cwd
-    tool.class exit_status failed usage.total command.background command.certain
-    command.pipeline commands.background commands.certain commands.pipeline""".split()
-)
+def fields_asked(asked: Skeleton) -> Iterator[str]:
+    """The field of every test that is not denied."""
+    if isinstance(asked, Asked):
+        yield asked.field
+    elif asked is not None:
+        for arg in asked[1]:
+            yield from fields_asked(arg)
 
 
-def formula(wanted: Need) -> Formula | None:
-    """A need as a test of the literals found; None: it always holds."""
-    if wanted is True:
+_MOST_KEYS = 400
+
+
+def clause(wanted: Need) -> Keys | None:
+    """The most telling set of keys of which one must be there, or None."""
+    if isinstance(wanted, bool):
+        return None
+    if isinstance(wanted, frozenset):
+        return wanted
+    how, parts = wanted
+    found = [clause(part) for part in parts]
+    if how == "and":
+        return max((one for one in found if one), key=_telling, default=None)
+    union: Keys = frozenset()
+    for one in found:
+        if one is None:
+            return None
+        union |= one
+    return union if len(union) <= _MOST_KEYS else None
+
+
+def _telling(keys: Keys) -> tuple[float, bool, int]:
+    of_command = all(key.field.startswith("command.") for key in keys)
+    return min(map(worth, keys)), of_command, -len(keys)
+
+
+def formula(wanted: Need, numbers: Mapping[Key, int], but: Keys | None = None) -> Formula | None:
+    """A need as a test of the keys found; None: it always holds.
+
+    Args:
+        wanted: the need.
+        numbers: the number of each key.
+        but: keys of which one is known to be there.
+    """
+    if wanted is True or wanted == but:
         return None
     if wanted is False:
         return lambda found: False
     if isinstance(wanted, frozenset):
-        if len(wanted) == 1:
-            (only,) = wanted
+        any_of = frozenset(numbers[key] for key in wanted)
+        if len(any_of) == 1:
+            (only,) = any_of
             return lambda found: only in found
-        return lambda found: not wanted.isdisjoint(found)
+        return lambda found: not any_of.isdisjoint(found)
     how, parts = wanted
-    tests = [test for part in parts if (test := formula(part)) is not None]
-    if how == "and":
+    some = how == "or"
+    tests = [
+        test
+        for part in parts
+        if (test := formula(part, numbers, None if some else but)) is not None
+    ]
+    if not tests:
+        return None
+    if len(tests) == 1:
+        return tests[0]
+    return _some(tests) if some else _every(tests)
 
-        def every(found: set[str]) -> bool:
-            for test in tests:  # noqa: SIM110 (a generator costs as much as the tests)
-                if not test(found):
-                    return False
-            return True
 
-        return every
+# Loops and no generators: entering one costs as much as a test.
 
-    def some(found: set[str]) -> bool:
+
+def _every(tests: list[Formula]) -> Formula:
+    def every(found: Mapping[int, int]) -> bool:
+        for test in tests:  # noqa: SIM110
+            if not test(found):
+                return False
+        return True
+
+    return every
+
+
+def _some(tests: list[Formula]) -> Formula:
+    def some(found: Mapping[int, int]) -> bool:
         for test in tests:  # noqa: SIM110
             if test(found):
                 return True

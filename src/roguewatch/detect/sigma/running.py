@@ -10,11 +10,11 @@ import msgspec
 from roguewatch.detect.action import Action
 from roguewatch.detect.sigma.correlating import Correlating
 from roguewatch.detect.sigma.expression import KEYWORD, Reference, leaves
-from roguewatch.detect.sigma.gates import allowed, gate, kinds
+from roguewatch.detect.sigma.gates import allowed, kinds
 from roguewatch.detect.sigma.matching import Match, compile_expression
-from roguewatch.detect.sigma.prefilter import literals_of, skeleton
+from roguewatch.detect.sigma.prefilter import skeleton
 from roguewatch.detect.sigma.rule import Correlation, Meta, Rule, RuleSet
-from roguewatch.detect.sigma.screening import Lexicons, Plan
+from roguewatch.detect.sigma.screening import ALL, Lexicons, Plan
 from roguewatch.detect.sigma.view import View
 from roguewatch.events import Event
 
@@ -41,13 +41,13 @@ class Judged:
     __slots__ = (
         "asked",
         "classes",
+        "details",
         "every",
-        "fields",
-        "gate",
         "kinds",
         "per_command",
         "rule",
         "test",
+        "texts",
     )
 
     def __init__(self, rule: Rule, followed: bool) -> None:
@@ -55,14 +55,14 @@ class Judged:
         self.every = followed
         """Whether all commands that match are wanted, as correlations do."""
         self.test: Match = compile_expression(rule.condition)
-        self.gate = gate(rule.condition)
         self.asked = skeleton(rule.condition)
-        self.fields = frozenset(name for name, _ in literals_of(self.asked))
         self.kinds = kinds(rule)
         self.classes = allowed(rule.condition, "tool.class")
         names = [leaf.field for leaf in leaves(rule.condition)]
         names += [leaf.other for leaf in leaves(rule.condition) if isinstance(leaf, Reference)]
         self.per_command = any(name.startswith("command.") for name in names)
+        self.texts = any(name in ("text", KEYWORD) for name in names)
+        self.details = any(name.startswith("detail.") for name in names)
 
     def __call__(self, view: View, places: Collection[int]) -> tuple[int, ...]:
         """The places (commands, or -1) on which the rule holds."""
@@ -101,6 +101,7 @@ class Running:
         self.correlated = False
         """Whether the last event was fed to the correlations."""
         self._lexicons = Lexicons(self.rules)
+        self._looked_at: dict[str, tuple[bool, bool]] = {}
         self._plans: dict[tuple[str, str, tuple[bool, ...]], Plan[Judged]] = {}
 
     def feed_event(self, event: Event) -> list[Hit]:
@@ -119,7 +120,7 @@ class Running:
         matches: dict[str, tuple[int, ...]] = {}
         hits: list[Hit] = []
         event = view.action.event
-        for rule, places in plan.candidates(view).items():
+        for rule, places in plan.candidates(view):
             held = rule(view, _places(rule, view, places))
             if held:
                 meta = rule.rule.meta
@@ -136,11 +137,12 @@ class Running:
         event = action.event
         tool_class = action.tool_class if event.tool else ""
         acts = bool(event.arguments) or event.kind in _NAMING
+        texts, details = self._matters(event.kind)
         shape = (
             acts,
             acts and bool(action.commands),
-            bool(event.text),
-            bool(event.detail),
+            texts and bool(event.text),
+            details and bool(event.detail),
         )
         key = (event.kind, tool_class, shape)
         plan = self._plans.get(key)
@@ -157,6 +159,15 @@ class Running:
                 self._lexicons,
             )  # fmt: skip
         return plan
+
+    def _matters(self, kind: str) -> tuple[bool, bool]:
+        """Whether rules on events of a kind look at their text, and at their detail."""
+        found = self._looked_at.get(kind)
+        if found is None:
+            rules = [rule for rule in self.rules if kind in rule.kinds]
+            found = any(rule.texts for rule in rules), any(rule.details for rule in rules)
+            self._looked_at[kind] = found
+        return found
 
     def _correlate(self, matches: dict[str, tuple[int, ...]], view: View) -> list[Hit]:
         hits = []
@@ -178,12 +189,11 @@ class Running:
         return {o.correlation.meta.id: o.forgotten for o in self.correlations if o.forgotten}
 
 
-def _places(rule: Judged, view: View, places: Collection[int] | None) -> Collection[int]:
+def _places(rule: Judged, view: View, places: int) -> Collection[int]:
     if not rule.per_command:
         return (-1,)
-    if places is not None:
-        return places
-    return range(len(view.action.commands)) or (-1,)
+    every = range(len(view.action.commands))
+    return (every or (-1,)) if places == ALL else [at for at in every if places >> at & 1]
 
 
 def action_key(event: Event) -> str:

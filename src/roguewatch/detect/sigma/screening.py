@@ -1,101 +1,133 @@
 """Which rules an event could satisfy: one pass over its text for all their literals.
 
-Every rule needs something to be there (`gates`). The literals of all rules are looked
-for at once, with Aho and Corasick's automaton (CACM 18(6), 1975), in all the fields that
-rules look into, joined; most events hold few of them. A literal that is there opens its
-rules, where it stands in the right field; what else such a rule needs is held against the
-literals found before the rule is judged. Both only ever pass too much, never too little.
+The literals of all rules are looked for at once, with Aho and Corasick's automaton (CACM
+18(6), 1975), in all the fields that rules look into, end to end; where a literal stands
+says in which field and in which command. Every rule is filed under the set of keys that
+tells events best apart, and what else it needs is held against the keys found before it is
+judged. Both only ever pass too much, never too little.
 """
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from typing import Any, Generic, Protocol, TypeVar
+from itertools import accumulate
+from typing import Generic, NamedTuple, Protocol, TypeVar
 
 from ahocorasick_rs import BytesAhoCorasick, Implementation, MatchKind
 
+from roguewatch.detect.commands.command import Command
+from roguewatch.detect.fields import FIELDS
 from roguewatch.detect.sigma.expression import fold
-from roguewatch.detect.sigma.gates import Gate
-from roguewatch.detect.sigma.prefilter import Formula, Skeleton, formula, literals_of, need
-from roguewatch.detect.sigma.view import View, field_names
+from roguewatch.detect.sigma.gates import Key
+from roguewatch.detect.sigma.prefilter import (
+    Formula,
+    Skeleton,
+    clause,
+    fields_asked,
+    formula,
+    keys_asked,
+    keys_in,
+    need,
+)
+from roguewatch.detect.sigma.view import View, fold_bytes, text_of
 
-_LONG = ("text",)
-"""Fields with much text and few literals: they are searched apart from the others."""
+_LONG = "text"
+"""The field with much text and few literals: it is searched apart from the others."""
 
 _WINDOW = 1 << 16
 """Bytes that are searched in one call."""
 
-_NONE: dict[str, list[Any]] = {}
+_DERIVED = {
+    name: "strings" if name == "arguments" else name
+    for name in ("arguments", "paths", "written", "urls", "content", "removed")
+}
+"""Fields that are texts of the action, and their attribute."""
 
 
-class Gated(Protocol):
+class Screened(Protocol):
     """A rule with what it needs."""
 
-    gate: Gate | None
     asked: Skeleton
-    fields: frozenset[str]
-    """The fields that show what it asks for."""
 
 
-R = TypeVar("R", bound=Gated)
+R = TypeVar("R", bound=Screened)
 
 
 class Lexicon:
     """Finds which of its literals stand in a text; linear in the text, whatever it says."""
 
     def __init__(self, literals: Collection[str]) -> None:
-        self._literals = sorted(literals)
-        encoded = [literal.encode("utf-8", "replace") for literal in self._literals]
+        self.literals = sorted(literals)
+        encoded = [literal.encode("utf-8", "replace") for literal in self.literals]
         self._overlap = max(map(len, encoded), default=1) - 1
         # Bytes, because for a text the library counts characters, which nobody needs here.
         self._search = BytesAhoCorasick(
             encoded, matchkind=MatchKind.Standard, implementation=Implementation.DFA
         ).find_matches_as_indexes
 
-    def __call__(self, text: str) -> set[str]:
-        """The literals that are there."""
-        if not self._literals:
-            return set()
-        data = text.encode("utf-8", "replace")
-        if len(data) <= _WINDOW:
-            return self._found(data)
-        # Piece by piece: a text made of nothing but literals must not become a list of all.
-        found: set[str] = set()
-        for start in range(0, len(data), _WINDOW):
-            found |= self._found(data[start : start + _WINDOW + self._overlap])
-        return found
+    def windows(self, data: bytes) -> Iterator[tuple[int, list[tuple[int, int, int]]]]:
+        """(offset, [(literal, start, end)]), ends ascending, starts and ends from the offset.
 
-    def _found(self, data: bytes) -> set[str]:
-        literals = self._literals
-        return {literals[at] for at, _, _ in self._search(data, overlapping=True)}
+        Piece by piece: a text made of nothing but literals must not become a list of all.
+        """
+        if not self.literals:
+            return
+        for start in range(0, max(len(data), 1), _WINDOW):
+            window = data[start : start + _WINDOW + self._overlap]
+            yield start, self._search(window, overlapping=True)
+
+    def __call__(self, data: bytes) -> set[int]:
+        """The literals that are there, by their number."""
+        found: set[int] = set()
+        for _, matches in self.windows(data):
+            found.update([at for at, _, _ in matches])
+        return found
 
 
 class Lexicons:
     """The literals of all rules: of short fields together, of long ones by kind of event."""
 
-    def __init__(self, rules: Iterable[Gated]) -> None:
-        self.short = Lexicon(
-            {text for rule in rules for field, text in _literals(rule) if field not in _LONG}
-        )
+    def __init__(self, rules: Iterable[Screened]) -> None:
+        keys = {key for rule in rules for key in keys_asked(rule.asked)}
+        self.numbers = {key: number for number, key in enumerate(sorted(keys))}
+        """Every key of any rule, numbered."""
+        self.short = Lexicon({k.text for k in keys if k.how == "in" and k.field != _LONG})
         self._long: dict[frozenset[str], Lexicon] = {}
 
-    def long(self, rules: Iterable[Gated]) -> Lexicon:
-        """The literals of these rules in long fields: most kinds of event concern few."""
-        wanted = frozenset(
-            text for rule in rules for field, text in _literals(rule) if field in _LONG
-        )
-        found = self._long.get(wanted)
+    def long(self, literals: frozenset[str]) -> Lexicon:
+        """The automaton of these literals of the long field: most events concern few."""
+        found = self._long.get(literals)
         if found is None:
-            found = self._long[wanted] = Lexicon(wanted)
+            found = self._long[literals] = Lexicon(literals)
         return found
 
 
-def _literals(rule: Gated) -> Iterator[tuple[str, str]]:
-    """Field and text of every literal that a rule is looked up by."""
-    for key in rule.gate or ():
-        if key.text and not key.exact:
-            yield key.field, key.text
-    yield from literals_of(rule.asked)
+class Sought(NamedTuple):
+    """What is looked for in one field."""
+
+    name: str
+    """The field, or the attribute that holds its values."""
+    literals: dict[int, tuple[int, ...]]
+    """Literal: the keys that it shows here."""
+    values: dict[str, tuple[int, ...]]
+    """Whole value: the keys that it shows."""
+    present: tuple[int, ...]
+    """Keys that any value shows."""
+
+
+class Filed(NamedTuple, Generic[R]):
+    """A rule under the keys of which it needs one."""
+
+    rule: R
+    needs: Formula | None
+    """What else it needs."""
+    placed: bool
+    """Whether the keys say on which commands it may hold."""
+
+
+ALL = -1
+"""Every command: a set of commands is the sum of 1 << index."""
 
 
 class Plan(Generic[R]):
@@ -115,126 +147,196 @@ class Plan(Generic[R]):
         empty: tuple[str, ...],
         lexicons: Lexicons,
     ) -> None:
-        self._lexicons = lexicons
-        self._needs: dict[R, Formula] = {}
-        self._always: list[R] = []
-        self._literals: dict[str, dict[str, list[R]]] = {}
-        self._present: dict[str, list[R]] = {}
-        exact: dict[str, dict[str, list[R]]] = {}
-        fields: dict[str, None] = {}
-        kept: list[R] = []
+        numbers = lexicons.numbers
+        self._always: list[Filed[R]] = []
+        self._filed: dict[int, list[Filed[R]]] = {}
+        keys: set[Key] = set()
+        names: set[str] = set()
         for rule in rules:
-            keys = [key for key in rule.gate or () if not key.field.startswith(empty)]
-            if rule.gate is not None and not keys:
-                continue
             wanted = need(rule.asked, known, empty)
             if wanted is False:
                 continue
-            kept.append(rule)
-            if (test := formula(wanted)) is not None:
-                self._needs[rule] = test
-            if rule.gate is None:
-                self._always.append(rule)
-            for key in keys:
-                if key.exact:
-                    exact.setdefault(key.field, {}).setdefault(key.text, []).append(rule)
-                elif key.text:
-                    self._literals.setdefault(key.text, {}).setdefault(key.field, []).append(rule)
-                else:
-                    self._present.setdefault(key.field, []).append(rule)
-            fields.update((key.field, None) for key in keys if key.text and not key.exact)
-            fields.update(dict.fromkeys(rule.fields))
-        fields = {name: None for name in fields if not name.startswith(empty)}
-        self._long = [name for name in fields if name in _LONG]
-        self._in_long = lexicons.long(kept if self._long else ())
-        self._short = field_names(name for name in fields if name not in _LONG)
-        self._programs = exact.pop("command.program", {})
-        self._exact = [(name, by) for name, by in exact.items() if not of_command(name)]
-        self._command_exact = [(name, by) for name, by in exact.items() if of_command(name)]
-        self.idle = not (self._always or self._literals or self._present or exact or self._programs)
+            keys.update(keys_in(wanted))
+            names |= {name for name in fields_asked(rule.asked) if name.startswith("arguments.")}
+            first = clause(wanted)
+            rest = formula(wanted, numbers, first)
+            if first is None:
+                self._always.append(Filed(rule, rest, False))
+                continue
+            filed = Filed(rule, rest, all(key.field.startswith("command.") for key in first))
+            for key in first:
+                self._filed.setdefault(numbers[key], []).append(filed)
+        self.idle = not (self._always or self._filed)
         """Whether no rule can hold on such an event."""
+        self._seek(keys, names, lexicons)
 
-    def candidates(self, view: View) -> dict[R, Collection[int] | None]:
-        """Rules worth judging, with the commands worth looking at (None: all)."""
-        if self.idle:
-            return {}
-        literals = self._found(view)
-        met: list[R] = self._ready(self._always, literals)
-        for name, by in self._exact:
-            for text in view.folded(name, -1):
-                met += self._ready(by.get(text, ()), literals)
-        opened: dict[str, list[tuple[str, list[R]]]] = {}
-        for literal in literals:
-            for name, rules in self._literals.get(literal, _NONE).items():
-                ready = self._ready(rules, literals)
-                if ready and literal in view.joined(name):
-                    if of_command(name):
-                        opened.setdefault(name, []).append((literal, ready))
-                    else:
-                        met += ready
-        present: list[tuple[str, list[R]]] = []
-        for name, rules in self._present.items():
-            ready = self._ready(rules, literals)
-            if ready and (view.joined(name) or (not of_command(name) and view.values(name, -1))):
-                if of_command(name):
-                    present.append((name, ready))
-                else:
-                    met += ready
-        found: dict[R, Collection[int] | None] = dict.fromkeys(met)
-        self._commands(view, literals, opened, present, found)
-        return found
-
-    def _ready(self, rules: Iterable[R], literals: set[str]) -> list[R]:
-        """Those of which all that they need is there, somewhere."""
-        needs = self._needs
-        return [rule for rule in rules if not (test := needs.get(rule)) or test(literals)]
-
-    def _found(self, view: View) -> set[str]:
-        """The literals of any rule that stand in any field."""
-        text = view.searched(self._short)
-        found: set[str] = self._lexicons.short(text) if text else set()
-        for name in self._long:
-            if text := view.joined(name):
-                found |= self._in_long(text)
-        return found
-
-    def _commands(
-        self,
-        view: View,
-        literals: set[str],
-        opened: dict[str, list[tuple[str, list[R]]]],
-        present: list[tuple[str, list[R]]],
-        found: dict[R, Collection[int] | None],
-    ) -> None:
-        """Add the rules that a command opens, with the places of those commands."""
-        if not (self._programs or self._command_exact or opened or present):
-            return
-        commands = view.action.commands
-        exact = [
-            (name, by)
-            for name, by in self._command_exact
-            if commands and not by.keys().isdisjoint(view.joined(name).split("\n"))
+    def _seek(self, keys: set[Key], names: set[str], lexicons: Lexicons) -> None:
+        """Sort what is looked for by where it is."""
+        numbers = lexicons.numbers
+        self._short = lexicons.short
+        place = {literal: at for at, literal in enumerate(self._short.literals)}
+        in_text = [key for key in keys if key.field == _LONG and key.how == "in"]
+        self._long = lexicons.long(frozenset(key.text for key in in_text))
+        shown = {key.text: numbers[key] for key in in_text}
+        self._in_long = [shown[literal] for literal in self._long.literals]
+        self._text = tuple(numbers[k] for k in keys if k.field == _LONG and k.how == "has")
+        by_field: dict[str, Sought] = {}
+        for key in sorted(keys):
+            name = key.field.replace("commands.", "command.", 1)
+            sought = by_field.setdefault(name, Sought(name, {}, {}, ()))
+            number = (numbers[key],)
+            if key.how == "has":
+                by_field[name] = sought._replace(present=sought.present + number)
+            elif key.how == "is":
+                sought.values[key.text] = sought.values.get(key.text, ()) + number
+            elif name != _LONG:
+                at = place[key.text]
+                sought.literals[at] = sought.literals.get(at, ()) + number
+        by_field.pop(_LONG, None)
+        self._derived = [
+            one._replace(name=_DERIVED[name]) for name, one in by_field.items() if name in _DERIVED
         ]
-        for at, command in enumerate(commands):
-            met = list(self._programs.get(fold(command.program), ()))
-            for name, by in exact:
-                for text in view.folded(name, at):
-                    met += by.get(text, ())
-            for name, choices in opened.items():
-                for text in view.folded(name, at):
-                    for literal, rules in choices:
-                        if literal in text:
-                            met += rules
-            for name, rules in present:
-                if view.folded(name, at):
-                    met += rules
-            for rule in met:
-                if rule in found or not (test := self._needs.get(rule)) or test(literals):
-                    places = found.setdefault(rule, {})
-                    if isinstance(places, dict):
-                        places[at] = None
+        self._numbers = [(name, name.split(".")[1]) for name in sorted(names)]
+        """Arguments that rules ask for by name: numbers among them are no strings."""
+        self._arguments = by_field.get("arguments")
+        of_command = [one for name, one in by_field.items() if name.startswith("command.")]
+        plain = [one._replace(name=one.name.partition(".")[2]) for one in of_command]
+        self._single = [one for one in plain if not FIELDS[f"command.{one.name}"].many]
+        self._several = [one for one in plain if FIELDS[f"command.{one.name}"].many]
+        self._others = [
+            one
+            for name, one in by_field.items()
+            if name not in _DERIVED and not name.startswith("command.")
+        ]
 
+    def candidates(self, view: View) -> list[tuple[R, int]]:
+        """Rules worth judging, with the commands worth looking at."""
+        found: dict[int, int] = {}
+        self._look_up(view, found)
+        if self._in_long or self._text:
+            self._look_into_text(view, found)
+        met: dict[R, int] = {}
+        for filed in self._always:
+            if filed.needs is None or filed.needs(found):
+                met[filed.rule] = ALL
+        refused: set[R] = set()
+        filed_under = self._filed
+        for number, commands in found.items():
+            for rule, needs, placed in filed_under.get(number, ()):
+                known = met.get(rule)
+                if known is not None:
+                    met[rule] = known | commands
+                elif rule not in refused:
+                    if needs is None or needs(found):
+                        met[rule] = commands if placed else ALL
+                    else:
+                        refused.add(rule)
+        return list(met.items())
 
-def of_command(name: str) -> bool:
-    """Whether a field is one command's."""
-    return name.startswith("command.")
+    def _look_into_text(self, view: View, found: dict[int, int]) -> None:
+        for data in view.folded(_LONG, -1):
+            found.update(dict.fromkeys(self._text, 0))
+            if self._in_long:
+                for at in self._long(data):
+                    found[self._in_long[at]] = 0
+
+    def _look_up(self, view: View, found: dict[int, int]) -> None:
+        """Values that are known whole; then everything else in one pass."""
+        action = view.action
+        pieces: list[str] = []
+        owners: list[tuple[dict[int, tuple[int, ...]], int]] = []
+        for sought in self._derived:
+            texts = getattr(action, sought.name)
+            if texts:
+                pieces += texts
+                owners += [(sought.literals, 0)] * len(texts)
+                for number in sought.present:
+                    found[number] = 0
+        for name, first in self._numbers:
+            value = action.arguments.get(first)
+            if value is not None and not isinstance(value, str) and self._arguments:
+                texts = view.texts(name, -1)
+                pieces += texts
+                owners += [(self._arguments.literals, 0)] * len(texts)
+                if texts:
+                    found.update(dict.fromkeys(self._arguments.present, 0))
+        for sought in self._others:
+            texts = view.texts(sought.name, -1)
+            if texts:
+                if sought.literals:
+                    pieces += texts
+                    owners += [(sought.literals, 0)] * len(texts)
+                for number in sought.present:
+                    found[number] = 0
+                if sought.values:
+                    for text in texts:
+                        for number in sought.values.get(fold(text), ()):
+                            found[number] = 0
+        if self._single or self._several:
+            bit = 1
+            for command in action.commands:
+                self._look_at(command, bit, found, pieces, owners)
+                bit <<= 1
+        if pieces:
+            self._search(pieces, owners, found)
+
+    def _look_at(
+        self,
+        command: Command,
+        bit: int,
+        found: dict[int, int],
+        pieces: list[str],
+        owners: list[tuple[dict[int, tuple[int, ...]], int]],
+    ) -> None:
+        for sought in self._single:
+            value = getattr(command, sought.name)
+            if value == "":
+                continue
+            text = text_of(value)
+            if sought.literals:
+                pieces.append(text)
+                owners.append((sought.literals, bit))
+            for number in sought.present:
+                found[number] = found.get(number, 0) | bit
+            if sought.values:
+                for number in sought.values.get(fold(text), ()):
+                    found[number] = found.get(number, 0) | bit
+        for sought in self._several:
+            texts = getattr(command, sought.name)
+            if texts:
+                if sought.literals:
+                    pieces += texts
+                    owners += [(sought.literals, bit)] * len(texts)
+                for number in sought.present:
+                    found[number] = found.get(number, 0) | bit
+                if sought.values:
+                    for text in texts:
+                        for number in sought.values.get(fold(text), ()):
+                            found[number] = found.get(number, 0) | bit
+
+    def _search(
+        self,
+        pieces: list[str],
+        owners: list[tuple[dict[int, tuple[int, ...]], int]],
+        found: dict[int, int],
+    ) -> None:
+        """Look for all literals in all pieces, and note what each shows where it stands."""
+        joined = "\n".join(pieces)
+        if joined.isascii():
+            data = joined.lower().encode()
+            ends = [*accumulate([len(piece) + 1 for piece in pieces])]
+        else:
+            folded = [fold_bytes(piece) for piece in pieces]
+            data = b"\n".join(folded)
+            ends = [*accumulate([len(piece) + 1 for piece in folded])]
+        for offset, matches in self._short.windows(data):
+            at = bisect_right(ends, offset)
+            for literal, start, end in matches:
+                while ends[at] <= offset + end:
+                    at += 1
+                literals, bit = owners[at]
+                shown = literals.get(literal)
+                # A match that began in the piece before is none.
+                if shown is not None and (not at or offset + start >= ends[at - 1]):
+                    for number in shown:
+                        found[number] = found.get(number, 0) | bit
