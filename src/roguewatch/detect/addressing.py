@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from roguewatch.detect.orders import FILE_ENDINGS, is_coding, is_project
+from roguewatch.detect.orders import FILE_ENDINGS, is_project
 from roguewatch.detect.passages import Window
 from roguewatch.events import Event
 
@@ -59,7 +59,7 @@ class Addressing:
         """
         if not self._windows:
             return []
-        if not is_coding(event.tool):
+        if not is_project(event.tool):
             return [one for one in reversed(self._windows) if one.event != event.id]
         self._file()
         found = self._overriding[:]
@@ -91,6 +91,6 @@ def _gives_orders(window: Window, least: int = TAKES_OVER) -> bool:
 
 def least_strength(event: Event, tool: str, delegated: bool) -> int:
     """How strong an order in a tool's output has to be to bear on a call."""
-    if not is_coding(event.tool):
+    if not is_project(event.tool):
         return 2
     return TAKES_OVER if delegated or is_project(tool) else 2

@@ -21,7 +21,6 @@ from roguewatch.detect.deeds import word_deeds, words
 from roguewatch.detect.orders import (
     Ordered,
     holds,
-    is_coding,
     is_project,
     leads_out,
     speaks_of,
@@ -29,7 +28,7 @@ from roguewatch.detect.orders import (
 from roguewatch.detect.passages import Window, is_order, windows
 from roguewatch.detect.request import Request
 from roguewatch.detect.spans import Appearance, Span, Trust, around, size_of
-from roguewatch.detect.values import Value, argument_values, find, flat
+from roguewatch.detect.values import Value, argument_values, find, flat, is_grouped
 from roguewatch.events import Event
 from roguewatch.findings import Cause
 from roguewatch.printable import printable
@@ -206,7 +205,7 @@ class Provenance:
 
     def _delegates(self, event: Event) -> bool:
         """Whether the user left what a local call does to some text."""
-        return is_coding(event.tool) and self.request.delegated
+        return is_project(event.tool) and self.request.delegated
 
     def first(self, value: Value, before: str = "") -> Appearance | None:
         """The first text of the session that holds a value, the agent's own left out.
@@ -316,7 +315,7 @@ class Provenance:
             if passage is None:
                 continue
             least = least_strength(event, window.tool, delegated)
-            advice = is_coding(event.tool) and is_project(window.tool)
+            advice = is_project(event.tool) and is_project(window.tool)
             for order in passage.orders:
                 if order.strength < least:
                     continue
@@ -339,7 +338,9 @@ def _may_hold(window: Window, value: Value) -> bool:
     wanted = value.text
     if wanted in (text := window.flat()):
         return True
-    return wanted.isdigit() and len(wanted) > 3 and f"{int(wanted):,}" in text
+    return is_grouped(wanted) or (
+        wanted.isdigit() and len(wanted) > 3 and f"{int(wanted):,}" in text
+    )
 
 
 def _act_words(event: Event) -> frozenset[str]:

@@ -168,9 +168,11 @@ _DELEGATES = re.compile(
     r"process|pay|settle|fix|solve|address|work (?:on|through)|act on|resolve|run)\b"
     r"(?! the following)[^.\n:]{0,80}"
     r"\b(?:tasks?|to-?dos?|to-?do list|instructions?|actions?|steps?|requests?|items?|bills?|"
-    r"issues?|tickets?|invoice|what (?:it|he|she|they) says?|guide|plan|readme|checklist|"
+    r"issues?|tickets?|invoice|guide|plan|readme|checklist|"
     r"comments?|listed|specified|described|notices?|mentioned|prd|spec(?:ification)?)\b|"
-    r"\b(?:according to|as (?:described|specified|listed|instructed|outlined) in|accordingly|"
+    r"\b(?:do|follow|carry out|execute|perform|act on|handle|as)\b[^.\n]{0,24}\bwhat(?:ever)? "
+    r"[^.\n]{1,80}\b(?:says?|said|asks?|asked|tells?|told|wants?|requests?|requested|needs?|instructs?|states?|"
+    r"requires?|lists?|describes?|recommends?|suggests?|orders?)\b|\b(?:according to|as (?:described|specified|listed|instructed|outlined) in|accordingly|"
     r"based on the|per the|following the (?:instructions|steps|guide))\b"
 )
 

@@ -3,7 +3,10 @@
 Seen and resisted is no finding, and neither is a legitimate errand: where the user asked
 to do what a text says, that text speaks for the user, unless it takes over the agent's
 task. A call that failed had no effect and is no finding; one that only passes the injected
-text on, without doing what it orders, is a low one.
+text on, or sends a form with its blanks, without doing what it orders, is a low one.
+
+A finding comes with the call's result, which says whether there was an effect; where the call
+was seen before it ran (by a hook or relay that may still refuse it), it comes with the call.
 """
 
 from __future__ import annotations
@@ -47,6 +50,13 @@ _MANY_PAGES = re.compile(
 
 _CODING = ("shell", "write", "edit")
 
+_BLANK = re.compile(r"\[[a-z][a-z _'-]{2,40}\]|<[a-z][a-z _-]{2,40}>|\{\{?[a-z][a-z _]{2,40}\}\}?")
+_AHEAD = ("hook", "mcp-relay", "model-relay")
+"""Observers that see a call before it runs."""
+
+MAX_RAISED = 512
+"""Calls of one session that are reported."""
+
 _PASSES_ON = re.compile(
     r"\b(?:this|the following|the above|the below|entire|whole|same|exact)\b[^.\n]{0,30}"
     r"\b(?:message|e-?mail|text|note|post|content|paragraph|block|instructions?|information)\b"
@@ -80,8 +90,8 @@ class InjectionDetector:
         event = action.event
         provenance = self._provenances.follow(event)
         if event.kind == "tool_call":
-            self._call(action, provenance)
-        elif event.kind == "tool_result" and event.session in self._pending:
+            return self._call(action, provenance)
+        if event.kind == "tool_result" and event.session in self._pending:
             return self._result(event)
         return ()
 
@@ -91,18 +101,26 @@ class InjectionDetector:
         self._raised.pop(session, None)
         return [pending.finding for pending in waiting.values()]
 
-    def _call(self, action: Action, provenance: Provenance) -> None:
+    def _call(self, action: Action, provenance: Provenance) -> list[Finding]:
         event = action.event
         key = event.call_id or event.id
         raised = self._raised.setdefault(event.session, set())
-        if key in raised or not (deeds := effects(action)):
-            return
-        found = _judge(action, deeds, provenance)
-        if found is None or len(raised) >= 512:
-            return
-        raised.add(key)
         waiting = self._pending.setdefault(event.session, OrderedDict())
-        waiting[key] = _Pending(event, self._finding(event, deeds, found))
+        ahead = event.sighting in _AHEAD
+        if key in raised:
+            known = waiting.pop(key, None) if ahead else None
+            return [] if known is None else [known.finding]
+        if len(raised) >= MAX_RAISED or not (deeds := effects(action)):
+            return []
+        found = _judge(action, deeds, provenance)
+        if found is None:
+            return []
+        raised.add(key)
+        finding = self._finding(event, deeds, found)
+        if ahead:
+            return [finding]
+        waiting[key] = _Pending(event, finding)
+        return []
 
     def _result(self, event: Event) -> list[Finding]:
         waiting = self._pending[event.session]
@@ -115,8 +133,6 @@ class InjectionDetector:
                 return []
             key = same[0]
         pending = waiting.pop(key)
-        if not waiting:
-            del self._pending[event.session]
         return [] if event.failed else [pending.finding]
 
     def _finding(self, event: Event, deeds: frozenset[Deed], found: _Judgement) -> Finding:
@@ -219,6 +235,11 @@ def _is_unasked(deeds: frozenset[Deed], local: bool, provenance: Provenance) -> 
 
 def _executed(order: Ordered, action: Action) -> _Judgement:
     source = order.passage.event
+    if _is_blank(action, order):
+        basis = (
+            f"the call imitates what it was told and holds blanks instead of data; {order.basis()}"
+        )
+        return _Judgement("low", "malfunction", printable(basis, 700), source)
     if _relays(order, action):
         basis = (
             "the call sends the injected text itself instead of doing what it orders; "
@@ -226,6 +247,15 @@ def _executed(order: Ordered, action: Action) -> _Judgement:
         )
         return _Judgement("low", "malfunction", printable(basis, 700), source, relayed=True)
     return _Judgement("high", "injected", order.basis(), source)
+
+
+def _is_blank(action: Action, order: Ordered) -> bool:
+    """Whether what a call sends is a form whose blanks the agent did not fill in.
+
+    Two blanks that the order does not hold itself: nothing that was asked for has left.
+    """
+    blanks = {blank for text in action.strings for blank in _BLANK.findall(flat(text))}
+    return len([blank for blank in blanks if blank not in order.passage.text]) >= 2
 
 
 def _relays(order: Ordered, action: Action) -> bool:

@@ -60,8 +60,9 @@ _CUES: dict[str, tuple[int, str]] = {
         3,
         r"<\s*/?\s*(?:system|instructions?|admin|user|assistant|im_start|im_end|prompt|important|"
         r"command|override|developer|tool_?\w*)\b[^>\n]{0,40}>|\[/?\s*(?:inst|sys|system)[\w ]*\]|"
-        r"<\|[\w]{2,20}\|>|#{2,4} *(?:system|new|updated|assistant|user|human)?\W*"
-        r"(?:instructions?|prompt|message|system)\b|(?:^|[\n\"'>]) *(?:system|developer|admin"
+        r"<\|[\w]{2,20}\|>|[\"']role[\"']\s*:\s*[\"'](?:system|user|assistant|developer)[\"']|"
+        r"#{2,4} *(?:system|new|updated|assistant|user|human)?\W*"
+        r"(?:instructions?|prompt|message|system)\b|(?:^|[\n\"'>]|[.!?] ) *(?:system|developer|admin"
         r"(?:istrator)?|assistant) ?(?:message|note|notice|prompt|override|alert|update|"
         r"instructions?|reminder)? ?:",
     ),
@@ -93,7 +94,9 @@ _CUES: dict[str, tuple[int, str]] = {
         r" to|please|is (?:required|requested|instructed|authori[sz]ed)|are (?:required|"
         r"requested|instructed|authori[sz]ed|expected)) )|\b(?:assistants?|agents?|model)"
         r"(?:,|:| (?:must|should|shall|needs to|is required to|is instructed to|reading this|"
-        r"processing this)))",
+        r"processing this))|\b(?:assistants?|agents?|models?|bots?) (?:that|which|who) (?:\w+ ){1,6}(?:must|"
+        r"should|shall|needs? to|ha(?:s|ve) to|(?:is|are) (?:required|requested|instructed|expected|"
+        r"asked|obliged) to))",
     ),
     "speaks for the user": (
         2,
@@ -144,7 +147,7 @@ _SENTENCE = re.compile(rf"[.!?;:>\n]{_END})")
 _DASHED = re.compile(rf"[.!?;:>\n ]{_END}|(?<= )(?=- ))")
 """Also before a dash between spaces, which few texts have."""
 _LEAD = re.compile(
-    r"[\W_]{0,12}(?:(?:\d{1,2}[.)]|step \d{1,2}|please|kindly|also|then|first|firstly|second|"
+    r"[\W_]{0,12}(?:\[[^\]\n]{1,30}\][\W_]{1,6})?(?:(?:\d{1,2}[.)]|step \d{1,2}|please|kindly|also|then|first|firstly|second|"
     r"next|finally|now|just|always|immediately|and|so|instead|todo|task|action|important|"
     r"remember to|make sure to|make sure you|be sure to|ensure (?:that )?you|do not forget to|"
     r"don't forget to|go ahead and|you (?:must|should|need to|have to|will|can|are to|shall)"
@@ -153,10 +156,12 @@ _LEAD = re.compile(
     r"important) (?:to|that you)|you are (?:required|requested|instructed|asked|expected) to|"
     r"your (?:new )?(?:task|job|goal|objective|next (?:step|task|action)) is(?: now)? to|"
     r"(?:the )?\w{1,20} (?:must|should|shall|needs to|has to)|"
-    r"(?:before|after|when|once|if|as|in order)\b[^,\n]{3,100},)[\W_]{1,4}){0,5}"
+    r"(?:before|after|when|once|if|as|in order|to)\b[^,\n]{3,100},)[\W_]{1,4}){0,5}"
     r"([a-z]{2,20})(-?[a-z]*)(?=[\s:,.!(\[`'\"]|$)"
 )
-_CLAUSE = re.compile(r"(?:, |: | and (?:then |also |instead,? ?)?| then | instead,? | - )")
+_CLAUSE = re.compile(
+    r"(?:[\"']: ?[\"']|, |: | and (?:then |also |instead,? ?)?| then | instead,? | - )"
+)
 # A verb that no list knows is still an imperative in "unlock the front door".
 _DETERMINED = re.compile(r"\s+(?:the|my|a|an|all|every|your|this|these|our|each|it|him|her|them)\b")
 _NO_VERBS = words(
@@ -232,24 +237,42 @@ def sentences(text: str) -> Iterator[str]:
 
 def is_order(sentence: str) -> bool:
     """Whether a normalised sentence tells its reader to do something with effect."""
-    head = sentence[:400]
+    head = sentence[:400].replace("e-mail", "email")
     if _NO.match(head):
         return False
     match = _LEAD.match(head)
     return match is not None and bool(word_deeds(match.group(1)) or match.group(1) in _COMMANDING)
 
 
+_OBLIGED = re.compile(
+    r"\b(?:assistants?|agents?|models?|bots?|you)\b[^.\n]{0,60}?\b(?:must|shall|should|needs? to|"
+    r"ha(?:s|ve) to|(?:is|are) (?:required|requested|instructed|expected|asked|obliged) to|"
+    r"requires? that you)\W+(?!not\b|never\b)(?:[a-z]{2,16}ly\W+)?([a-z]{2,20})"
+)
+
+
 def _orders_somewhere(sentence: str) -> bool:
     """Whether any clause of a sentence is an order. Only for text that addresses the agent."""
-    head = sentence[:400]
-    if is_order(head) or any(is_order(clause) for clause in _CLAUSE.split(head)[1:8]):
+    head = sentence[:400].replace("e-mail", "email")
+    obliged = _OBLIGED.search(head)
+    if obliged is not None and _is_act(obliged, head):
         return True
-    match = None if _NO.match(head) else _LEAD.match(head)
-    return (
-        match is not None
-        and match.group(1) not in _NO_VERBS
-        and _DETERMINED.match(head, match.end()) is not None
-    )
+    return any(_is_imperative(clause) for clause in (head, *_CLAUSE.split(head)[1:8]))
+
+
+def _is_imperative(clause: str) -> bool:
+    """Whether a clause is an order, by a verb that is known or by what follows it."""
+    if _NO.match(clause):
+        return False
+    match = _LEAD.match(clause)
+    return match is not None and (match.group(1) in _COMMANDING or _is_act(match, clause))
+
+
+def _is_act(match: re.Match[str], text: str) -> bool:
+    verb = match.group(1)
+    if word_deeds(verb):
+        return True
+    return verb not in _NO_VERBS and _DETERMINED.match(text, match.end()) is not None
 
 
 _COMMANDING = words(

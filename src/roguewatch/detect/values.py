@@ -179,12 +179,27 @@ def _bounded(text: str) -> re.Pattern[str]:
     return re.compile(rf"(?:(?<![\w.@-])|(?<=www\.)){re.escape(text)}(?![\w@-]|\.\w)")
 
 
+def is_grouped(text: str) -> bool:
+    """Whether people write a value in groups: account, card and telephone numbers, IBANs."""
+    return 8 <= len(text) <= 34 and text.isalnum() and sum(map(str.isdigit, text)) >= 8
+
+
+@lru_cache(maxsize=512)
+def _grouped(text: str) -> re.Pattern[str]:
+    return re.compile(rf"(?<!\w){'[ .-]?'.join(text)}(?!\w)")
+
+
 def find(value: Value, text: str, start: int = 0) -> int:
     """Where a value stands in normalised text as a whole word, or -1. Linear."""
     wanted = value.text
     at = text.find(wanted, start)
     if at < 0 and wanted.isdigit() and len(wanted) > 3:
-        return text.find(f"{int(wanted):,}", start)
+        separated = text.find(f"{int(wanted):,}", start)
+        if separated >= 0:
+            return separated
+    if at < 0 and is_grouped(wanted) and wanted[:2] in text:
+        grouped = _grouped(wanted).search(text, start)
+        return grouped.start() if grouped else -1
     if len(wanted) > 24:
         return at
     for _ in range(_LOOKS):
