@@ -21,6 +21,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "findings": ("findings", "List what the detectors found."),
     "gate": ("gate", "Decide and record every action of live agents."),
     "incidents": ("incidents", "Confirm, reject and grade findings: the incident register."),
+    "investigate": ("investigate", "Reconstruct what a deployment did, and what is missing."),
     "ledger": ("ledger", "Verify, prove, export and checkpoint the evidence."),
     "measure": ("measure", "Horizons, rates, monitors, awareness, extrapolation, with intervals."),
     "policy": ("policy", "Check, test, explain and replay control policies."),

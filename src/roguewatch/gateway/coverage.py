@@ -152,6 +152,10 @@ class Observed:
         if self._most is not None and len(self._seen) > self._most:
             self._forget(self._most)
 
+    def own(self, session: str, deployment: str) -> None:
+        """Say whose a session is, where its events do not."""
+        self._owners.setdefault(session, set()).add(deployment)
+
     def canary(self, call_id: str) -> set[str]:
         """The sources that a canary came out of."""
         return {one.source for one in self._seen.values() if one.call_id == call_id}
@@ -342,7 +346,12 @@ def surface_of(action: Joined, entry: Deployment | None) -> str:
 def could_see(source: str, action: Joined) -> bool:
     """Whether a source that covers an agent could have seen an action: the MCP relay sees
     only calls of MCP tools, the others all."""
-    return source != "mcp-relay" or action.tool.startswith("mcp__")
+    return could_see_tool(source, action.tool)
+
+
+def could_see_tool(source: str, tool: str) -> bool:
+    """The same, of a tool's name."""
+    return source != "mcp-relay" or tool.startswith("mcp__")
 
 
 def _state(row: _Row) -> State:
