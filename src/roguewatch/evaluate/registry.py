@@ -12,6 +12,7 @@ import msgspec
 
 from roguewatch.errors import InputError
 from roguewatch.evaluate import scenarios as own
+from roguewatch.evaluate.hostile import HOSTILE
 from roguewatch.evaluate.scenario import Instance, Organism, Scenario
 from roguewatch.printable import printable
 
@@ -51,12 +52,12 @@ def scenario_named(name: str) -> Scenario:
 
 
 def organism_named(scenario: Scenario, name: str) -> Organism:
-    """One of the scenario's organisms.
+    """One of the scenario's organisms, or of those that attack the suite in any scenario.
 
     Raises:
         InputError: it has none of that name.
     """
-    for organism in scenario.organisms:
+    for organism in (*scenario.organisms, *HOSTILE):
         if organism.name == name:
             return organism
     known = ", ".join(one.name for one in scenario.organisms)
