@@ -143,6 +143,7 @@ class Supervision:
 
     def _watch(self, contained: Contained, outlet: Outlet, name: str, seconds: float) -> Outcome:
         renew_at = time.monotonic() + seconds / 3
+        renewal = threading.Thread()
         while True:
             try:
                 status = contained.wait(LOOK_SECONDS)
@@ -152,8 +153,12 @@ class Supervision:
                 # Killed from outside by a stop: the status alone would not tell.
                 return Outcome(status=status, killed=self._objection(self._stop_open, name))
             why = self._objection(self._stop_open, name)
-            if not why and time.monotonic() >= renew_at:
-                self._leases.renew(name, seconds)
+            if not why and time.monotonic() >= renew_at and not renewal.is_alive():
+                # Asked aside: a gate that hangs must not hold up the end of the lease.
+                renewal = threading.Thread(
+                    target=self._leases.renew, args=(name, seconds), daemon=True
+                )
+                renewal.start()
                 renew_at = time.monotonic() + seconds / 3
             why = why or self._objection(self._invalid, name)
             if not why and (ending := self._leases.ending(name)):

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from roguewatch.control.stop.process import read_process
 from roguewatch.events import Event
 from roguewatch.ledger.ledger import Ledger
 from roguewatch.state.database import connect
@@ -74,7 +75,7 @@ def stop(store: Path, *more: str) -> subprocess.CompletedProcess[str]:
 def recorded(store: Path) -> list[Event]:
     ledger = Ledger.open(store, readonly=True)
     try:
-        return [event for event in ledger.events() if event.sighting == "host"]
+        return [event for event in ledger.events() if event.session.startswith("run-")]
     finally:
         ledger.close()
 
@@ -140,10 +141,19 @@ def test_a_gate_that_dies_or_hangs_ends_the_lease(
     store: Path, gate: subprocess.Popen[str], number: int
 ) -> None:
     run = running(store, "--", "sleep", "100")
-    started(store)
+    deadline = time.monotonic() + 40
+    while not recorded(store):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    first = json.loads(Runs(connect(store)).all()[0].target)["init"][0]
     gate.send_signal(number)
-    _, said = run.communicate(timeout=40)
-    # 2: the gate went before the run's start was in the record, and it never ran on.
+    sent = time.monotonic()
+    while (inside := read_process(first)) and not inside.dead:
+        # Less than the 10 s for which a gate that hangs is waited for: silence is not renewal.
+        assert time.monotonic() < sent + 8
+        time.sleep(0.02)
+    _, said = run.communicate(timeout=60)
+    # 2: the gate went before it had said that the run's start was recorded.
     assert (run.returncode, "lease" in said) in ((137, True), (2, False))
     assert "lease" in said or "no answer" in said
     assert not any(one.ended is None for one in Runs(connect(store)).all())

@@ -13,6 +13,7 @@ import signal
 from collections.abc import Iterator
 from pathlib import Path
 
+CLONE_FS = 0x00000200
 CLONE_NEWNS = 0x00020000
 CLONE_NEWUSER = 0x10000000
 
@@ -45,6 +46,20 @@ def _check(result: int, what: str) -> int:
 def unshare(flags: int) -> None:
     """Leave the given namespaces for new ones (unshare(2))."""
     _check(_libc.unshare(flags), "unshare")
+
+
+def enter_mounts(pid: int) -> None:
+    """Let this thread, and what it starts, see the files that a process sees (setns(2)).
+
+    Raises:
+        OSError: the process is gone, or this user may not.
+    """
+    descriptor = os.open(f"/proc/{pid}/ns/mnt", os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        unshare(CLONE_FS)  # a thread that shares its folder and root with others may not
+        _check(_libc.setns(descriptor, CLONE_NEWNS), "setns")
+    finally:
+        os.close(descriptor)
 
 
 def make_mounts_private() -> None:

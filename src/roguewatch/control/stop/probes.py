@@ -60,11 +60,12 @@ def control_groups(lineage: Lineage) -> Probe:
 
 
 def project_processes(project: Path, since: int, spared: Iterable[int]) -> Probe:
-    """Living processes that began after the run did (ns UTC) and are in its project.
+    """Living processes that began after the run did (ns UTC) and are in its project: they
+    work there, run a program of it, or were told a file of it.
 
-    What shed its mark, parents and session is found here. It may be somebody else's who
-    works in the same folder, so it is named and never killed; the stopper's own pipeline,
-    its process group, is left out.
+    What shed its mark, parents and session is found here, and what a service of the machine
+    (cron, sshd) started for it. It may be somebody else's who works in the same folder, so it
+    is named and never killed; the stopper's own pipeline, its process group, is left out.
     """
     ticks = os.sysconf("SC_CLK_TCK")
     booted = time.time_ns() - time.clock_gettime_ns(time.CLOCK_BOOTTIME)
@@ -76,13 +77,22 @@ def project_processes(project: Path, since: int, spared: Iterable[int]) -> Probe
             continue
         if process.group == os.getpgrp():
             continue
+        if _touches(process.pid, project):
+            left.append(describe(process))
+    return Probe(name="project", survivors=tuple(left))
+
+
+def _touches(pid: int, project: Path) -> bool:
+    for link in ("cwd", "exe"):
         try:
-            place = (PROC / str(process.pid) / "cwd").readlink()
+            place = (PROC / str(pid) / link).readlink()
         except OSError:
             continue
         if place == project or project in place.parents:
-            left.append(describe(process))
-    return Probe(name="project", survivors=tuple(left))
+            return True
+    within = f"{project}/"
+    # A word may be a whole script: `sh -c "/project/…"`.
+    return any(within in word for word in command_line(pid))
 
 
 def listening_sockets(before: frozenset[str], pids: Callable[[str], str]) -> Probe:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import time
 from pathlib import Path
@@ -59,11 +60,28 @@ def _decode(target: str) -> Target:
 
 
 def _inside(target: Target) -> list[Process]:
-    return [
-        process
-        for process in processes()
-        if not process.dead and namespace_of(process.pid) == target.namespace
-    ]
+    """Who lives in the containment: nobody once its first process is dead (pid_namespaces(7)).
+
+    Then the inode may be that of a new namespace, of somebody else. So it is held while it is
+    looked for, and only believed while the first process is the one that was entered.
+    """
+    try:
+        held = os.open(f"/proc/{target.init[0]}/ns/pid", os.O_RDONLY | os.O_CLOEXEC)
+    except PermissionError as error:
+        raise ControlError("this user may not look into the containment") from error
+    except OSError:
+        return []
+    try:
+        init = read_process(target.init[0])
+        if init is None or init.identity != target.init or init.dead:
+            return []
+        return [
+            process
+            for process in processes()
+            if not process.dead and namespace_of(process.pid) == target.namespace
+        ]
+    finally:
+        os.close(held)
 
 
 class ContainedAdapter:
