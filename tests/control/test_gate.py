@@ -5,15 +5,18 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Sequence
+from concurrent.futures import Future
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from roguewatch.control.approvals import Approvals
 from roguewatch.control.breaker import Breaker
-from roguewatch.control.gate import Gate, Ruling, outside
+from roguewatch.control.gate import Gate, outside
 from roguewatch.control.leases import Leases
 from roguewatch.control.policy import Policy, starter_text
+from roguewatch.control.ruling import Ruling
 from roguewatch.detect.engine import Engine
 from roguewatch.errors import PolicyError
 from roguewatch.events import Event
@@ -40,7 +43,7 @@ class House:
         self.policy_text = starter_text("workstation")
         self.disk_full = False
         self.gate = Gate(
-            record=self.record,
+            recorder=self,
             detection=LiveDetection(engine, self.ledger),
             policy_of=lambda deployment: Policy(self.policy_text),
             leases=Leases([lambda name: "stop" if self.register.stopped(name) else ""]),
@@ -51,10 +54,17 @@ class House:
             stop=lambda name, reason: self.stops.append(name),
         )
 
-    async def record(self, events: Sequence[Event]) -> None:
+    def submit(self, events: Sequence[Event]) -> Future[Any]:
         if self.disk_full:
             raise OSError("no space left on device")
-        self.ledger.append(events)
+        submitted: Future[Any] = Future()
+        submitted.set_result(self.ledger.append(events))
+        return submitted
+
+    commit = submit
+
+    async def durable(self, events: Sequence[Event], submitted: Future[Any]) -> None:
+        submitted.result()
 
     def decide(self, event: Event, **deployment: object) -> Ruling:
         who = Deployment(name="builder", **deployment)  # type: ignore[arg-type]

@@ -11,8 +11,9 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
-from typing import Protocol, TypeVar
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future
+from typing import Any, Protocol, TypeVar
 
 import msgspec
 
@@ -26,12 +27,14 @@ from roguewatch.control.circumstances import situation_of as situation_of
 from roguewatch.control.decision import Decision, strictest
 from roguewatch.control.leases import Leases
 from roguewatch.control.policy import Policy
+from roguewatch.control.ruling import Ruled, Ruling, failed, shown, while_deciding
+from roguewatch.control.ruling import decision_event as decision_event
 from roguewatch.control.session import MAX_FED, SessionMemory
 from roguewatch.control.situation import Request, mode_of
 from roguewatch.control.worker import Worker
 from roguewatch.detect.action import Action
 from roguewatch.errors import RoguewatchError
-from roguewatch.events import Event, event_id
+from roguewatch.events import Event
 from roguewatch.findings import Finding
 from roguewatch.state.register import Deployment
 
@@ -63,26 +66,24 @@ class Detection(Protocol):
         """Drop what is kept of the session; findings that only its end can tell."""
 
 
-Recorder = Callable[[Sequence[Event]], Awaitable[None]]
-"""Makes events durable before it returns; raises where it cannot."""
+class Recorder(Protocol):
+    """What makes events durable."""
 
+    def submit(self, events: Sequence[Event]) -> Future[Any]:
+        """Begin to, without waiting; the future is done when they are durable."""
 
-class Ruling(msgspec.Struct, frozen=True, kw_only=True):
-    """What the gate answers, and what goes with it."""
+    def commit(self, events: Sequence[Event]) -> Future[Any]:
+        """The same; may do it at once, in the calling thread."""
 
-    decision: Decision
-    approval: Approval | None = None
-    """The question that was put to people, where the outcome is `ask`."""
-    findings: tuple[Finding, ...] = ()
-    """For control and the record; never for the agent."""
-    recorded: bool = True
+    async def durable(self, events: Sequence[Event], submitted: Future[Any]) -> None:
+        """Wait until they are durable; raises where they could not be made so."""
 
 
 class Gate:
     """Decides for every deployment of one store.
 
     Args:
-        record: makes events durable.
+        recorder: makes events durable.
         detection: the detectors; fed with every event that passes.
         policy_of: the policy in force for a deployment; raises where it has none.
         leases: who may act at all.
@@ -91,6 +92,7 @@ class Gate:
         breaker: who tries too often.
         found: is told of new findings, after their evidence is durable.
         stop: is told to stop a deployment, with the reason.
+        noted: is told of every event that has come in, with its decision if it had one.
         guard: what the gate itself knows to be out of bounds.
         worker: the thread that decides; None: decide at once, without a deadline.
         seconds: deadline of a decision.
@@ -99,7 +101,7 @@ class Gate:
     def __init__(
         self,
         *,
-        record: Recorder,
+        recorder: Recorder,
         detection: Detection,
         policy_of: Callable[[Deployment], Policy],
         leases: Leases,
@@ -108,11 +110,12 @@ class Gate:
         breaker: Breaker,
         found: Callable[[Sequence[Finding]], None],
         stop: Callable[[str, str], None],
+        noted: Callable[[Deployment, Event, Decision | None], None] = lambda *_: None,
         guard: Callable[[Action], list[Finding]] = lambda action: [],
         worker: Worker | None = None,
         seconds: float = DECISION_SECONDS,
     ) -> None:
-        self._record = record
+        self._recorder = recorder
         self._detection = detection
         self._policy_of = policy_of
         self._leases = leases
@@ -121,6 +124,7 @@ class Gate:
         self._breaker = breaker
         self._found = found
         self._stop = stop
+        self._noted = noted
         self._guard = guard
         self._worker = worker
         self._seconds = seconds
@@ -133,19 +137,29 @@ class Gate:
             RoguewatchError: it could not be recorded.
         """
 
-        def look(_: Callable[[], bool]) -> list[Finding]:
-            return [one for event in events for one in self._look(deployment, event)]
+        def look(abandoned: Callable[[], bool]) -> tuple[list[Finding], Future[Any]]:
+            try:
+                findings = [one for event in events for one in self._look(deployment, event)]
+            except Exception:  # what cannot be looked at must still be recorded
+                findings = []
+                self._unlearn(events)
+            if abandoned():
+                raise TimeoutError
+            return findings, self._recorder.commit(events)
 
+        findings: list[Finding] = []
         try:
-            findings = await self._work(look)
-        except Exception:  # what cannot be looked at must still be recorded
-            findings = []
-            self._unlearn(events)
-        try:
-            await self._record(events)
+            try:
+                findings, submitted = await self._work(look)
+            except TimeoutError:
+                self._unlearn(events)
+                submitted = self._recorder.submit(events)
+            await self._recorder.durable(events, submitted)
         except BaseException:
             self._unlearn(events)
             raise
+        if events:
+            self._noted(deployment, events[0], None)
         if findings:
             self._found(findings)
 
@@ -169,42 +183,69 @@ class Gate:
         """
         started = time.perf_counter_ns()
         findings: list[Finding] = []
-        approval: Approval | None = None
-
-        def judge(abandoned: Callable[[], bool]) -> tuple[Decision, Approval | None]:
-            for one in along:
-                findings.extend(self._look(deployment, one))
-            action = Action(event)
-            own = self._look(deployment, event, action)
-            findings.extend(own)
-            if abandoned():
-                raise TimeoutError
-            return self._judge(deployment, event, action, own)
-
-        try:
-            decision, approval = await self._work(judge)
-        except Exception as error:  # whatever fails, the answer is the fail mode and recorded
-            decision = _failed(deployment, f"{type(error).__name__} while deciding: {error}")
-        decision = msgspec.structs.replace(decision, nanoseconds=time.perf_counter_ns() - started)
         # A client that asks nobody (its user switched checks off) would just go on.
         can_ask = can_ask and mode_of(event.permission_mode) != "skip"
-        if decision.outcome == "ask" and not can_ask:
-            decision = msgspec.structs.replace(decision, outcome="deny")
-        record = decision_event(deployment, event, decision, approval)
+
+        def ruled(
+            decision: Decision, approval: Approval | None, record: Callable[..., Future[Any]]
+        ) -> Ruled:
+            denied = decision.outcome == "ask" and not can_ask
+            decision = msgspec.structs.replace(
+                decision,
+                outcome="deny" if denied else decision.outcome,
+                nanoseconds=time.perf_counter_ns() - started,
+            )
+            events = [*along, event, decision_event(deployment, event, decision, approval)]
+            try:
+                submitted = record(events)
+            except Exception as error:
+                submitted = Future()
+                submitted.set_exception(error)
+            return Ruled(decision, approval, events, submitted)
+
+        def judge(abandoned: Callable[[], bool]) -> Ruled:
+            try:
+                for one in along:
+                    findings.extend(self._look(deployment, one))
+                action = Action(event)
+                own = self._look(deployment, event, action)
+                findings.extend(own)
+                if abandoned():
+                    raise TimeoutError
+                decision, approval = self._judge(deployment, event, action, own)
+            except Exception as error:  # whatever fails, the answer is the fail mode
+                decision, approval = failed(deployment, while_deciding(error)), None
+            if abandoned():  # the fail mode was answered and recorded already
+                raise TimeoutError
+            return ruled(decision, approval, self._recorder.commit)
+
+        try:
+            ruling = await self._work(judge)
+        except Exception as error:
+            late = failed(deployment, while_deciding(error))
+            ruling = ruled(late, None, self._recorder.submit)
+        return await self._recorded(deployment, event, ruling, tuple(findings))
+
+    async def _recorded(
+        self, deployment: Deployment, event: Event, ruled: Ruled, findings: tuple[Finding, ...]
+    ) -> Ruling:
+        """The ruling once its record is durable, or the one for want of a record."""
+        decision = ruled.decision
         try:
             async with asyncio.timeout(RECORD_SECONDS):
-                await self._record([*along, event, record])
+                await self._recorder.durable(ruled.events, ruled.submitted)
         except Exception as error:  # no record, no consent
-            self._unlearn([*along, event])
-            decision = strictest(
-                decision, _failed(deployment, f"{type(error).__name__} while recording")
-            )
-            return Ruling(decision=decision, findings=tuple(findings), recorded=False)
+            self._unlearn(ruled.events)
+            unrecorded = failed(deployment, f"{type(error).__name__} while recording")
+            decision = strictest(decision, unrecorded)
+            self._noted(deployment, event, decision)
+            return Ruling(decision=decision, findings=findings, recorded=False)
+        self._noted(deployment, event, decision)
         if findings:
-            self._found(tuple(findings))
+            self._found(findings)
         if decision.stops == "deployment" and decision.ground != "stop":
             self._stop(deployment.name, f"{decision.ground} demanded a stop")
-        return Ruling(decision=decision, approval=approval, findings=tuple(findings))
+        return Ruling(decision=decision, approval=ruled.approval, findings=findings)
 
     async def _work(self, work: Callable[[Callable[[], bool]], T]) -> T:
         if self._worker is None:
@@ -227,7 +268,7 @@ class Gate:
         try:
             policy = self._policy_of(deployment)
         except RoguewatchError as error:
-            return _failed(deployment, str(error)), None
+            return failed(deployment, str(error)), None
         decision = policy.decide(request, deployment.fail_mode)
         approval = None
         if decision.outcome == "ask":
@@ -339,52 +380,3 @@ class Gate:
                 denials=self._breaker.denials(deployment.name, event.session, tried),
             ),
         )
-
-
-def decision_event(
-    deployment: Deployment, event: Event, decision: Decision, approval: Approval | None
-) -> Event:
-    """The decision as an event: what the ledger keeps, every field of it bound."""
-    detail = {
-        "deployment": deployment.name,
-        "action": event.id,
-        **msgspec.to_builtins(decision),
-        "approval": msgspec.to_builtins(approval) if approval is not None else None,
-    }
-    now = time.time_ns()
-    return Event(
-        # Not of the event alone: a retry is decided, and recorded, again.
-        id=event_id("decision", event.id, event.call_id, now),
-        session=event.session,
-        seq=event.seq,
-        kind="decision",
-        surface=event.surface,
-        sighting=event.sighting,
-        time=now,
-        agent=event.agent,
-        parent_agent=event.parent_agent,
-        tool=event.tool,
-        call_id=event.call_id,
-        prompt_id=event.prompt_id,
-        text=decision.outcome,
-        permission_mode=event.permission_mode,
-        cwd=event.cwd,
-        detail=msgspec.json.encode(detail).decode(),
-        part=1,
-        origin=event.origin,
-    )
-
-
-def shown(action: Action) -> str:
-    """The action in one line, as an approver sees it."""
-    event = action.event
-    commands = "; ".join(command.text for command in action.commands)
-    return f"{event.tool}: {commands or event.arguments}"
-
-
-def _failed(deployment: Deployment, why: str) -> Decision:
-    return Decision(
-        outcome="allow" if deployment.fail_mode == "open" else "deny",
-        ground="fail-mode",
-        errors=(why,),
-    )

@@ -85,7 +85,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
             "principal": {"type": "Deployment", "id": self.principal.deployment},
             "action": {"type": "Action", "id": self.action},
             "resource": {"type": "Tool", "id": self.tool},
-            "context": msgspec.to_builtins(self.situation),
+            "context": msgspec.json.encode(self.situation).decode(),
         }
 
     def entities(self) -> list[dict[str, Any]]:

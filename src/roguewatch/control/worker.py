@@ -52,6 +52,10 @@ class Worker:
         except TimeoutError as error:
             raise TimeoutError(f"no decision within {seconds:g} s") from error
 
+    def waited_for(self) -> bool:
+        """Whether more work waits for the thread."""
+        return not self._queue.empty()
+
     def busy_seconds(self) -> float:
         """For how long the piece of work at hand has been under way."""
         since = self._since

@@ -10,8 +10,9 @@ from collections.abc import Sequence
 
 from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from roguewatch.errors import InputError, RoguewatchError
 from roguewatch.gateway.admin import admin_routes
@@ -30,6 +31,7 @@ AGENTS: dict[str, Agent] = {
     for module in (claude_code, codex, gemini_cli, cursor, copilot_cli)
 }
 
+HOOKS = "/hooks/"
 MAX_BODY = 64 << 20
 MAX_HOOK = 16 << 20
 """What one tool call and its result may weigh; the transcript has what is longer."""
@@ -86,17 +88,24 @@ def bearer(request: Request) -> str:
 
 
 class Hooks:
-    """`POST /hooks/{agent}`."""
+    """`POST /hooks/{agent}`, as a plain ASGI application: an agent waits for every answer."""
 
     def __init__(self, house: House, latency: Latency) -> None:
         self._house = house
         self._latency = latency
 
-    async def answer(self, request: Request) -> Response:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Decide or observe one hook call."""
-        agent = AGENTS.get(request.path_params["agent"])
+        request = Request(scope, receive)
+        response = await self._response(request)
+        await response(scope, receive, send)
+
+    async def _response(self, request: Request) -> Response:
+        agent = AGENTS.get(request.scope["path"].removeprefix(HOOKS))
         if agent is None:
             return JSONResponse({"error": f"expected one of: {', '.join(AGENTS)}"}, 404)
+        if request.method != "POST":
+            return PlainTextResponse("Method Not Allowed", 405, {"allow": "POST"})
         named = request.query_params.get("event", "")
         with self._latency.measure("hook"):
             try:
@@ -117,13 +126,11 @@ class Hooks:
 
     async def _answer(self, agent: Agent, hook: Hook, deployment: Deployment) -> Response:
         gate = self._house.gate
-        self._house.seen(deployment, "hook")
         if hook.awaits:
             event = hook.event
             if event.kind == "config_change":
                 event = inspected(event, installs(self._house.store))
             ruling = await gate.decide(deployment, event, can_ask=hook.can_ask)
-            self._house.decided(deployment, ruling.decision)
             return _response(agent.answer(hook, ruling.decision))
         await gate.observe(deployment, [hook.event, *hook.more])
         return _response(Answer())
@@ -167,18 +174,25 @@ def _response(answer: Answer, status: int = 200, said: str = "") -> Response:
     return Response(answer.body, status, headers, "application/json")
 
 
-def application(house: House, latency: Latency, more: Sequence[BaseRoute] = ()) -> Starlette:
+def application(house: House, latency: Latency, more: Sequence[BaseRoute] = ()) -> ASGIApp:
     """The gate's whole HTTP surface; `more` are the relays' and the receiver's routes."""
     hooks = Hooks(house, latency)
 
     async def described(request: Request) -> Response:
         return JSONResponse(document(list(AGENTS)))
 
-    return Starlette(
+    others = Starlette(
         routes=[
-            Route("/hooks/{agent}", hooks.answer, methods=["POST"]),
             Route("/openapi.json", described, methods=["GET"]),
             *admin_routes(house, latency),
             *more,
         ]
     )
+
+    async def routed(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and scope["path"].startswith(HOOKS):
+            await hooks(scope, receive, send)
+        else:
+            await others(scope, receive, send)
+
+    return routed

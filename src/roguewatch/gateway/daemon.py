@@ -20,6 +20,7 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from pathlib import Path
 
 import uvicorn
+import uvloop
 
 from roguewatch.control.guard import guarded
 from roguewatch.control.policy import STARTERS
@@ -132,8 +133,9 @@ def serve(
         sockets.append(listen_tcp(address))
         sockets += [listen_unix(path) for path in paths]
         house.admin_token = make_admin_token(house.store)
-        asyncio.run(_serve(house, sockets, unclean, settings or RelaySettings(), otlp_grpc,
-                           watched or WatchSettings()))  # fmt: skip
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(_serve(house, sockets, unclean, settings or RelaySettings(), otlp_grpc,
+                              watched or WatchSettings()))  # fmt: skip
     finally:
         house.close()
         if len(sockets) == 3:  # else they are another gate's

@@ -9,6 +9,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
@@ -83,7 +84,7 @@ class House:
         self.started = time.time_ns()
         self.admin_token = ""
         self.guard = Guard()
-        self.commit = GroupCommit(self.ledger)
+        self.group = GroupCommit(self.ledger)
         self.leases = Leases([self._open_stop, self._owner_gone], clock)
         self.refusals = Refusals()
         self.complaints: deque[tuple[int, str]] = deque(maxlen=100)
@@ -98,7 +99,7 @@ class House:
         self._keeper = threading.Thread(target=self._keep_findings, daemon=True)
         self._keeper.start()
         self.gate = Gate(
-            record=self.record,
+            recorder=self,
             detection=self.detection,
             policy_of=self.policies.of,
             leases=self.leases,
@@ -107,6 +108,7 @@ class House:
             breaker=Breaker(),
             found=self._keeping.put,
             stop=self.stop,
+            noted=self.noted,
             guard=self._look,
             worker=self.worker,
             seconds=seconds,
@@ -118,8 +120,25 @@ class House:
 
     async def record(self, events: Sequence[Event]) -> None:
         """Make events durable; raises where that fails."""
+        await self.durable(events, self.submit(events))
+
+    def submit(self, events: Sequence[Event]) -> Future[Any]:
+        """Begin to make events durable."""
+        return self.group.submit(events)
+
+    def commit(self, events: Sequence[Event]) -> Future[Any]:
+        """The same, in the deciding thread: at once where no other work waits for it."""
+        if self.worker.waited_for():
+            return self.group.submit(events)
+        return self.group.commit(events)
+
+    async def durable(self, events: Sequence[Event], submitted: Future[Any]) -> None:
+        """Wait until events are durable; raises where they could not be made so."""
         try:
-            await asyncio.wrap_future(self.commit.submit(events))
+            if submitted.done():
+                submitted.result()
+            else:
+                await asyncio.wrap_future(submitted)
         except Exception as error:
             if not self._unrecorded:
                 print(f"roguewatch gate: nothing can be recorded, so nothing is allowed: "
@@ -164,20 +183,25 @@ class House:
 
     def changed(self, line: str, kind: Any = "config_change") -> None:
         """Put a change of what the gate stands on into the record."""
-        commit = getattr(self, "commit", None)
-        if commit is not None:
-            commit.submit([own_event(kind, line)])
+        group = getattr(self, "group", None)
+        if group is not None:
+            group.submit([own_event(kind, line)])
 
     def found(self, findings: Sequence[Finding]) -> None:
         """Keep findings of our own."""
         self._keeping.put(findings)
 
+    def noted(self, deployment: Deployment, event: Event, decision: Decision | None) -> None:
+        """Note what has come in: the source was heard, and what was decided."""
+        self.seen(deployment, event.sighting)
+        if decision is not None:
+            self._decided(deployment, decision)
+
     def seen(self, deployment: Deployment, source: str) -> None:
         """Note that a source has just been heard of a deployment."""
         self.last_seen.setdefault(deployment.name, {})[source] = time.time_ns()
 
-    def decided(self, deployment: Deployment, decision: Decision) -> None:
-        """Count a decision."""
+    def _decided(self, deployment: Deployment, decision: Decision) -> None:
         counts = self.outcomes.setdefault(deployment.name, {})
         counts[decision.outcome] = counts.get(decision.outcome, 0) + 1
         if decision.ground == "fail-mode":
@@ -230,7 +254,7 @@ class House:
     def close(self) -> None:
         """Commit what is queued and close everything."""
         self.worker.close()
-        self.commit.close()
+        self.group.close()
         self._keeping.put(None)
         self._keeper.join()
         self.live_register.close()

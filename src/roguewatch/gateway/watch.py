@@ -61,7 +61,7 @@ class Watch:
             house.complain("a decision hangs; everything is answered with its fail mode")
         self._hanging = hanging
         if due := house.refusals.due():
-            house.commit.submit(due)
+            house.submit(due)
 
     def _files(self) -> None:
         house = self._house
@@ -88,7 +88,7 @@ class Watch:
         house = self._house
         line = f"{one.agent} of {one.deployment}: {printable(one.path, 300)}: {wrong}"
         event = own_event("config_change", line, {"deployment": one.deployment, "path": one.path})
-        house.commit.submit([event])
+        house.submit([event])
         house.complain(f"hooks are not in force: {line}")
         house.found(
             [

@@ -1,0 +1,91 @@
+"""What the gate rules, and the record of it."""
+
+from __future__ import annotations
+
+import time
+from concurrent.futures import Future
+from typing import Any
+
+import msgspec
+
+from roguewatch.control.approvals import Approval
+from roguewatch.control.decision import Decision
+from roguewatch.detect.action import Action
+from roguewatch.events import Event, event_id
+from roguewatch.findings import Finding
+from roguewatch.state.register import Deployment
+
+
+class Ruling(msgspec.Struct, frozen=True, kw_only=True):
+    """What the gate answers, and what goes with it."""
+
+    decision: Decision
+    approval: Approval | None = None
+    """The question that was put to people, where the outcome is `ask`."""
+    findings: tuple[Finding, ...] = ()
+    """For control and the record; never for the agent."""
+    recorded: bool = True
+
+
+class Ruled(msgspec.Struct, frozen=True):
+    """A ruling on its way into the record."""
+
+    decision: Decision
+    approval: Approval | None
+    events: list[Event]
+    submitted: Future[Any]
+
+
+def decision_event(
+    deployment: Deployment, event: Event, decision: Decision, approval: Approval | None
+) -> Event:
+    """The decision as an event: what the ledger keeps, every field of it bound."""
+    detail = {
+        "deployment": deployment.name,
+        "action": event.id,
+        **msgspec.to_builtins(decision),
+        "approval": msgspec.to_builtins(approval) if approval is not None else None,
+    }
+    now = time.time_ns()
+    return Event(
+        # Not of the event alone: a retry is decided, and recorded, again.
+        id=event_id("decision", event.id, event.call_id, now),
+        session=event.session,
+        seq=event.seq,
+        kind="decision",
+        surface=event.surface,
+        sighting=event.sighting,
+        time=now,
+        agent=event.agent,
+        parent_agent=event.parent_agent,
+        tool=event.tool,
+        call_id=event.call_id,
+        prompt_id=event.prompt_id,
+        text=decision.outcome,
+        permission_mode=event.permission_mode,
+        cwd=event.cwd,
+        detail=msgspec.json.encode(detail).decode(),
+        part=1,
+        origin=event.origin,
+    )
+
+
+def shown(action: Action) -> str:
+    """The action in one line, as an approver sees it."""
+    event = action.event
+    commands = "; ".join(command.text for command in action.commands)
+    return f"{event.tool}: {commands or event.arguments}"
+
+
+def while_deciding(error: Exception) -> str:
+    """What the record says of a decision that failed."""
+    return f"{type(error).__name__} while deciding: {error}"
+
+
+def failed(deployment: Deployment, why: str) -> Decision:
+    """The deployment's fail mode as a decision."""
+    return Decision(
+        outcome="allow" if deployment.fail_mode == "open" else "deny",
+        ground="fail-mode",
+        errors=(why,),
+    )
