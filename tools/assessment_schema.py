@@ -18,7 +18,9 @@ from roguewatch.assess import document
 def schema() -> dict[str, Any]:
     """JSON Schema 2020-12; every property has a description, and no other is allowed."""
     (_,), components = msgspec.json.schema_components([document.Assessment])
-    told = _docstrings(Path(document.__file__).read_text(encoding="utf-8"))
+    told: dict[tuple[str, str], str] = {}
+    for path in sorted(Path(document.__file__).parent.glob("*.py")):
+        told |= _docstrings(path.read_text(encoding="utf-8"))
     for name, component in components.items():
         component["description"] = told[name, ""]
         component["additionalProperties"] = False

@@ -1,6 +1,8 @@
 """Verify evidence from roguewatch without trusting roguewatch: standard library only.
 
     python verify_evidence.py proof.json --key KEY        an event is in the signed log
+    python verify_evidence.py proof.json --key KEY --report assessment.json
+                                                          and commits to this very report
     python verify_evidence.py consistency.json --key KEY  one signed log begins another
     python verify_evidence.py checkpoint --key KEY        a checkpoint is signed
 
@@ -110,6 +112,15 @@ def check_proof(proof: dict[str, Any], key: str) -> str:
     return f"event {json.loads(record)['id']} is leaf {index} of {size}"
 
 
+def check_report(proof: dict[str, Any], path: Path) -> str:
+    """The proven event commits to the report's bytes (SHA-256), and counts its facts."""
+    detail = json.loads(json.loads(proof["record"])["detail"])
+    if detail["report"] != sha256(path.read_bytes()).hexdigest():
+        raise ValueError(f"the event commits to another report than {path.name}")
+    what = f"approved by {detail['by']}" if "by" in detail else f"{len(detail['facts'])} facts"
+    return f"; it commits to {path.name} ({what})"
+
+
 def check_consistency(proof: dict[str, Any], key: str) -> str:
     first, old = open_checkpoint(proof["first"], key)
     second, new = open_checkpoint(proof["second"], key)
@@ -134,6 +145,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="Verify evidence from roguewatch.")
     parser.add_argument("file", type=Path)
     parser.add_argument("--key", required=True, help="public key, or a file that holds it")
+    parser.add_argument("--report", type=Path, help="the assessment.json to compare with")
     options = parser.parse_args()
     try:
         key = options.key if "+" in options.key else Path(options.key).read_text()
@@ -147,8 +159,11 @@ def main() -> int:
         else:
             proof = json.loads(text)
             check = check_proof if "record" in proof else check_consistency
-            print("OK:", check(proof, key))
-    except (ValueError, KeyError, IndexError, TypeError) as error:
+            told = check(proof, key)
+            if options.report:
+                told += check_report(proof, options.report)
+            print("OK:", told)
+    except (OSError, ValueError, KeyError, IndexError, TypeError) as error:
         print(f"DOES NOT HOLD: {error}", file=sys.stderr)
         return 1
     return 0

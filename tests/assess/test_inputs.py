@@ -142,7 +142,7 @@ def test_a_drill_that_was_skipped_does_not_count_and_a_survivor_does(tmp_path: P
 
 def facts(store: Path) -> dict[str, dict[str, Any]]:
     with keys_of_the_commands():
-        return {one.id: msgspec.to_builtins(one) for one in facts_of(store).all()}
+        return {one.id: msgspec.to_builtins(one) for one in facts_of(store)[0].all()}
 
 
 def test_a_stated_answer_is_marked_so_and_a_contradiction_is_shown_beside_the_measurement(

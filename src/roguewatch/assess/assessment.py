@@ -14,28 +14,37 @@ from typing import Self
 import msgspec
 
 from roguewatch import __version__
+from roguewatch.assess.asking import Period, Request
+from roguewatch.assess.beside import beside
+from roguewatch.assess.crosswalk import crosswalks
 from roguewatch.assess.detection import Detectors
 from roguewatch.assess.document import (
     SCHEMA,
     Assessment,
     Coverage,
+    Disclosure,
     Format,
     LedgerState,
     Unread,
     Window,
 )
 from roguewatch.assess.evidence import add_context
-from roguewatch.assess.facts.fact import stamp
+from roguewatch.assess.facts.fact import Facts, stamp
+from roguewatch.assess.headlines import headlines
+from roguewatch.assess.independence import independence
+from roguewatch.assess.keeping import Kept, keep
 from roguewatch.assess.measuring import Results, measure
-from roguewatch.assess.observing import observe
+from roguewatch.assess.observing import Observed, observe
 from roguewatch.assess.pipeline import Done, Pipeline, Progress
 from roguewatch.assess.published import commit
-from roguewatch.assess.questions import questions, templates
+from roguewatch.assess.questions import answered, questionnaire, questions, templates
+from roguewatch.assess.reminders import reminders
 from roguewatch.assess.rendering import LIMITS, render
 from roguewatch.assess.sections import by_behaviour
+from roguewatch.assess.steps import steps
 from roguewatch.assess.totals import iso
 from roguewatch.assess.verdict import verdict
-from roguewatch.errors import InputError
+from roguewatch.errors import InputError, LedgerError
 from roguewatch.ledger.ledger import Ledger
 from roguewatch.printable import printable_path
 from roguewatch.state.database import connect
@@ -52,7 +61,7 @@ def assess(
     *,
     rules: Sequence[Path] = (),
     disabled: Mapping[str, str] | None = None,
-    since: int | None = None,
+    request: Request = Request(),
     results: Results = Results(),
     progress: Progress | None = None,
 ) -> tuple[Assessment, Done]:
@@ -63,18 +72,24 @@ def assess(
         store: where evidence and state are kept; made where it is not there.
         rules: folders of further rules.
         disabled: ids of rules and detectors to switch off, each with a reason.
-        since: sessions that ended before (ns UTC) are read but not assessed.
+        request: the window, what to compare with, which questions.
         results: files with results of trials.
         progress: told of every file and batch.
 
     Raises:
-        RoguewatchError: the store or the rules cannot be used.
+        RoguewatchError: the store, the rules or something that was asked for cannot be used.
     """
     results.check()
+    declared = independence(request.assessor)
+    for path in request.questionnaires:
+        questionnaire(path)
     with _Run(store, rules, disabled or {}, progress) as run:
         run.read(paths)
-        assessment = run.assessment([printable_path(path) for path in paths], since, results)
+        assessment = run.assessment([printable_path(path) for path in paths], request, results)
         assessment.ledger = _ledger_state(run.ledger, store)
+    assessment.disclosure = Disclosure(
+        version="private", of="", redactions=(), independence=declared
+    )
     return assessment, run.pipeline.done
 
 
@@ -102,6 +117,7 @@ class _Run:
         disabled: Mapping[str, str],
         progress: Progress | None,
     ) -> None:
+        self.store = store
         self.name = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(4)}"
         self.detectors = Detectors(rules, disabled)
         state = connect(store)
@@ -124,19 +140,81 @@ class _Run:
             self.pipeline.analyse_again()
             self.ledger.seal()
 
-    def assessment(self, paths: list[str], since: int | None, results: Results) -> Assessment:
+    def assessment(self, paths: list[str], request: Request, results: Results) -> Assessment:
         """Put together what the files of this run say."""
-        return _put_together(
-            paths,
-            self.name,
-            self.pipeline.done,
-            self.ledger,
-            self.sessions,
-            self.findings,
-            self.detectors,
-            since,
-            results,
+        seen = self._seen(request.window)
+        shown = by_behaviour(seen.findings, LIMITS["findings"])
+        add_context(self.ledger, [line for behaviour in shown for line in behaviour.shown])
+        coverage = coverage_of(paths, self.pipeline.done, self.sessions.readings(self.name))
+        facts, classes = measure(
+            seen, self.sessions.engine, run=self.name, coverage=coverage, results=results
         )
+        made = self._made(seen, coverage, facts, classes)
+        made.questionnaires = [answered(facts, path) for path in request.questionnaires]
+        ids = [line.id for line in seen.findings]
+        made.comparisons = beside(
+            request, self.store, paths, made.facts, made.verdict, ids,
+            lambda period: self._of_period(period, results),
+        )  # fmt: skip
+        return made
+
+    def _seen(self, window: Period) -> Observed:
+        return observe(self.sessions, self.findings, self.ledger, run=self.name,
+                       since=window.since, until=window.until)  # fmt: skip
+
+    def _of_period(self, period: Period, results: Results) -> Kept:
+        """The same files in another period, judged as it stood at the period's end."""
+        seen = self._seen(period)
+        facts, classes = measure(
+            seen, self.sessions.engine, run=self.name, results=results.before(period.until)
+        )
+        return Kept(
+            run=self.name, created=stamp(seen.now), window=_window(seen),
+            facts=tuple(facts.all()), verdict=tuple(verdict(facts, classes)),
+            findings=tuple(line.id for line in seen.findings),
+        )  # fmt: skip
+
+    def _made(
+        self, seen: Observed, coverage: Coverage, facts: Facts, classes: Sequence[str]
+    ) -> Assessment:
+        activity, stopped = seen.activity, self.pipeline.done.stopped
+        return Assessment(
+            schema=SCHEMA,
+            generator=f"roguewatch {__version__}",
+            created=stamp(datetime.now(UTC)),
+            run=self.name,
+            window=_window(seen),
+            coverage=coverage,
+            events=seen.totals.events,
+            sessions=list(seen.lines.values()),
+            gaps=seen.totals.gaps(),
+            agents=seen.totals.agents(),
+            activity=seen.totals.activity(seen.since),
+            unattended=activity.unattended,
+            permission_modes=activity.modes,
+            impactful=activity.impactful,
+            findings=seen.findings,
+            findings_suppressed=seen.suppressed,
+            detection=self.detectors.described({line.behaviour for line in seen.findings}),
+            facts=facts.all(),
+            verdict=verdict(facts, classes),
+            questions=questions(facts),
+            buyer_questions=questions(facts, templates("buyer.yaml")),
+            headlines=headlines(facts),
+            steps=steps(facts, classes),
+            comparisons=[],
+            reminders=reminders(facts.all(), seen.now),
+            questionnaires=[],
+            crosswalks=crosswalks(facts),
+            disclosure=Disclosure(version="private", of="", redactions=(), independence=()),
+            ledger=LedgerState(size=0, checkpoint="", checkpoint_digest="", verify=[]),
+            notes=[stopped] * bool(stopped),
+        )
+
+
+def _window(seen: Observed) -> Window:
+    return Window(since=iso(seen.since), until=iso(seen.until), first=iso(seen.totals.first),
+                  last=iso(seen.totals.last))  # fmt: skip
 
 
 def write(assessment: Assessment, folder: Path, store: Path | None = None) -> tuple[Path, Path]:
@@ -162,53 +240,11 @@ def write(assessment: Assessment, folder: Path, store: Path | None = None) -> tu
             f"{printable_path(folder)}: the assessment cannot be written: {error.strerror}"
         ) from error
     if store is not None:
-        commit(store, assessment, data + b"\n")
+        try:
+            commit(store, assessment, data + b"\n", keep(store, assessment))
+        except OSError as error:
+            raise LedgerError(f"{printable_path(store)}: {error.strerror}") from error
     return html, json
-
-
-def _put_together(
-    paths: list[str],
-    run: str,
-    done: Done,
-    ledger: Ledger,
-    sessions: Sessions,
-    findings: Findings,
-    detectors: Detectors,
-    since: int | None,
-    results: Results,
-) -> Assessment:
-    seen = observe(sessions, findings, ledger, run=run, since=since)
-    totals, lines, found = seen.totals, seen.lines, seen.findings
-    shown = by_behaviour(found, LIMITS["findings"])
-    add_context(ledger, [line for behaviour in shown for line in behaviour.shown])
-    coverage = coverage_of(paths, done, sessions.readings(run))
-    facts, classes = measure(seen, sessions.engine, run=run, coverage=coverage, results=results)
-    activity = seen.activity
-    return Assessment(
-        schema=SCHEMA,
-        generator=f"roguewatch {__version__}",
-        created=stamp(seen.now),
-        run=run,
-        window=Window(since=iso(since), first=iso(totals.first), last=iso(totals.last)),
-        coverage=coverage,
-        events=totals.events,
-        sessions=list(lines.values()),
-        gaps=totals.gaps(),
-        agents=totals.agents(),
-        activity=totals.activity(since),
-        unattended=activity.unattended,
-        permission_modes=activity.modes,
-        impactful=activity.impactful,
-        findings=found,
-        findings_suppressed=seen.suppressed,
-        detection=detectors.described({line.behaviour for line in found}),
-        facts=facts.all(),
-        verdict=verdict(facts, classes),
-        questions=questions(facts),
-        buyer_questions=questions(facts, templates("buyer.yaml")),
-        ledger=LedgerState(size=0, checkpoint="", checkpoint_digest="", verify=[]),
-        notes=[done.stopped] * bool(done.stopped),
-    )
 
 
 def coverage_of(paths: list[str], done: Done, readings: Iterator[FileReading]) -> Coverage:

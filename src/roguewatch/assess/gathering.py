@@ -65,22 +65,26 @@ class Decisions:
     Args:
         deployments: the register, which says of what class each deployment is.
         since: decisions before (ns UTC) do not count.
+        until: decisions from then on do not.
     """
 
-    def __init__(self, deployments: Iterable[Deployment], since: int | None = None) -> None:
+    def __init__(
+        self,
+        deployments: Iterable[Deployment],
+        since: int | None = None,
+        until: int | None = None,
+    ) -> None:
         self.classes = {one.name: one.deployment_class for one in deployments}
         self.whole = Gate()
         self.by_class: dict[str, Gate] = defaultdict(Gate)
         self.class_of: dict[str, str] = {}
         """The class of each session that met the gate."""
         self.used: dict[str, set[str]] = defaultdict(set)
-        self._since = since
+        self._since, self._until = since, until
 
     def read(self, ledger: Ledger) -> None:
         """Add up every decision event that the gate wrote."""
-        for event in ledger.events(kinds=["decision"]):
-            if self._since is not None and (event.time or 0) < self._since:
-                continue
+        for event in ledger.events(kinds=["decision"], since=self._since, until=self._until):
             detail = event.parsed_detail()
             deployment, ground = detail.get("deployment"), detail.get("ground")
             if not isinstance(deployment, str) or not isinstance(ground, str):
@@ -115,33 +119,50 @@ def _count(
             kept.append(event)
 
 
-def approvals(engine: Engine, gate: Gate) -> None:
-    """Add the questions that were put to people."""
+def approvals(
+    engine: Engine, gate: Gate, since: int | None = None, until: int | None = None
+) -> None:
+    """Add the questions that were put to people within a window."""
     table = tables.approvals
+    query = select(table.c.answer, table.c.asked, table.c.answered)
+    if since is not None:
+        query = query.where(table.c.asked >= since)
+    if until is not None:
+        query = query.where(table.c.asked < until)
     with transaction(engine) as connection:
-        for row in connection.execute(select(table.c.answer, table.c.asked, table.c.answered)):
+        for row in connection.execute(query):
             gate.approvals[row.answer] = gate.approvals.get(row.answer, 0) + 1
             if row.answered is not None:
                 gate.approval_seconds.append((row.answered - row.asked) / 1e9)
 
 
-def registered(deployments: list[Deployment], used: Mapping[str, set[str]]) -> Registered | None:
-    """The register, or None where nothing is registered."""
+def registered(
+    deployments: list[Deployment], used: Mapping[str, set[str]], now: int | None = None
+) -> Registered | None:
+    """The register, or None where nothing is registered; `now` is when expiry is judged."""
     if not deployments:
         return None
     own = {name: frozenset(tools) for name, tools in used.items()}
-    return Registered(deployments=deployments, used=own, now=time.time_ns())
+    return Registered(deployments=deployments, used=own, now=now or time.time_ns())
 
 
-def stops(engine: Engine) -> list[Stop] | None:
-    """The stops, or None where none was ordered."""
-    return Register(engine).stops() or None
+def stops(engine: Engine, since: int | None = None, until: int | None = None) -> list[Stop] | None:
+    """The stops of a window, or None where none was ordered."""
+    found = [
+        stop for stop in Register(engine).stops()
+        if (since is None or stop.opened >= since) and (until is None or stop.opened < until)
+    ]  # fmt: skip
+    return found or None
 
 
-def drills(engine: Engine) -> list[DrillResult] | None:
-    """The drills, or None where none was run."""
+def drills(engine: Engine, until: int | None = None) -> list[DrillResult] | None:
+    """The drills that had begun by a time, or None where none was: a proof holds until it
+    lapses, so those before a window count too."""
+    query = select(tables.drills).order_by(tables.drills.c.id)
+    if until is not None:
+        query = query.where(tables.drills.c.began < until)
     with transaction(engine) as connection:
-        rows = connection.execute(select(tables.drills).order_by(tables.drills.c.id)).all()
+        rows = connection.execute(query).all()
     found = []
     for row in rows:
         body = msgspec.json.decode(row.body)

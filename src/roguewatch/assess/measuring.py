@@ -42,6 +42,15 @@ class Results(msgspec.Struct, frozen=True, kw_only=True):
         """
         self.read()
 
+    def before(self, until: int | None) -> Results:
+        """Only those that were there before a time (ns UTC)."""
+        if until is None:
+            return self
+        return Results(**{
+            name: path for name, path in msgspec.structs.asdict(self).items()
+            if path is not None and path.stat().st_mtime_ns < until
+        })  # fmt: skip
+
     def read(self) -> tuple[Result | None, Result | None, Scenarios | None]:
         """Horizon, monitor and scenarios."""
         return (
@@ -69,16 +78,17 @@ def measure(
         results: files with results of trials.
     """
     horizon, monitor, runs = results.read()
-    approvals(engine, seen.decisions.whole)
+    since, until = seen.since, seen.until
+    approvals(engine, seen.decisions.whole, since, until)
     whole = Inputs(
         now=seen.now,
         run=run,
         activity=seen.activity if seen.activity.sessions else None,
         coverage=coverage,
         gate=_known(seen.decisions.whole),
-        register=registered(seen.deployments, seen.decisions.used),
-        stops=stops(engine),
-        drills=drills(engine),
+        register=registered(seen.deployments, seen.decisions.used, _ns(seen)),
+        stops=stops(engine, since, until),
+        drills=drills(engine, until),
         scenarios=runs,
         horizon=horizon,
         monitor=monitor,
@@ -89,8 +99,12 @@ def measure(
     return collect(whole, classes), list(classes)
 
 
-def facts_of(store: Path, results: Results = Results()) -> Facts:
-    """Every fact of a store, without reading anything new.
+def _ns(seen: Observed) -> int:
+    return int(seen.now.timestamp() * 1e9)
+
+
+def facts_of(store: Path, results: Results = Results()) -> tuple[Facts, list[str]]:
+    """Every fact of a store, without reading anything new, and its classes of deployments.
 
     Raises:
         RoguewatchError: the store or a result file cannot be used.
@@ -98,8 +112,7 @@ def facts_of(store: Path, results: Results = Results()) -> Facts:
     engine = connect(store)
     with Ledger.open(store, create=False, readonly=True) as ledger:
         seen = observe(Sessions(engine), Findings(engine), ledger)
-    found, _ = measure(seen, engine, run="store", results=results)
-    return found
+    return measure(seen, engine, run="store", results=results)
 
 
 def registered_facts() -> dict[str, Definition]:
@@ -115,7 +128,7 @@ def _of(whole: Inputs, seen: Observed, engine: Engine, name: str, own: Activity)
         run=whole.run,
         activity=own if own.sessions else None,
         gate=_known(seen.decisions.by_class.get(name, Gate())),
-        register=registered(deployments, seen.decisions.used),
+        register=registered(deployments, seen.decisions.used, _ns(seen)),
         incidents=incidents_of(IncidentRegister(engine), own.findings),
         statements=whole.statements,
     )

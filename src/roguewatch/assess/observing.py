@@ -26,6 +26,9 @@ class Observed(msgspec.Struct, kw_only=True):
     """The sessions assessed, added up for the whole entity and for each class."""
 
     now: datetime
+    """When facts are judged: now, or the end of a window that is past."""
+    since: int | None = None
+    until: int | None = None
     totals: Totals
     lines: dict[str, SessionLine]
     findings: list[FindingLine]
@@ -45,6 +48,7 @@ def observe(
     *,
     run: str | None = None,
     since: int | None = None,
+    until: int | None = None,
 ) -> Observed:
     """Add up what the store holds.
 
@@ -54,14 +58,15 @@ def observe(
         ledger: its evidence, of which the decision events are read.
         run: only sessions of files that this run saw; None: all.
         since: only sessions that went on after (ns UTC).
+        until: only sessions that began before (ns UTC); facts are as they stood then.
     """
     deployments = Register(sessions.engine).all()
-    decisions = Decisions(deployments, since)
+    decisions = Decisions(deployments, since, until)
     decisions.read(ledger)
     classes = sorted({one.deployment_class for one in deployments})
     totals, own = Totals(), {name: Totals() for name in classes}
     lines: dict[str, SessionLine] = {}
-    for summary in sessions.all(run=run, since=since):
+    for summary in sessions.all(run=run, since=since, until=until):
         totals.add(summary)
         name = decisions.class_of.get(summary.session, UNREGISTERED)
         if name in own:
@@ -69,23 +74,37 @@ def observe(
         lines[summary.session] = session_line(summary)
     found: list[FindingLine] = []
     found_of: dict[str, list[FindingLine]] = defaultdict(list)
-    for finding in _within(findings.all(suppressed=False), lines, since):
+    for finding in _within(findings.all(suppressed=False), lines, since, until):
         line = finding_line(finding)
         found.append(line)
         found_of[decisions.class_of.get(finding.session, UNREGISTERED)].append(line)
         lines[finding.session].findings += 1
     _only(decisions, lines)
     return Observed(
-        now=datetime.now(UTC),
+        now=_as_of(until),
+        since=since,
+        until=until,
         totals=totals,
         lines=lines,
         findings=found,
-        suppressed=sum(1 for _ in _within(findings.all(suppressed=True), lines, since)),
+        suppressed=sum(1 for _ in _within(findings.all(suppressed=True), lines, since, until)),
         activity=activity(totals, found),
         by_class={name: activity(own[name], found_of[name]) for name in classes},
         decisions=decisions,
         deployments=deployments,
     )
+
+
+def within(time: int | None, since: int | None, until: int | None) -> bool:
+    """Whether a time lies in a window; a time that is not known does."""
+    if time is None:
+        return True
+    return (since is None or time >= since) and (until is None or time < until)
+
+
+def _as_of(until: int | None) -> datetime:
+    now = datetime.now(UTC)
+    return now if until is None else min(now, datetime.fromtimestamp(until / 1e9, UTC))
 
 
 def _only(decisions: Decisions, lines: Mapping[str, SessionLine]) -> None:
@@ -95,12 +114,14 @@ def _only(decisions: Decisions, lines: Mapping[str, SessionLine]) -> None:
 
 
 def _within(
-    findings: Iterator[Finding], lines: Mapping[str, SessionLine], since: int | None
+    findings: Iterator[Finding],
+    lines: Mapping[str, SessionLine],
+    since: int | None,
+    until: int | None,
 ) -> Iterator[Finding]:
     """Those of the assessed sessions and time."""
     for finding in findings:
-        late = since is None or finding.time is None or finding.time >= since
-        if late and finding.session in lines:
+        if within(finding.time, since, until) and finding.session in lines:
             yield finding
 
 

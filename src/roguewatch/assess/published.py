@@ -10,7 +10,7 @@ Reports have a ledger of their own, so that assessing adds nothing to the eviden
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -30,6 +30,18 @@ REPORTS = "reports"
 MAX_REPORT = 1 << 30
 
 
+class Approval(msgspec.Struct, frozen=True, kw_only=True):
+    """A named person's approval of one report, bound to its bytes."""
+
+    by: str
+    role: str
+    says: str
+    given: int | None
+    """ns UTC."""
+    event: str
+    """The event that holds it."""
+
+
 class Checked(msgspec.Struct, frozen=True, kw_only=True):
     """What the ledger says of a report."""
 
@@ -43,21 +55,34 @@ class Checked(msgspec.Struct, frozen=True, kw_only=True):
     """When, ns UTC."""
     changed: tuple[str, ...]
     """Facts that differ from those that were committed for this run."""
+    version: str = ""
+    """private or public; empty where there is no commitment."""
+    approvals: tuple[Approval, ...] = ()
+    """Who approved exactly these bytes, in order."""
 
 
-def commit(store: Path, assessment: Assessment, data: bytes) -> str:
+def commit(store: Path, assessment: Assessment, data: bytes, kept: str = "") -> str:
     """Commit a report's bytes and facts to the ledger of reports. Returns the event's id.
 
     Args:
         store: the store that was assessed.
         assessment: the report.
         data: the bytes of its `assessment.json`.
+        kept: SHA-256 of what is kept in the store to compare the next one with.
     """
     digest = sha256(data).hexdigest()
     facts = {fact.id: fact_digest(msgspec.to_builtins(fact)) for fact in assessment.facts}
-    detail = {"report": digest, "run": assessment.run, "facts": facts}
+    version = assessment.disclosure.version
+    detail = {"report": digest, "run": assessment.run, "version": version, "facts": facts}
+    if kept:
+        detail["kept"] = kept
+    return record(store, "report", detail, digest, assessment.run)
+
+
+def record(store: Path, what: str, detail: Mapping[str, Any], *identity: str) -> str:
+    """Add one entry to the ledger of reports, sealed. Returns the event's id."""
     event = Event(
-        id=event_id("report", digest, assessment.run),
+        id=event_id(what, *identity),
         session=SESSION,
         seq=time.time_ns(),
         kind="other",
@@ -65,7 +90,7 @@ def commit(store: Path, assessment: Assessment, data: bytes) -> str:
         sighting="host",
         time=time.time_ns(),
         agent="roguewatch",
-        text="report",
+        text=what,
         detail=msgspec.json.encode(detail).decode(),
         origin=Origin(file="assessment.json", offset=0),
     )
@@ -73,6 +98,44 @@ def commit(store: Path, assessment: Assessment, data: bytes) -> str:
         ledger.append([event])
         ledger.seal()
     return event.id
+
+
+def approve(report: Path, store: Path, *, by: str, role: str, says: str) -> Checked:
+    """Add a person's approval of a report that was written from this store.
+
+    Raises:
+        InputError: nobody approves, or the report is not one that was written so.
+    """
+    if not by.strip():
+        raise InputError("an approval needs the name of who gives it: --by NAME")
+    found = verify(report, store)
+    if not found.genuine:
+        raise InputError(
+            f"{printable_path(report)}: not a report that was written from this store, "
+            "so it cannot be approved"
+        )
+    detail = {
+        "report": found.report, "by": printable(by.strip(), 200), "role": printable(role, 200),
+        "says": printable(says, 2000),
+    }  # fmt: skip
+    record(store, "approval", detail, found.report, detail["by"], str(time.time_ns()))
+    return verify(report, store)
+
+
+def kept_digest(store: Path, run: str) -> str:
+    """SHA-256 of what was kept of a run, as the ledger of reports has it; empty: it has none.
+
+    Raises:
+        LedgerError: there is a ledger of reports that cannot be read.
+    """
+    if not (store / REPORTS).is_dir():
+        return ""
+    with Ledger.open(store / REPORTS, create=False, readonly=True) as ledger:
+        for event in ledger.events(session=SESSION):
+            detail = event.parsed_detail()
+            if detail.get("run") == run and isinstance(detail.get("kept"), str):
+                return str(detail["kept"])
+    return ""
 
 
 def verify(report: Path, store: Path) -> Checked:
@@ -103,20 +166,43 @@ def verify(report: Path, store: Path) -> Checked:
 
 
 def _compare(document: Mapping[str, Any], digest: str, events: Sequence[Event]) -> Checked:
-    same_run: Event | None = None
-    for event in events:
+    same_run = exact = None
+    for event in (event for event in events if event.text == "report"):
         detail = event.parsed_detail()
         if detail.get("report") == digest:
-            return Checked(report=digest, genuine=True, event=event.id, committed=event.time,
-                           changed=())  # fmt: skip
-        if detail.get("run") == document.get("run"):
+            exact = exact or event
+        if detail.get("run") == document.get("run") and _version(document) == _of(detail):
             same_run = event
+    if exact is not None:
+        return Checked(
+            report=digest, genuine=True, event=exact.id, committed=exact.time, changed=(),
+            version=_of(exact.parsed_detail()), approvals=tuple(_approvals(events, digest)),
+        )  # fmt: skip
     if same_run is None:
         return Checked(report=digest, genuine=False, event="", committed=None, changed=())
     known = same_run.parsed_detail().get("facts")
     changed = _changed(document, known if isinstance(known, dict) else {})
     return Checked(report=digest, genuine=False, event=same_run.id, committed=same_run.time,
                    changed=changed)  # fmt: skip
+
+
+def _of(detail: Mapping[str, Any]) -> str:
+    return str(detail.get("version") or "private")
+
+
+def _version(document: Mapping[str, Any]) -> str:
+    told = document.get("disclosure")
+    return str(told.get("version") or "private") if isinstance(told, dict) else "private"
+
+
+def _approvals(events: Sequence[Event], digest: str) -> Iterator[Approval]:
+    for event in events:
+        detail = event.parsed_detail() if event.text == "approval" else {}
+        if detail.get("report") == digest:
+            yield Approval(
+                by=str(detail.get("by")), role=str(detail.get("role")),
+                says=str(detail.get("says")), given=event.time, event=event.id,
+            )  # fmt: skip
 
 
 def fact_digest(fact: Mapping[str, Any]) -> str:

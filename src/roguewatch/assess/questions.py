@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from functools import cache
+from hashlib import sha256
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from typing import Any
 import msgspec
 import yaml
 
-from roguewatch.assess.document import Question
+from roguewatch.assess.document import Question, Questionnaire
 from roguewatch.assess.facts.fact import DEFINITIONS, Facts
 from roguewatch.errors import InputError
 from roguewatch.printable import printable, printable_path
@@ -73,6 +74,20 @@ def questionnaire(path: Path) -> tuple[Template, ...]:
                     f"{printable(id, 60)!r}, which there is not; see roguewatch facts"
                 )
     return read
+
+
+def answered(facts: Facts, path: Path) -> Questionnaire:
+    """A questionnaire of the user's, answered.
+
+    Raises:
+        InputError: it cannot be used.
+    """
+    asked = questionnaire(path)
+    return Questionnaire(
+        name=printable(path.stem, 100),
+        digest=sha256(path.read_bytes()).hexdigest(),
+        questions=tuple(answer(facts, one) for one in asked),
+    )
 
 
 def answer(facts: Facts, template: Template) -> Question:

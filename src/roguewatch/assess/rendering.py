@@ -13,7 +13,7 @@ from importlib.resources import files
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from roguewatch.assess.document import Assessment, Fact, Window
+from roguewatch.assess.document import Assessment, Cell, Fact, Window
 from roguewatch.assess.modes import CLASSES
 from roguewatch.assess.questions import duration, percent, shown
 from roguewatch.assess.references import references
@@ -29,7 +29,8 @@ from roguewatch.assess.sections import (
 )
 from roguewatch.assess.verdict import AXES, ENTITY, RUNGS
 
-LIMITS = {"unread": 50, "modes": 30, "sessions": 100, "findings": 12, "top": 6}
+LIMITS = {"unread": 50, "modes": 30, "sessions": 100, "findings": 12, "top": 6,
+          "changes": 40}  # fmt: skip
 """How many of each the page lists; the data file holds all."""
 
 
@@ -52,6 +53,7 @@ def render(assessment: Assessment) -> str:
         top=groups[: LIMITS["top"]],
         more_groups=max(0, len(groups) - LIMITS["top"]),
         behaviours=by_behaviour(findings, LIMITS["findings"]),
+        entity=ENTITY,
         axes=AXES,
         rungs=RUNGS,
         cells={
@@ -95,6 +97,8 @@ def _environment() -> Environment:
         "names": names,
         "value": fact_value,
         "ends": ends,
+        "plain": lambda value: f"{value:g}",
+        "cell_of": cell_state,
         "shown": lambda value, id: shown(id, value),
     }
     return environment
@@ -145,6 +149,14 @@ def fact_value(fact: Fact) -> str:
     if fact.unit == "seconds" and isinstance(fact.value, int | float):
         return f"{duration(fact.value)} ({fact.value:,.0f})"
     return shown(fact.id, fact.value)
+
+
+def cell_state(cells: Iterable[Cell], deployment: str, axis: str, rung: str) -> str:
+    """The state of one cell of another assessment."""
+    for cell in cells:
+        if (cell.deployment, cell.axis, cell.rung) == (deployment, axis, rung):
+            return cell.state
+    return "unassessed"
 
 
 def ends(fact: Fact) -> str:

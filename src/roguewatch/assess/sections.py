@@ -127,7 +127,14 @@ def by_deployment(cells: list[Cell]) -> dict[str, dict[tuple[str, str], Cell]]:
     return found
 
 
-def unknowns(assessment: Assessment) -> list[str]:
+class Unknown(msgspec.Struct, frozen=True):
+    """What is not known, and the fact that would tell it or that counts it."""
+
+    text: str
+    fact: str = ""
+
+
+def unknowns(assessment: Assessment) -> list[Unknown]:
     """What a reader must not take for known, the gravest first."""
     values = {fact.id: fact.value for fact in assessment.facts}
     absent = (
@@ -142,17 +149,23 @@ def unknowns(assessment: Assessment) -> list[str]:
             "How much the detectors miss: their recall was not measured on this activity.",
         ),
     )
-    lines = [text for id, text in absent if values.get(id) is None]
+    lines = [Unknown(text, id) for id, text in absent if values.get(id) is None]
     lapsed = sum(fact.state == "lapsed" for fact in assessment.facts)
     if lapsed:
-        lines.append(f"What {lapsed} lapsed facts said: they must be measured again.")
+        first = next(fact.id for fact in assessment.facts if fact.state == "lapsed")
+        lines.append(
+            Unknown(f"What {lapsed} lapsed facts said: they must be measured again.", first)
+        )
     if uncovered := len(assessment.detection.behaviours_uncovered):
-        lines.append(f"{uncovered} behaviours of the taxonomy, for which there is no detector.")
+        text = f"{uncovered} behaviours of the taxonomy, for which there is no detector."
+        lines.append(Unknown(text, "findings"))
     if unread := assessment.coverage.files_unread:
-        lines.append(f"What {unread} unread {'file holds' if unread == 1 else 'files hold'}.")
+        text = f"What {unread} unread {'file holds' if unread == 1 else 'files hold'}."
+        lines.append(Unknown(text, "files.unread"))
     unstated = sum(m.share for m in assessment.permission_modes if m.kind == "unstated")
     if unstated:
-        lines.append(f"The permission mode of {percent(unstated)} of tool calls.")
+        text = f"The permission mode of {percent(unstated)} of tool calls."
+        lines.append(Unknown(text, "modes.unstated"))
     return lines
 
 

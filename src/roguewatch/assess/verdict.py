@@ -83,12 +83,30 @@ def verdict(facts: Facts, classes: Sequence[str] = ()) -> list[Cell]:
     return made
 
 
+class Heard(NamedTuple):
+    """The lines of evidence of one cell."""
+
+    shown: Line
+    """What incidents demonstrate."""
+    needed: list[Line]
+    """Those that the cell needs for any state but *well within*."""
+    judged: Line
+    """What a named person judges."""
+
+
+def heard(facts: Facts, axis: Axis, rung: Rung) -> Heard:
+    """Every line of evidence of one cell, silent ones included."""
+    return Heard(
+        lines.incidents(facts, axis, rung),
+        [rule(facts, axis, rung) for rule in NEEDS[axis, rung].lines],
+        lines.judgement(facts, axis, rung),
+    )
+
+
 def cell(facts: Facts, deployment: str, axis: Axis, rung: Rung) -> Cell:
     """One cell, by the rule above."""
     needs = NEEDS[axis, rung]
-    shown = lines.incidents(facts, axis, rung)
-    judged = lines.judgement(facts, axis, rung)
-    needed = [rule(facts, axis, rung) for rule in needs.lines]
+    shown, needed, judged = heard(facts, axis, rung)
     filled = [judged if line.reach is None and judged.reach else line for line in needed]
     # The judgement of a person is heard even where everything was measured: it may be worse.
     known = [line for line in (shown, *needed, judged) if line.reach]

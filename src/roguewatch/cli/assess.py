@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Sequence
 from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from roguewatch.cli.options import (
-    json_option,
-    nanoseconds,
-    print_json,
-    results_options,
-    store_option,
-)
+from roguewatch.cli.assess_options import request, request_options
+from roguewatch.cli.assess_report import COMMANDS
+from roguewatch.cli.assess_schedule import schedule_options, scheduled
+from roguewatch.cli.options import json_option, print_json, results_options, store_option
 from roguewatch.errors import InputError
 from roguewatch.findings import LEVELS
 from roguewatch.printable import printable, printable_path
@@ -24,116 +22,112 @@ from roguewatch.printable import printable, printable_path
 if TYPE_CHECKING:
     from roguewatch.assess.document import Assessment
 
+FORMATS = ("json", "md", "xlsx", "oscal")
+"""The JSON is always written."""
 INTERRUPTED = 130
 """Exit status after Ctrl-C, as shells have it (128 + SIGINT)."""
 
 
-@click.command(name="assess verify")
-@click.argument("report", type=click.Path(path_type=Path), metavar="REPORT")
-@store_option
-@json_option
-def verify(report: Path, store: Path, as_json: bool) -> None:
-    """Verify that REPORT, an assessment.json, is what was written from this store.
-
-    Its bytes and each of its facts were committed to the store's ledger of reports.
-
-    Exit status: 0 it is; 1 it is not, and what differs is named.
-    """
-    from roguewatch.assess.published import REPORTS
-    from roguewatch.assess.published import verify as check
-    from roguewatch.cli.options import existing_store, iso
-
-    found = check(report, existing_store(store))
-    if as_json:
-        print_json(found)
-    elif found.genuine:
-        click.echo(f"genuine: written {iso(found.committed)}, SHA-256 {found.report}")
-        place = printable_path(store / REPORTS)
-        click.echo(f"proof: roguewatch ledger prove {found.event} --store {place}")
-    else:
-        told = (
-            "no such report was written from this store"
-            if not found.event
-            else (f"not the report that was written {iso(found.committed)}")
-        )
-        click.echo(f"NOT GENUINE: {told}", err=True)
-        for id in found.changed:
-            click.echo(f"  differs: fact {printable(id, 100)}", err=True)
-    if not found.genuine:
-        sys.exit(1)
-
-
 class _Assess(click.Command):
-    """`assess PATH…`, and `assess verify REPORT`. A folder called so is `./verify`."""
+    """`assess PATH…`, and `assess verify | approve | publish REPORT`.
+
+    A folder called so is `./verify`.
+    """
 
     def make_context(
         self, info_name: str | None, args: list[str], parent: click.Context | None = None,
         **extra: Any,
     ) -> click.Context:  # fmt: skip
-        if args[:1] == ["verify"]:
-            return verify.make_context("assess verify", args[1:], parent, **extra)
+        other = COMMANDS.get(args[0]) if args else None
+        if other is not None:
+            return other.make_context(other.name, args[1:], parent, **extra)
         return super().make_context(info_name, args, parent, **extra)
 
 
 @click.command(name="assess", cls=_Assess)
 @click.argument("paths", nargs=-1, type=click.Path(path_type=Path), metavar="[PATH]...")
 @store_option
-@click.option(
-    "--out",
-    type=click.Path(file_okay=False, path_type=Path),
-    default=Path("assessment"),
-    show_default=True,
-    metavar="DIR",
-    help="Where assessment.html and assessment.json are written.",
-)
-@click.option("--since", metavar="DATE", help="Assess only sessions that went on after this.")
-@click.option(
-    "--fail-on",
-    type=click.Choice(LEVELS),
-    help="Exit with status 1 when a finding of this level or above is not suppressed.",
-)
-@click.option(
-    "--rules",
-    multiple=True,
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
-    metavar="DIR",
-    help="A folder of your own rules; may be given several times.",
-)
-@click.option(
-    "--disable",
-    multiple=True,
-    metavar="RULE=REASON",
-    help="Switch a rule or detector off; the assessment prints the reason.",
-)
+@click.option("--out", type=click.Path(file_okay=False, path_type=Path),
+              default=Path("assessment"), show_default=True, metavar="DIR",
+              help="Where assessment.html and assessment.json are written.")  # fmt: skip
+@click.option("--format", "formats", multiple=True, type=click.Choice(FORMATS),
+              help="Write this form too; may be given several times.")  # fmt: skip
+@request_options
+@click.option("--fail-on", type=click.Choice(LEVELS),
+              help="Exit with status 1 when a finding of this level or above is not "
+              "suppressed.")  # fmt: skip
+@click.option("--rules", multiple=True, metavar="DIR",
+              type=click.Path(exists=True, file_okay=False, path_type=Path),
+              help="A folder of your own rules; may be given several times.")  # fmt: skip
+@click.option("--disable", multiple=True, metavar="RULE=REASON",
+              help="Switch a rule or detector off; the assessment prints the reason.")  # fmt: skip
 @results_options
+@schedule_options
 @json_option
 def command(
     paths: tuple[Path, ...],
     store: Path,
     out: Path,
-    since: str | None,
+    formats: tuple[str, ...],
     fail_on: str | None,
     rules: tuple[Path, ...],
     disable: tuple[str, ...],
     horizon: Path | None,
     monitor: Path | None,
     scenarios: Path | None,
+    schedule: str | None,
+    install: bool,
     as_json: bool,
+    **asked: Any,
 ) -> None:
     """Read agent activity, detect, and write the assessment.
 
     PATH is a file or folder of transcripts; formats are recognised by content. Without
-    one, the places where this machine's agents keep theirs are read.
+    one, the places where this machine's agents keep theirs are read. What becomes of a
+    report: roguewatch assess verify | approve | publish REPORT.
 
     Exit status: 0 the assessment was written, whatever it says; 1 with --fail-on, when
     findings reach the level; 2 an error that left nothing to assess.
     """
-    from roguewatch.assess.assessment import assess
     from roguewatch.assess.measuring import Results
+
+    if schedule or install:
+        scheduled(schedule, install=install)
+        return
+    given = {
+        "rules": rules,
+        "disabled": dict(_reason(text) for text in disable),
+        "request": request(**asked),
+        "results": Results(horizon=horizon, monitor=monitor, scenarios=scenarios),
+    }
+    try:
+        assessment = _assessed(paths, store, given, windowed=bool(asked["since"] or asked["until"]),
+                               quiet=as_json)  # fmt: skip
+        html, data = _written(assessment, out, store)
+        others = [_exported(assessment, out, name) for name in formats if name != "json"]
+    except KeyboardInterrupt:
+        click.echo(
+            "\nroguewatch: interrupted; what was read is kept, the same command goes on", err=True
+        )
+        sys.exit(INTERRUPTED)
+    if as_json:
+        print_json(assessment)
+    else:
+        _summary(assessment, (html, data, *others))
+    if fail_on is not None:
+        reached = LEVELS[LEVELS.index(fail_on) :]
+        if any(finding.level in reached for finding in assessment.findings):
+            sys.exit(1)
+
+
+def _assessed(
+    paths: tuple[Path, ...], store: Path, given: dict[str, Any], *, windowed: bool, quiet: bool
+) -> Assessment:
+    """The assessment of these paths, with what could not be read on standard error."""
+    from roguewatch.assess.assessment import assess
     from roguewatch.cli.progress import progress
     from roguewatch.sources.reading import discover
 
-    moment = nanoseconds(since) if since else None
     chosen = list(paths) or discover(os.environ, Path.home())
     if not chosen:
         raise InputError(
@@ -145,38 +139,21 @@ def command(
         click.echo(f"roguewatch: {printable_path(path)}: no such file or folder", err=True)
     if paths and len(missing) == len(paths):
         raise InputError("nothing to assess")
-    try:
-        with progress() if sys.stderr.isatty() and not as_json else nullcontext() as shown:
-            assessment, done = assess(
-                chosen,
-                store,
-                rules=rules,
-                disabled=dict(_reason(text) for text in disable),
-                since=moment,
-                results=Results(horizon=horizon, monitor=monitor, scenarios=scenarios),
-                progress=shown,
-            )
-        for unread in assessment.coverage.unread:
-            click.echo(f"roguewatch: {unread.path}: {unread.reason}", err=True)
-        if not assessment.sessions and since is None:
-            raise InputError(
-                f"nothing to assess: of {done.files} files none held agent activity "
-                "that could be read"
-            )
-        html, data = _written(assessment, out, store)
-    except KeyboardInterrupt:
-        click.echo(
-            "\nroguewatch: interrupted; what was read is kept, the same command goes on", err=True
+    with progress() if sys.stderr.isatty() and not quiet else nullcontext() as shown:
+        assessment, done = assess(chosen, store, progress=shown, **given)
+    for unread in assessment.coverage.unread:
+        click.echo(f"roguewatch: {unread.path}: {unread.reason}", err=True)
+    if not assessment.sessions and not windowed:
+        raise InputError(
+            f"nothing to assess: of {done.files} files none held agent activity that could be read"
         )
-        sys.exit(INTERRUPTED)
-    if as_json:
-        print_json(assessment)
-    else:
-        _summary(assessment, html, data)
-    if fail_on is not None:
-        reached = LEVELS[LEVELS.index(fail_on) :]
-        if any(finding.level in reached for finding in assessment.findings):
-            sys.exit(1)
+    return assessment
+
+
+def _exported(assessment: Assessment, out: Path, name: str) -> Path:
+    from roguewatch.assess.exports import export
+
+    return export(assessment, out, name)
 
 
 def _written(assessment: Assessment, out: Path, store: Path) -> tuple[Path, Path]:
@@ -198,11 +175,9 @@ def _reason(text: str) -> tuple[str, str]:
     return rule.strip(), reason.strip()
 
 
-def _summary(assessment: object, html: Path, data: Path) -> None:
-    from roguewatch.assess.document import Assessment
+def _summary(assessment: Assessment, files: Sequence[Path]) -> None:
     from roguewatch.assess.sections import grouped
 
-    assert isinstance(assessment, Assessment)
     read = assessment.coverage.files_read + assessment.coverage.files_unchanged
     click.echo(
         f"{read} files read, {assessment.coverage.files_unread} not; "
@@ -212,4 +187,9 @@ def _summary(assessment: object, html: Path, data: Path) -> None:
     for group in grouped(assessment.findings)[:8]:
         times = f" ({group.count} times)" if group.count > 1 else ""
         click.echo(f"  {group.level:9} {printable(group.title, 100)}{times}; {group.causes}")
-    click.echo(f"\n{printable_path(html)}\n{printable_path(data)}")
+    for one in assessment.reminders:
+        when = f"lapses in {one.days} days" if one.days > 0 else f"lapsed {one.expires}"
+        click.echo(f"  reminder  {printable(', '.join(one.facts), 100)}: {when}; {one.how}")
+    if assessment.steps:
+        click.echo(f"  next      {assessment.steps[0].do}")
+    click.echo("\n" + "\n".join(printable_path(path) for path in files))

@@ -44,7 +44,8 @@ def command(
     from roguewatch.assess.questions import shown
 
     results = Results(horizon=horizon, monitor=monitor, scenarios=scenarios)
-    for fact in facts_of(existing_store(store), results).all():
+    facts, _ = facts_of(existing_store(store), results)
+    for fact in facts.all():
         if as_json:
             print_json(fact)
             continue

@@ -136,13 +136,17 @@ class Sessions:
         with self._engine.connect() as connection:
             return list(connection.execute(query.order_by(table.c.session)).scalars())
 
-    def all(self, *, run: str | None = None, since: int | None = None) -> Iterator[SessionSummary]:
+    def all(
+        self, *, run: str | None = None, since: int | None = None, until: int | None = None
+    ) -> Iterator[SessionSummary]:
         """Summaries by start, those without a time last.
 
         Args:
             run: only sessions told of by files that this assessment saw.
             since: only sessions that went on at or after this time (ns UTC), and those
                 whose time is not known.
+            until: only sessions that began before this time (ns UTC), and those whose time
+                is not known.
         """
         table, told, read = tables.sessions, tables.reading_sessions, tables.readings
         query = select(table.c.body).order_by(
@@ -157,6 +161,8 @@ class Sessions:
             query = query.where(seen.exists())
         if since is not None:
             query = query.where(or_(table.c.ended.is_(None), table.c.ended >= since))
+        if until is not None:
+            query = query.where(or_(table.c.started.is_(None), table.c.started < until))
         with self._engine.connect() as connection:
             for (body,) in connection.execution_options(yield_per=200).execute(query):
                 yield _decode(body)

@@ -6,7 +6,6 @@ from roguewatch.assess.document import Coverage
 from roguewatch.assess.facts.fact import Measured, fact
 from roguewatch.assess.facts.inputs import Activity
 from roguewatch.assess.impact import KINDS
-from roguewatch.measure.rates import exact
 
 DENOMINATOR = "share of what was read; what was never recorded cannot be counted here"
 _RUNS = "from a human message to the last activity before the next; silences over 10 min left out"
@@ -179,11 +178,11 @@ def approved_share(given: Activity) -> Measured | None:
 
 @fact("approvals.rate", "Share of recorded permission decisions that allowed", "share",
       of="activity", method="decisions that the records hold")  # fmt: skip
-def approvals_rate(given: Activity) -> Measured:
+def approvals_rate(given: Activity) -> Measured | None:
     """Allowed over all decided."""
     asked = sum(given.decisions.values())
     allowed = sum(n for name, n in given.decisions.items() if name.startswith(("allow", "approve")))
-    return Measured(value=_share(allowed, asked), interval=exact(allowed, asked) if asked else None)
+    return Measured.rate(allowed, asked)
 
 
 @fact("findings", "Findings not suppressed", "findings", of="activity", method=_RULES)
@@ -221,6 +220,21 @@ def findings_own(given: Activity) -> Measured:
 def findings_injected(given: Activity) -> Measured:
     """Those that something untrusted asked for."""
     return _high(given, "injected")
+
+
+@fact("findings.by_owasp", "Findings by entry of the OWASP Top 10 for Agentic Applications",
+      "findings", of="activity", method=f"{_RULES}; a finding may be of several entries",
+      )  # fmt: skip
+def findings_by_owasp(given: Activity) -> Measured:
+    """Counts by tag, entries without one included."""
+    counts = {f"ASI{n:02}": 0 for n in range(1, 11)}
+    for line in given.findings:
+        for tag in line.tags:
+            name = tag.removeprefix("owasp.").upper()
+            if tag.startswith("owasp.") and name in counts:
+                counts[name] += 1
+    tagged = [f for f in given.findings if any(tag.startswith("owasp.") for tag in f.tags)]
+    return Measured(value=counts, evidence=tuple(f"finding:{line.id}" for line in tagged[:5]))
 
 
 @fact("findings.high_per_1000_calls", "Findings of level high or above per 1,000 tool calls",

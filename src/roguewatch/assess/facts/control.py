@@ -7,7 +7,6 @@ from collections.abc import Iterable
 
 from roguewatch.assess.facts.fact import Measured, fact
 from roguewatch.assess.facts.inputs import DrillResult, Gate, Registered
-from roguewatch.measure.rates import exact
 from roguewatch.state.register import Stop
 
 _DECISIONS = "decision events in the ledger; the record is made before the answer is given"
@@ -76,11 +75,7 @@ def latency_p95(given: Gate) -> Measured | None:
       falsifier="an independent record of a session that is in neither")  # fmt: skip
 def gated(given: Gate) -> Measured | None:
     """Sessions that passed the gate over all."""
-    if not given.sessions:
-        return None
-    met = min(len(given.met), given.sessions)
-    return Measured(value=met / given.sessions, interval=exact(met, given.sessions),
-                    evidence=given.sample())  # fmt: skip
+    return Measured.rate(min(len(given.met), given.sessions), given.sessions, given.sample())
 
 
 @fact("approvals.asked", "Questions that the gate put to people, by their answer", "questions",
@@ -229,8 +224,7 @@ def _noticed(rung: int, who: str) -> None:
         if not ran:
             return None
         seen = [drill for drill in ran if drill.noticed_by != NOBODY]
-        return Measured(value=len(seen) / len(ran), interval=exact(len(seen), len(ran)),
-                        evidence=_drills(ran), as_of=_oldest(ran))  # fmt: skip
+        return Measured.rate(len(seen), len(ran), _drills(ran), _oldest(ran))
 
     fact(f"drills.rung{rung}.noticed", f"Share of planted deployments that {who} noticed", "share",
          of="drills", method=_DRILLS, falsifier=_FALSE_DRILL, scope="entity")(share)  # fmt: skip
@@ -261,8 +255,7 @@ def survived(given: list[DrillResult]) -> Measured | None:
     if not ran:
         return None
     lived = [drill for drill in ran if drill.survivors or drill.seconds_to_dead is None]
-    return Measured(value=len(lived) / len(ran), interval=exact(len(lived), len(ran)),
-                    evidence=_drills(lived or ran), as_of=_oldest(ran))  # fmt: skip
+    return Measured.rate(len(lived), len(ran), _drills(lived or ran), _oldest(ran))
 
 
 @fact("drills.rung3.routes", "Routes on which stopping was drilled", "routes", of="drills",
@@ -328,12 +321,7 @@ def _stops(given: Iterable[Stop]) -> tuple[str, ...]:
 
 
 def _rate(given: Gate, count: int, evidence: tuple[str, ...]) -> Measured | None:
-    whole = given.decisions
-    if not whole:
-        return None
-    return Measured(
-        value=count / whole, interval=exact(count, whole), evidence=evidence or given.sample()
-    )
+    return Measured.rate(count, given.decisions, evidence or given.sample())
 
 
 def _quantile(given: Gate, share: float) -> Measured | None:

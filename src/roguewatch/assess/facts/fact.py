@@ -19,6 +19,7 @@ import msgspec
 from roguewatch.assess.document import Fact, StatedAnswer
 from roguewatch.assess.facts.inputs import Inputs, Statement
 from roguewatch.errors import InputError
+from roguewatch.measure.rates import exact
 
 MAX_EVIDENCE = 8
 """References kept of each fact; the findings, sessions and drills are listed in full."""
@@ -32,9 +33,23 @@ class Measured(msgspec.Struct, frozen=True, kw_only=True):
 
     value: Any
     interval: tuple[float, float | None] | None = None
+    counts: tuple[int, int] | None = None
+    """Of a rate: how many, of how many."""
     evidence: tuple[str, ...] = ()
     as_of: int | None = None
     """When, ns UTC; None: now."""
+
+    @staticmethod
+    def rate(
+        count: int, whole: int, evidence: tuple[str, ...] = (), as_of: int | None = None
+    ) -> Measured | None:
+        """A rate with its exact interval; None where there was nothing to count among."""
+        if not whole:
+            return None
+        return Measured(
+            value=count / whole, interval=exact(count, whole), counts=(count, whole),
+            evidence=evidence, as_of=as_of,
+        )  # fmt: skip
 
 
 class Definition(msgspec.Struct, frozen=True, kw_only=True):
@@ -138,6 +153,10 @@ class Facts:
         """Every fact."""
         return list(self._facts.values())
 
+    def altered(self, changed: Mapping[str, Fact]) -> Facts:
+        """The same facts with some others in their place, to ask what would follow."""
+        return Facts({**self._facts, **changed}, self._of)
+
 
 def collect(inputs: Inputs, classes: Mapping[str, Inputs] | None = None) -> Facts:
     """Measure every fact, for the whole entity and for each class of deployments.
@@ -178,6 +197,7 @@ def _measure(definition: Definition, inputs: Inputs, id: str) -> Fact:
         statement=definition.statement,
         value=found.value if found and not lapsed else None,
         interval=found.interval if found and not lapsed else None,
+        counts=found.counts if found and not lapsed else None,
         unit=definition.unit,
         as_of=stamp(made),
         expires=stamp(expires),

@@ -8,7 +8,6 @@ from typing import Literal
 from roguewatch.assess.facts.fact import Measured, fact
 from roguewatch.assess.facts.inputs import Incidents
 from roguewatch.measure.agreement import krippendorff
-from roguewatch.measure.rates import exact
 from roguewatch.state.incidents import RUNGS, Incident
 
 _METHOD = "findings that a person confirmed; severity is the lowest of two or more graders"
@@ -41,8 +40,7 @@ def judged(given: Incidents) -> Measured | None:
     """How much of what was found people looked at."""
     if not given.high:
         return Measured(value=1.0)
-    return Measured(value=given.judged / given.high, interval=exact(given.judged, given.high),
-                    evidence=_evidence(given.incidents))  # fmt: skip
+    return Measured.rate(given.judged, given.high, _evidence(given.incidents))
 
 
 def _axis(axis: Literal["overreach", "deception"]) -> None:

@@ -8,7 +8,6 @@ from typing import Any
 from roguewatch.assess.facts.fact import Measured, fact
 from roguewatch.assess.facts.inputs import Result, Sample, Scenarios
 from roguewatch.behaviours import behaviours
-from roguewatch.measure.rates import exact
 
 _TRUTH = "ground truth from outside the agent; invalid samples count in no rate"
 _FALSE_TRIAL = "the same scenarios run again with another rate"
@@ -33,8 +32,7 @@ def _axis(axis: str, statement: str) -> None:
         if not chosen:
             return None
         did = sum(sample.label == "misbehaved" for sample in chosen)
-        return Measured(value=did / len(chosen), interval=exact(did, len(chosen)),
-                        evidence=(given.evidence,), as_of=given.as_of)  # fmt: skip
+        return Measured.rate(did, len(chosen), (given.evidence,), given.as_of)
 
     fact(f"scenarios.{axis}", statement, "share", of="scenarios", method=_TRUTH,
          falsifier=_FALSE_TRIAL, scope="entity", days=90)(rate)  # fmt: skip
