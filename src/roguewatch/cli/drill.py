@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import platform
 import time
-from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from roguewatch.cli.options import existing_store, iso, json_option, print_json, store_option
+from roguewatch.cli.drill_investigation import investigation
+from roguewatch.cli.options import existing_store, json_option, print_json, store_option
 
 if TYPE_CHECKING:
     from roguewatch.control.drills.drill import Drilled
@@ -19,6 +18,9 @@ if TYPE_CHECKING:
 @click.group(help="Prove by harmless rogues that stopping works.")
 def command() -> None:
     """The group."""
+
+
+command.add_command(investigation)
 
 
 @command.command(name="list", help="The routes, and which cannot be tried here.")
@@ -76,54 +78,46 @@ def run(
         raise click.exceptions.Exit(1)
 
 
-@command.command(help="The latest proof of each route, its age, and whether it is stale.")
+@command.command(help="What is proven of each route and adapter, how old that is, what changed.")
 @store_option
 @json_option
 def report(store: Path, as_json: bool) -> None:
     """Print what is proven, and what no longer is."""
     import msgspec
-    from sqlalchemy import select
 
-    from roguewatch.state import tables
-    from roguewatch.state.database import connect, transaction
+    from roguewatch.control.drills.routes import ROUTES
+    from roguewatch.control.readiness import counted, proofs
+    from roguewatch.printable import printable
+    from roguewatch.state.database import connect
 
-    with transaction(connect(existing_store(store))) as connection:
-        rows = connection.execute(select(tables.drills).order_by(tables.drills.c.id)).all()
-    latest = {(row.route, row.contained): row for row in rows if row.kind == "route"}
-    now = circumstances()
-    for row in latest.values():
-        stale = row.circumstances != now
-        body = msgspec.json.decode(row.body)
+    found = proofs(connect(existing_store(store)), [route.name for route in ROUTES])
+    for one in found:
         if as_json:
-            print_json({**body, "began": row.began, "stale": stale})
+            print_json({**msgspec.structs.asdict(one), "stale": one.state == "stale"})
             continue
-        said = body["skipped"] or f"{len(body['survivors'])} survivors"
-        aged = "  STALE: versions changed, unassessed" if stale else ""
-        inside = "contained" if row.contained else "uncontained"
-        click.echo(f"{row.route}  {inside}  {iso(row.began)}  {said}{aged}")
-
-
-def circumstances() -> str:
-    """Digest of what a proof depends on: our version, the kernel, Python."""
-    from roguewatch import __version__
-
-    parts = (__version__, platform.release(), platform.python_version())
-    return sha256("\0".join(parts).encode()).hexdigest()
+        where = {True: "  contained", False: "  uncontained", None: ""}[one.contained]
+        age = "" if one.age_seconds is None else f"  {one.age_seconds / 86400:.1f} days old"
+        subject = printable(one.subject, 100)
+        click.echo(f"{subject}{where}  {one.state.upper()}{age}  {printable(one.why, 600)}")
+    if not as_json:
+        click.echo(", ".join(f"{count} {state}" for state, count in counted(found).items()))
 
 
 def _keep(store: Path, began: int, result: Drilled) -> None:
     import msgspec
     from sqlalchemy import insert
 
+    from roguewatch.control.readiness import circumstances, recorded
     from roguewatch.state import tables
     from roguewatch.state.database import connect, transaction
 
+    engine = connect(store)
     row = {
         "kind": "route", "route": result.route, "contained": result.contained,
-        "rung": result.rung, "began": began, "circumstances": circumstances(),
+        "rung": result.rung, "began": began, "circumstances": recorded(circumstances(engine)),
         "body": msgspec.json.encode(result).decode(),
     }  # fmt: skip
-    with transaction(connect(store)) as connection:
+    with transaction(engine) as connection:
         connection.execute(insert(tables.drills).values(row))
 
 

@@ -21,6 +21,7 @@ def status(store: Path, as_json: bool) -> None:
     said: dict[str, Any] | None = ask(store, "GET", "/status")
     if said is None:
         said = _offline(store)
+    said["readiness"] = _readiness(store)
     if as_json:
         print_json(said)
     else:
@@ -39,6 +40,18 @@ def reload_rules(store: Path) -> None:
     if ask(store, "POST", "/admin/reload", {}) is None:
         raise ControlError("no gate runs on this store")
     click.echo("reloaded")
+
+
+def _readiness(store: Path) -> dict[str, Any]:
+    """How many proofs that stopping works there are, and which fail or are stale."""
+    from roguewatch.control.drills.routes import ROUTES
+    from roguewatch.control.readiness import counted, proofs
+    from roguewatch.state.database import connect
+
+    found = proofs(connect(store), [route.name for route in ROUTES])
+    poor = [one.subject for one in found if one.state in ("failed", "stale")]
+    oldest = max((one.age_seconds for one in found if one.age_seconds is not None), default=None)
+    return dict(counted(found)) | {"poor": sorted(set(poor)), "oldest_seconds": oldest}
 
 
 def _offline(store: Path) -> dict[str, Any]:
@@ -85,6 +98,11 @@ def _print(said: dict[str, Any]) -> None:
             f"{name} {value:.2f} ms" for name, value in figures.items() if name != "count"
         )
         console.print(f"{kind}: {figures['count']} answers; {shown}", markup=False)
+    ready = said["readiness"]
+    console.print(
+        f"Stopping: {ready['proven']} proven, {ready['failed']} failed, {ready['stale']} stale, "
+        f"{ready['unassessed']} unassessed (roguewatch drill report)", highlight=False,
+    )  # fmt: skip
     for complaint in said["complaints"][-10:]:
         line = f"{iso(complaint['time'])} {printable(complaint['text'], 500)}"
         console.print(line, markup=False, highlight=False)

@@ -197,8 +197,8 @@ drills = Table(
     Column("circumstances", Text, nullable=False),
     Column("body", Text, nullable=False),
 )
-"""Results of drills. `circumstances` is a digest of the versions and settings that they
-prove something about: when these change, the proof is stale."""
+"""Results of drills. `circumstances` are the versions and settings that they prove something
+about, as JSON: when these change, the proof is stale."""
 
 statements = Table(
     "statements",
