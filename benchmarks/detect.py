@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import json
 import random
 import statistics
@@ -35,7 +34,6 @@ def run() -> list[Row]:
     rows += _growth(shipped)
     rows.append(_start())
     rows.append(_invariant())
-    rows += _scout()
     return rows
 
 
@@ -324,74 +322,3 @@ def _peer(packages: list[str], code: str, given: str) -> float | None:
     except (OSError, subprocess.SubprocessError, ValueError, IndexError) as error:
         print(f"{packages[0]}: {error}\n{getattr(error, 'stderr', '') or ''}"[-600:])
         return None
-
-
-_PATTERNS = (
-    "password",
-    "crontab",
-    "rm -rf",
-    "sudo ",
-    "secret",
-    "token",
-    "ignore previous",
-    "curl ",
-)
-_SCOUT = r"""
-import json, sys, time, tempfile
-from inspect_scout import grep_scanner, scan, transcripts_from
-given = json.load(sys.stdin)
-with tempfile.TemporaryDirectory() as out:
-    started = time.perf_counter()
-    scan([grep_scanner(given["patterns"])], transcripts=transcripts_from(given["logs"]),
-         scans=out, display="none", max_processes=1)
-    print(time.perf_counter() - started)
-"""
-
-
-def _scout() -> list[Row]:
-    logs = SHARED / "inspect"
-    files = sorted(logs.glob("*.eval")) if logs.is_dir() else []
-    name = f"grep of {len(_PATTERNS)} patterns over {len(files)} Inspect logs"
-    if not files:
-        return [Row(name=name, ours=0, unit="s", peer_name="no Inspect logs on this machine")]
-    text = "\n---\n".join(
-        f"title: G{n}\nname: g{n}\nlogsource: {{product: ai-agent}}\n"
-        f"detection: {{s: ['{pattern}'], condition: s}}\n"
-        for n, pattern in enumerate(_PATTERNS)
-    )
-    running = Running(compile_rules([(Path("grep.yml"), text.encode())]))
-    started = time.perf_counter()
-    events = [event for one in reading.read([logs]) for event in one.events()]
-    middle = time.perf_counter()
-    for event in events:
-        running.feed_event(event)
-    ended = time.perf_counter()
-    given = json.dumps({"patterns": list(_PATTERNS), "logs": str(logs)})
-    done = subprocess.run(
-        [sys.executable, "-c", _SCOUT], input=given, capture_output=True, text=True, check=False
-    )
-    try:
-        peer: float | None = float(done.stdout.split()[-1])
-    except (ValueError, IndexError):
-        print(done.stderr[-600:])
-        peer = None
-    version = importlib.metadata.version("inspect-scout")
-    rows = []
-    for label, ours, times in (
-        ("from the files", ended - started, 8),
-        ("matching alone", ended - middle, 20),
-    ):
-        rows.append(
-            Row(
-                name=f"{name}, {label}",
-                ours=ours,
-                peer=peer,
-                peer_name=f"inspect-scout {version} grep_scanner"
-                + ("" if peer else " does not run here"),
-                unit="s",
-                better="lower",
-                target=f"{times} times faster",
-                reached=ours * times <= peer if peer else None,
-            )
-        )
-    return rows

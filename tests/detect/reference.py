@@ -125,11 +125,22 @@ def _keyword(value: Any, texts: list[str]) -> bool:
         return any(_keyword(inner, texts) for inner in value.values)
     if isinstance(value, SigmaString):
         cased = isinstance(value, SigmaCasedString)
-        pattern = _compiled(_wildcards(value, cased))
+        pattern = _once(value, lambda: _compiled(_wildcards(value, cased)))
         return any(pattern.search(text if cased else text.casefold()) for text in texts)
     if isinstance(value, SigmaNumber | SigmaBool):
         return _test(value, list(texts), None)
     return _test(value, list(texts), None)
+
+
+_patterns: dict[int, tuple[Any, re.Pattern[str]]] = {}
+
+
+def _once(value: Any, make: Any) -> re.Pattern[str]:
+    """The pattern of a value of pySigma's, made once: what is cached is the same object's."""
+    known = _patterns.get(id(value))
+    if known is None or known[0] is not value:
+        known = _patterns[id(value)] = (value, make())
+    return known[1]
 
 
 @cache
@@ -164,11 +175,11 @@ def _test(value: Any, values: list[Any], get: Any) -> bool:
         if not value.s:
             return not values or "" in [_text(one) for one in values]
         cased = isinstance(value, SigmaCasedString)
-        pattern = _compiled(_wildcards(value, cased))
+        pattern = _once(value, lambda: _compiled(_wildcards(value, cased)))
         texts = [_text(one) if cased else _text(one).casefold() for one in values]
         return any(pattern.fullmatch(text) for text in texts)
     if isinstance(value, SigmaRegularExpression):
-        compiled = python_regex(value)
+        compiled = _once(value, lambda: python_regex(value))
         return any(compiled.search(_text(one)) for one in values)
     if isinstance(value, SigmaBool):
         return _text(bool(value)) in [_text(v).casefold() for v in values if not _is_number(v)]

@@ -65,11 +65,11 @@ class Action:
 
         Lone surrogates become U+FFFD, so that one of them cannot hide the rest.
         """
-        return _object(self.event.arguments)
+        return json_object(self.event.arguments)
 
     @derived
     def detail(self) -> dict[str, Any]:
-        return _object(self.event.detail)
+        return json_object(self.event.detail)
 
     @derived
     def strings(self) -> tuple[str, ...]:
@@ -192,7 +192,8 @@ def clean(text: str) -> str:
     return text
 
 
-def _object(text: str) -> dict[str, Any]:
+def json_object(text: str) -> dict[str, Any]:
+    """JSON text as an object; what is none stands under `input`. Without lone surrogates."""
     if not text:
         return {}
     try:
