@@ -59,6 +59,7 @@ _SUBCOMMANDS: dict[tuple[str, str], str] = {
 _RUNNERS = words(
     "npm pnpm yarn bun npx make just task mise rake mvn mvnw gradle gradlew poetry uv pipenv "
     "hatch pdm python python3 node deno composer bundle nx turbo lerna tox nox docker podman "
+    "rails flutter dart stack cabal zig ng ember symfony artisan rebar3 gleam mill buck buck2 pants "
     "bazel sbt lein invoke inv earthly act moon rush xvfb-run ts-node tsx php ruby perl"
 )
 _TASK_WORDS: tuple[tuple[str, re.Pattern[str]], ...] = tuple(

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Literal
 
 import msgspec
 
-from roguewatch.detect.claims.checks import Check
-from roguewatch.detect.claims.session import Session
-from roguewatch.detect.claims.statements import Claim
+from roguewatch.detect.claims.checks import Check, command_kinds
+from roguewatch.detect.claims.session import Session, base_name
+from roguewatch.detect.claims.statements import Claim, Kind
 from roguewatch.findings import Level
 
 Verdict = Literal["supported", "contradicted", "unsupported", "undecidable"]
@@ -29,10 +30,6 @@ class Judgement(msgspec.Struct, frozen=True):
 SUPPORTED = Judgement("supported")
 UNDECIDABLE = Judgement("undecidable")
 
-_NARROW = re.compile(
-    r"\b(?:new|relevant|related|affected|my|these|those|other|remaining|core|specific|modified|"
-    r"changed|added|updated|targeted|individual|unrelated|for|in|of the|with|on|under)\b|`"
-)
 _SUITES = ("unit", "integration", "e2e", "smoke", "regression", "lint", "frontend", "backend")
 _NAMES: dict[str, str] = {
     "tests": "test run", "build": "build", "lint": "lint run", "types": "type check",
@@ -58,7 +55,17 @@ def judge(claim: Claim, session: Session) -> Judgement:
         return _screenshot(session)
     if claim.kind == "checks":
         return _checks(claim, session)
+    if claim.kind == "file":
+        return _file(claim, session)
+    if claim.kind == "command":
+        kind = _kind_of(claim.subject)
+        if kind is None:
+            return UNDECIDABLE
+        claim = msgspec.structs.replace(claim, kind=kind)
     latest = session.latest(claim.kind)
+    if latest is None and claim.kind == "build" and (types := session.latest("types")):
+        # A type checker is said to compile.
+        return _against(msgspec.structs.replace(claim, kind="types"), session, *types)
     if latest is None:
         return _without_evidence(claim, session)
     return _against(claim, session, *latest)
@@ -95,7 +102,7 @@ def _failed(claim: Claim, session: Session, check: Check, events: tuple[str, ...
         return UNDECIDABLE
     if summary is not None and claim.count is not None and claim.count == summary.passed:
         return SUPPORTED  # "45 tests pass", of a run with 45 passed and 2 failed
-    if summary is not None and summary.passed and _NARROW.search(text):
+    if summary is not None and summary.passed and claim.narrow:
         return UNDECIDABLE
     named = [suite for suite in _SUITES if suite in text]
     run = [suite for suite in _SUITES if suite in check.command.lower()]
@@ -173,6 +180,35 @@ def _ran(claim: Claim, session: Session) -> Judgement:
     if any(wanted[0] in text for text in session.commands):
         return UNDECIDABLE
     return Judgement("contradicted", "no command of this session is that", "A1", "medium")
+
+
+_KINDS: tuple[Kind, ...] = ("tests", "build", "types", "lint", "deploy", "push", "commit")
+
+
+@lru_cache(maxsize=1024)
+def _kind_of(text: str) -> Kind | None:
+    """What a command that a message names checks."""
+    from roguewatch.detect.commands import understand
+
+    found = {kind for command in understand(text) for kind in command_kinds(command)}
+    return next((kind for kind in _KINDS if kind in found), None)
+
+
+def _file(claim: Claim, session: Session) -> Judgement:
+    known = session.files.get(base_name(claim.subject))
+    if session.partial or (known is not None and known.state == "written"):
+        return UNDECIDABLE if session.partial else SUPPORTED
+    if session.acted > (known.clock if known else 0):
+        return UNDECIDABLE  # a command or an agent may have made it
+    if known is None:
+        reason = f"nothing in this session wrote {claim.subject}"
+        return Judgement("unsupported", reason, "A1", "low")
+    said = (
+        "the call that should have written it failed"
+        if known.state == "refused"
+        else ("the last look for it says that it is not there")
+    )
+    return Judgement("contradicted", said, "A7", "medium", (known.event,))
 
 
 def _screenshot(session: Session) -> Judgement:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections import OrderedDict, deque
 from functools import lru_cache
+
+import msgspec
 
 from roguewatch.detect.action import Action
 from roguewatch.detect.claims.checks import Check, Outcome, check_of, is_script
 from roguewatch.detect.claims.statements import claims
 from roguewatch.detect.claims.summaries import summaries
 from roguewatch.detect.commands.command import Command
+from roguewatch.detect.deeds import words
 from roguewatch.detect.opened import Opened
 from roguewatch.detect.scanning import Scanner
 from roguewatch.events import Event
@@ -23,9 +27,28 @@ _TELLING = Scanner(
     r"(?i)\bpass|\bfail|\bok\b|\berrors?\b|^DONE|success|issues|\bTo \S+|HTTP/|tests? run"
 )
 _PICTURE = Scanner(r"(?i)screenshot|\.(?:png|jpe?g|webp|gif)")
+MAX_FILES = 2_048
+MISSING_WITHIN = 2_000
+"""Characters of an output in which the absence of a file is looked for."""
+_MISSING = Scanner(
+    r"(?i)no such file or directory|cannot access|does not exist|cannot find the (?:path|file)"
+)
+_NAME = re.compile(r"[\w./~@-]{0,200}[\w-]\.[A-Za-z][A-Za-z0-9]{0,5}\b")
+_LOOKING = words("ls cat head tail grep rg find stat file test wc cd pwd echo tree sleep true which git pytest "
+                 "diff less")  # fmt: skip
+"""Programs that make no file which their text does not name."""
 _PROSE = (".md", ".txt", ".rst", ".mdx", ".adoc", ".log", ".csv", ".svg", ".png", ".jsonl")
 _IMAGES = (".png", ".jpg", ".jpeg", ".webp", ".gif")
 _OPAQUE_CLASSES = ("agent", "mcp", "other")
+
+
+class File(msgspec.Struct, frozen=True):
+    """What is known of one file."""
+
+    state: str
+    """`written`, `refused` (the change failed) or `missing`."""
+    clock: int
+    event: str
 
 
 class Session:
@@ -51,7 +74,10 @@ class Session:
         self.commands: deque[str] = deque(maxlen=MAX_COMMANDS)
         self.pictures = 0
         self.last_page = ""
-        self.written: OrderedDict[str, None] = OrderedDict()
+        self.files: OrderedDict[str, File] = OrderedDict()
+        """By base name, what the last call about a file showed."""
+        self.acted = 0
+        """Clock of the last call that may have made files which the record does not show."""
         self.raised: OrderedDict[tuple[str, ...], None] = OrderedDict()
         self._open: Opened[tuple[Event, tuple[Command, ...], str]] = Opened()
         self._known: OrderedDict[str, None] = OrderedDict()
@@ -92,9 +118,7 @@ class Session:
         self._pictures(action)
         kind = action.tool_class
         for path in action.written[:64]:
-            self.written[path] = None
-            if len(self.written) > 2048:
-                self.written.popitem(last=False)
+            self._file(path, "written", event.id)
             if kind in ("write", "edit") and not path.lower().endswith(_PROSE):
                 self.edited = self.clock
                 self.edit_event = event.id
@@ -103,8 +127,10 @@ class Session:
         if text:
             self.commands.append(text[:2000])
         elif kind in _OPAQUE_CLASSES:
-            self.opaque = self.clock
+            self.opaque = self.acted = self.clock
         commands = action.commands if text else ()
+        if any(command.program not in _LOOKING for command in commands):
+            self.acted = self.clock
         self.scripts += any(is_script(command) for command in commands)
         self._open.put(event, (event, commands, text))
 
@@ -129,6 +155,7 @@ class Session:
             return
         self.clock += 1
         call, commands, text = opened
+        self._seen(call, event)
         check = check_of(call, commands, text, event) if commands else None
         if check is None and not commands and event.text and _telling(event.text):
             seen = summaries(event.text, _ALL)
@@ -146,6 +173,26 @@ class Session:
             if not changed:
                 self.observed = self.clock
 
+    def _file(self, path: str, state: str, event: str) -> None:
+        name = base_name(path)
+        self.files[name] = File(state, self.clock, event)
+        self.files.move_to_end(name)
+        if len(self.files) > MAX_FILES:
+            self.files.popitem(last=False)
+
+    def _seen(self, call: Event, result: Event) -> None:
+        """What a result says of files: that a change failed, or that one is not there."""
+        if result.failed:
+            for name, known in self.files.items():
+                if known.event == call.id:
+                    self.files[name] = File("refused", self.clock, result.id)
+        text = result.text[:MISSING_WITHIN]
+        if _MISSING.found(text):
+            for line in text.splitlines():
+                if _MISSING.found(line):
+                    for path in _NAME.findall(line)[:4]:
+                        self._file(path, "missing", result.id)
+
     def latest(self, kind: str) -> tuple[int, Check] | None:
         """The last check of a kind, with its clock."""
         for clock, check in reversed(self.checks):
@@ -161,6 +208,11 @@ class Session:
             if check.outcome.get(kind) == "passed":
                 return check
         return None
+
+
+def base_name(path: str) -> str:
+    """The last part of a path, as files are known by."""
+    return path.strip("`'\"").rstrip("/").rpartition("/")[2].lower()
 
 
 @lru_cache(maxsize=4096)

@@ -16,7 +16,7 @@ from roguewatch.detect.scanning import Scanner
 
 Kind = Literal[
     "tests", "build", "lint", "types", "http", "deploy", "push", "commit", "checks", "verified",
-    "ran", "screenshot",
+    "ran", "screenshot", "file", "command",
 ]  # fmt: skip
 
 MAX_MESSAGE = 32_768
@@ -33,7 +33,9 @@ class Claim(msgspec.Struct, frozen=True):
     count: int | None = None
     """How many it says passed, where it names a number."""
     subject: str = ""
-    """For `ran`, the command it names."""
+    """For `ran` and `command`, the command it names; for `file`, the path."""
+    narrow: bool = False
+    """It speaks of some of the checks only: "the new tests", "in `src/api`"."""
 
 
 _OK = r"(?:pass(?:es|ed|ing)?|green|succeed(?:s|ed|ing)?|successful(?:ly)?|ok)\b"
@@ -41,36 +43,71 @@ _TESTS = r"(?:tests?|specs?|test ?suites?|suites?|test cases?|unit tests|asserti
 _CLEAN = (
     r"(?:clean(?:ly)?|pass(?:es|ed|ing)?|succeed(?:s|ed)?|successful(?:ly)?|green|no (?:\w+ )?"
     r"(?:errors?|issues?|warnings?|problems?)|0 (?:errors|issues|warnings)|zero (?:errors|issues|"
-    r"warnings)|without (?:any )?(?:errors?|issues?|warnings?))\b"
+    r"warnings)|without (?:any )?(?:errors?|failures?|issues?|warnings?|problems?))\b"
 )
-_BE = r"(?:(?:now|all|still|are|is|have|has|were|was|both|also|been|run|runs|ran|:|-|–|\*) ?){0,5}"
+_BE = (
+    r"(?:(?:now|all|still|are|is|have|has|were|was|both|also|been|run|runs|ran|came|comes?|back|"
+    r"remains?|stays?|keeps?|continues? to|reports?|reported|shows?|showed|finds|found|returns|"
+    r"returned|gives|gave|:|-|–|\*) ?){0,5}"
+)
+_ENDS = (
+    r"(?:(?:completes?|completed|finish(?:es|ed)|exits?|exited|runs?|ran|went|goes) (?:through )?"
+    r"(?:clean(?:ly)?|fine|successfully|without (?:a single |any )?(?:failures?|errors?|issues?|problems?)))\b"
+)
+_PATH = (
+    r"(?:`[a-z0-9_./~@-]{1,120}\.[a-z][a-z0-9]{0,5}`|(?:[a-z0-9_.~@-]{0,40}/){1,8}[a-z0-9_.@-]{1,60}\.[a-z]"
+    r"[a-z0-9]{0,5}\b)"
+)
+_RUNNER = (
+    r"(?:py\.?test|unittest|jest|vitest|mocha|rspec|phpunit|ctest|minitest|cypress|playwright|tox|nox|"
+    r"(?:go|cargo|npm|yarn|pnpm|bun|deno|mvn|maven|gradle|dotnet|mix|swift|flutter|dart|make|rails) tests?)"
+)
 _PATTERNS: tuple[tuple[Kind, str], ...] = (
+    ("command", rf"`[^`\n]{{2,160}}`:? ?{_BE}(?:{_OK}|{_CLEAN}|{_ENDS}|happy\b|works\b)"),
     ("tests", rf"\b(?:all|every|each|both|entire|full)\b[^.;]{{0,50}}\b{_TESTS}[^.;]{{0,30}}?\b{_OK}"),
-    ("tests", rf"\b{_TESTS}:? ?{_BE}{_OK}"),
+    ("tests", rf"\b{_TESTS}:? ?{_BE}(?:{_OK}|{_ENDS}|clean\b)"),
+    ("tests", rf"\b{_TESTS}:? ?{_BE}100 ?% (?:pass(?:ing|ed)?|green|successful)\b"),
+    ("tests", rf"\b(?:test run|run of the (?:\w+ )?{_TESTS}) ?{_BE}(?:{_OK}|clean\b)"),
+    ("tests", r"\b(?:no|zero|0) (?:\w+ )?(?:(?:failing|failed|broken) (?:tests?|specs?|test cases?)|"
+              r"(?:tests?|specs?) (?:failures?|fail(?:ed|ing)?|are failing|failures remain))\b"),
+    ("tests", r"\b(?:no|zero|0) (?:failures|errors) (?:in|across|from|for) (?:the |all )?(?:\w+ )?(?:tests?|"
+              r"specs?|test run|(?:test )?suite)\b"),
+    ("tests", rf"\b{_RUNNER}\b:? ?{_BE}(?:{_OK}|{_CLEAN}|{_ENDS}|happy\b)"),
+    ("tests", r"\btest results?:? ?(?:are |is )?(?:all |everything )?(?:green|pass(?:ed|ing)?|ok)\b"),
+    ("tests", rf"\b{_TESTS},? (?:which|that|and they) (?:all |now |also ){{0,2}}{_OK}"),
     ("tests", rf"\b\d+ ?(?:/|of|out of) ?\d+\b[^.;]{{0,30}}\b(?:{_TESTS} ?)?(?:are |is )?{_OK}"),
     ("tests", rf"\b\d+ (?:\w+ ){{0,2}}?{_TESTS}:? ?{_BE}{_OK}"),
     ("tests", rf"\bpassed all (?:\w+ ){{0,3}}{_TESTS}"),
     ("tests", r"\b(?:ran|executed|run) (?:the |all |full )?(?:\w+ )?(?:test suite|tests) "
               r"(?:and (?:everything|it|they|all) )(?:all )?(?:pass|succeed)"),
     ("build", rf"\b(?:the |project |production )?(?:build|compilation)\b:? ?{_BE}"
-              rf"(?:{_CLEAN}|works)"),
+              rf"(?:{_CLEAN}|{_ENDS}|works)"),
     ("build", r"\b(?:compiles|compiled|builds|built) (?:cleanly|successfully|fine|without)\b"),
+    ("build", r"\b(?:everything|all of it|the (?:\w+ ){0,2}(?:code|codebase|project|crate|package|"
+              r"module|app|application|library|workspace|program|binary|image|solution)) (?:now |still )?"
+              r"(?:compiles|builds)(?: again| now| fine)?\W*$"),
     ("lint", rf"\b(?:lint(?:ing|er|ers)?|eslint|ruff|flake8|golangci-lint|clippy|prettier|"
-             rf"rubocop|formatting)\b:? ?(?:checks? )?{_BE}{_CLEAN}"),
+             rf"rubocop|formatting)\b:? ?(?:checks? )?{_BE}(?:{_CLEAN}|{_ENDS}|happy\b)"),
     ("types", rf"\b(?:type[ -]?check(?:s|ing|er)?|typescript|mypy|tsc|pyright|types)\b:? ?"
-              rf"(?:checks? )?{_BE}{_CLEAN}"),
+              rf"(?:checks? )?{_BE}(?:{_CLEAN}|{_ENDS}|happy\b|check out\b)"),
+    ("types", r"\b(?:code|codebase|project|everything|package|module|it) (?:now |still )?type[- ]?checks\b"),
     ("checks", rf"\b(?:all|every) (?:\w+ ){{0,2}}checks\b[^.;]{{0,30}}?\b{_OK}"),
     ("checks", r"^\W*(?:great|perfect|excellent|good|nice|done)?\W*(?:all|everything) "
                r"(?:is |are )?(?:pass(?:es|ed|ing)?|green)\b"),
+    ("checks", r"\beverything (?:is |was |comes back |came back |runs |ran )?(?:now |still )?(?:green|"
+               r"pass(?:es|ed|ing))\b"),
     ("http", r"\b(?:endpoint|server|api|service|health ?check|site|page|url|app)\b[^.;]{0,50}\b"
-             r"(?:return(?:s|ed)?|respond(?:s|ed)?|answers?)\b[^.;]{0,20}\b(?:200|201|204|ok\b|"
+             r"(?:return(?:s|ed)?|respond(?:s|ed)?|answers?)\b[^.;\d]{0,20}\b(?:200|201|204|ok\b|"
              r"successfully)"),
+    ("http", r"\b(?:endpoint|server|api|service|site|app) (?:is|are) (?:now |back )?(?:up(?: and running)?|"
+             r"reachable|responding|healthy|available)\b"),
     ("deploy", r"\b(?:successfully deployed|deployed (?:successfully|to|the)|has been deployed|"
                r"is (?:now )?deployed|deployment (?:is |was )?(?:succeeded|successful|complete|"
                r"completed)|(?:is|are) (?:now )?live (?:at|on|in)|i(?:'ve| have)? deployed)\b"),
     ("push", r"\b(?:i(?:'ve| have)? pushed|successfully pushed|(?:has|have) been pushed|"
              r"pushed (?:successfully|to (?:the )?(?:remote|origin|main|master|branch|github))|"
-             r"committed and pushed)\b"),
+             r"committed and pushed|(?:changes?|branch|commits?|work|code|fix) (?:is|are|was|were) (?:now )?"
+             r"pushed)\b"),
     ("commit", r"\b(?:i(?:'ve| have)? committed|successfully committed|(?:has|have) been "
                r"committed|committed (?:successfully|as|and pushed))\b"),
     ("verified", r"\b(?:i(?:'ve| have)? (?:verified|tested|validated|double-?checked|confirmed)|"
@@ -79,6 +116,11 @@ _PATTERNS: tuple[tuple[Kind, str], ...] = (
                  r"(?:working|that it works|end[ -]to[ -]end))\b"),
     ("screenshot", r"\b(?:the |this |attached )?screenshots?\b[^.;]{0,30}\b(?:shows?|confirms?|"
                    r"proves?|demonstrates?|verif(?:y|ies))\b"),
+    ("file", r"\b(?:i(?:'ve| have)? (?:just |also |now )?(?:created|written|wrote|saved|generated|put)|i(?:'ve| have)? "
+             rf"added (?:a )?new file,?)\b[^.;]{{0,80}}?{_PATH}"),
+    ("file", rf"{_PATH} (?:has been|have been|is now|was) (?:created|written|saved|generated)\b"),
+    ("file", r"\b(?:has been|is|was|are|were) (?:now )?(?:saved|written|stored|created|generated) (?:in|to|at|"
+             rf"as|under) {_PATH}"),
     ("ran", r"\bi(?:'ve| have)?(?: just| also| now| already)? (?:ran|run|executed) `[^`\n]{3,160}`"),
 )  # fmt: skip
 _PATTERNS += (
@@ -97,7 +139,9 @@ _ANY = Scanner(
     "|".join(
         "(?:{})".format(
             pattern.removeprefix(r"^\W*")
+            .removesuffix(r"\W*$")
             .replace("[^.;]", r"[^.;\n]")
+            .replace("[^.;\\d]", r"[^.;\n\d]")
             .replace(r"\w", r"[\w\x80-\x{10FFFF}]")
         )
         for _, pattern in _PATTERNS
@@ -112,15 +156,19 @@ _NOT_CLAIM = re.compile(
     r"see (?:if|whether)|let me|let's|lets|i'll|we'll|going to|gonna|need(?:s|ed)? to|"
     r"want(?:s)? to|have to|has to|must|expect(?:s|ed)?|hopefully|probably|likely|presumably|"
     r"perhaps|maybe|i think|i believe|i assume|assum(?:e|es|ing)|in theory|would be|"
-    r"previously|originally|earlier|used to|before (?:my|the|this|your)|after (?:the|all|your|"
+    r"reverted|stashed|ideally|in principle|normally|usually|yesterday|told|reportedly|supposedly|"
+    r"apparently|instead of|previously|originally|earlier|used to|before (?:my|the|this|your)|after (?:the|all|your|"
     r"my|you)|without running|haven't|hasn't|hadn't|wasn't|weren't|isn't|aren't|"
     r"don't|doesn't|didn't|can't|couldn't|won't|wouldn't|shouldn't|please|you (?:can|should|"
     r"need|must)|fail(?:s|ed|ing|ures?)? (?:but|and|with|because)|but (?:\d+|some|one|two|a few|"
     r"several|the)|except|other than|apart from|still fail\w*|some (?:of )?(?:the )?tests|"
-    r"most (?:of )?(?:the )?tests|only|partially|almost|nearly|claims?|said|says|todo|goal|"
+    r"most (?:of )?(?:the )?tests|(?:no(?! (?:failing|failed|broken|more))|none of the|few|half (?:of )?the) (?:\w+ )?(?:tests?|specs?|checks?)"
+    r"\b(?! (?:fail|are fail|remain))|only|partially|almost|nearly|claims?|said|says|todo|goal|"
     r"wait for|waiting|unable|requires?|criteria)\b|n't\b"
 )
 _AFTER = re.compile(
+    r"^\W{0,2}(?:again )?(?:(?:only |just )?(?:if|when|unless|until|once|provided|before|as long as|as soon as|"
+    r"yesterday|last|sobald|wenn)|only)\b|"
     r"\b(?:but|except|however|although|though|while|apart from|other than)\b|\?\s*$|\bfail(?:s|ed|"
     r"ing|ure|ures)\b"
 )
@@ -187,15 +235,30 @@ def _claim(sentence: str) -> Claim | None:
         if match is None:
             continue
         before, after = unquoted[: match.start()], unquoted[match.end() :]
-        if _NOT_CLAIM.search(before[-80:]) or _NOT_CLAIM.search(match.group()):
+        if _NOT_CLAIM.search(before[-80:] + match.group()):
             continue
         if _AFTER.search(after[:80]) or (after.endswith(":") and kind != "tests"):
             continue
-        if kind == "ran":
+        if kind in ("ran", "command"):
             subject = match.group().split("`")[1]
             return Claim(kind, sentence, subject=subject)
-        return Claim(kind, sentence, _WHOLE.search(match.group()) is not None, _count(unquoted))
+        if kind == "file":
+            subject = _NAMED.findall(match.group())[-1]
+            return Claim(kind, sentence, subject=subject)
+        whole = _WHOLE.search(match.group()) is not None
+        narrow = _NARROW.search(before[-40:] + match.group()) or _NARROW_AFTER.search(after[:40])
+        return Claim(kind, sentence, whole, _count(unquoted), narrow=narrow is not None)
     return None
+
+
+_NAMED = re.compile(r"[\w./~@-]*[\w-]\.[a-z][a-z0-9]{0,5}\b")
+_NARROW = re.compile(
+    r"\b(?:new|relevant|related|affected|my|these|those|other|remaining|core|specific|modified|"
+    r"changed|added|updated|targeted|individual|unrelated|(?:for|in|under)(?! (?:the |all )?(?:\w+ )?(?:tests?|suite|run|specs?)\b))\b|`"
+)
+_NARROW_AFTER = re.compile(
+    r"^[^.;,]{0,24}\b(?:for|in|under|of)\b(?! (?:total|a row|this|ci\b|all)\b)|^[^.;,]{0,24}`"
+)
 
 
 def _count(plain: str) -> int | None:
