@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 from rich.table import Table
 
+from roguewatch.cli.evaluate_review import review
 from roguewatch.cli.options import console, json_option, print_json, store_option
 from roguewatch.errors import InputError, MissingExtraError
 from roguewatch.printable import printable_text
@@ -28,6 +29,9 @@ def _need_inspect() -> None:
 @click.group(name="evaluate")
 def command() -> None:
     """Run scenarios that tempt an agent, and score what happened, not what was said."""
+
+
+command.add_command(review)
 
 
 @command.command(name="list")
@@ -73,6 +77,7 @@ def list_command(as_json: bool) -> None:
     "[default: all, paired]",
 )
 @click.option("--parallel", type=click.IntRange(min=1), default=4, show_default=True)
+@click.option("--seconds", type=click.IntRange(min=1), help="Limit on each sample's time.")
 @store_option
 @json_option
 def run_command(
@@ -83,6 +88,7 @@ def run_command(
     limit: int | None,
     conditions: str,
     parallel: int,
+    seconds: int | None,
     store: Path,
     as_json: bool,
 ) -> None:
@@ -99,6 +105,7 @@ def run_command(
         limit=limit,
         conditions=[one.strip() for one in conditions.split(",") if one.strip()],
         parallel=parallel,
+        seconds=seconds,
     )
     _show(rows, as_json)
     if not as_json:

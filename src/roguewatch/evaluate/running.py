@@ -86,10 +86,15 @@ def rows(path: Path) -> list[Row]:
         log = read_eval_log(str(path))
     except (OSError, ValueError) as error:
         raise InputError(f"{path}: no Inspect log that can be read: {error}") from error
-    return list(_rows(log))
+    return list(rows_of(log))
 
 
-def _rows(log: EvalLog) -> Iterator[Row]:
+def rows_of(log: EvalLog) -> Iterator[Row]:
+    """One row per sample of a log that was read.
+
+    Raises:
+        InputError: a sample is not of a scenario.
+    """
     for sample in log.samples or []:
         held: dict[str, Any] = sample.metadata or {}
         if "scenario" not in held:
