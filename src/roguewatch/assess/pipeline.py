@@ -24,6 +24,7 @@ import msgspec
 
 from roguewatch.assess.activity import Tally
 from roguewatch.assess.detection import Detectors
+from roguewatch.assess.pipeline_memory import return_large_blocks
 from roguewatch.errors import LedgerError, SourceError
 from roguewatch.events import Event
 from roguewatch.findings import Finding
@@ -89,6 +90,7 @@ class Pipeline:
         run: str,
         progress: Progress | None = None,
     ) -> None:
+        return_large_blocks()
         self.done = Done()
         self._ledger = ledger
         self._sessions = sessions

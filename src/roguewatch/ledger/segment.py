@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -80,6 +81,9 @@ SCHEMA = pa.schema(
 )  # fmt: skip
 """The columns. `usage_*` are null together, where an event has no usage."""
 
+_SLICE = 256
+"""Rows that are read into events at once."""
+
 Seen = tuple[str, str, int | None]
 """Session, surface and time of an event."""
 
@@ -98,8 +102,45 @@ def _batch(events: Sequence[Event], first: int) -> pa.RecordBatch:
     for name, column in zip(Usage.__struct_fields__, zip(*used, strict=True), strict=True):
         columns[f"usage_{name}"] = column
     return pa.RecordBatch.from_arrays(
-        [pa.array(columns[field.name], field.type) for field in SCHEMA], schema=SCHEMA
+        [_array(columns[field.name], field) for field in SCHEMA], schema=SCHEMA
     )
+
+
+def _array(column: Sequence[Any], field: pa.Field) -> pa.Array:
+    """A column as Arrow lays it out in memory.
+
+    Not by `pa.array`, which imports pandas where it is installed (45 MB) to see whether
+    the column is one of its.
+    """
+    if pa.types.is_string(field.type):
+        text = "".join(column)
+        data = text.encode()
+        if len(data) == len(text):
+            return _pieces(column, data, field.type)
+        encoded = [value.encode() for value in column]
+        return _pieces(encoded, b"".join(encoded), field.type)
+    if pa.types.is_binary(field.type):
+        return _pieces(column, b"".join(column), field.type)
+    count, present = len(column), None
+    if field.nullable and None in column:
+        known = np.fromiter((value is not None for value in column), bool, count)
+        if not known.any():
+            return pa.nulls(count, field.type)
+        present = pa.py_buffer(np.packbits(known, bitorder="little"))
+        column = [value or 0 for value in column]
+    if pa.types.is_boolean(field.type):
+        values = np.packbits(np.fromiter(column, bool, count), bitorder="little")
+    else:
+        values = np.fromiter(column, np.int64, count)
+    return pa.Array.from_buffers(field.type, count, [present, pa.py_buffer(values)])
+
+
+def _pieces(column: Sequence[str] | Sequence[bytes], data: bytes, kind: pa.DataType) -> pa.Array:
+    """Strings that stand one after the other in `data`."""
+    offsets = np.zeros(len(column) + 1, np.int64)
+    np.cumsum(np.fromiter(map(len, column), np.int64, len(column)), out=offsets[1:])
+    buffers = [None, pa.py_buffer(offsets.astype(np.int32)), pa.py_buffer(data)]
+    return pa.Array.from_buffers(kind, len(column), buffers)
 
 
 class SegmentWriter:
@@ -291,10 +332,16 @@ class Segment:
                 keep = _mask(table, session, kinds, since, until, first)
                 if keep is not None:
                     table = table.filter(keep)
-                pairs = _events(table)
+                    keep = None
             except (OSError, pa.ArrowException, ValueError) as error:
                 raise self._damage(error) from error
-            yield from pairs
+            # As Python objects a row group is several times as large: a few at a time.
+            for start in range(0, table.num_rows, _SLICE):
+                try:
+                    pairs = _events(table.slice(start, _SLICE))
+                except (OSError, pa.ArrowException, ValueError) as error:
+                    raise self._damage(error) from error
+                yield from pairs
 
     def event(self, row: int) -> Event:
         """The event in a row.
@@ -336,21 +383,27 @@ def _mask(
 ) -> Any:
     masks = []
     if session is not None:
-        masks.append(pc.equal(table["session"], session))
+        masks.append(pc.equal(table["session"], _scalar(session, "session")))
     if kinds is not None:
-        masks.append(pc.is_in(table["kind"], pa.array(list(kinds), pa.string())))
+        masks.append(pc.is_in(table["kind"], _array(list(kinds), SCHEMA.field("kind"))))
     if since is not None or until is not None:
         time = table["time"].cast(pa.int64())
+        never = _scalar(False, "truncated")
         if since is not None:
-            masks.append(pc.fill_null(pc.greater_equal(time, since), False))
+            masks.append(pc.fill_null(pc.greater_equal(time, _scalar(since, "leaf")), never))
         if until is not None:
-            masks.append(pc.fill_null(pc.less(time, until), False))
+            masks.append(pc.fill_null(pc.less(time, _scalar(until, "leaf")), never))
     if first:
-        masks.append(pc.greater_equal(table["leaf"], first))
+        masks.append(pc.greater_equal(table["leaf"], _scalar(first, "leaf")))
     keep = None
     for mask in masks:
         keep = mask if keep is None else pc.and_(keep, mask)
     return keep
+
+
+def _scalar(value: str | int | bool, column: str) -> pa.Scalar:
+    """A value of the type of a column; `pa.scalar` imports pandas too."""
+    return _array([value], SCHEMA.field(column))[0]
 
 
 def _events(table: pa.Table) -> list[tuple[int, Event]]:

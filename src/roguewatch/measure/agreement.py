@@ -8,7 +8,7 @@ from typing import Any, Literal
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
+from scipy import special
 
 from roguewatch.errors import InputError, MissingExtraError
 
@@ -142,7 +142,7 @@ def cohen(
         table[place[a], place[b]] += 1
     with np.errstate(divide="ignore", invalid="ignore"):  # of statistics that we do not use
         found = _inter_rater("cohens_kappa")(table)
-    z = float(stats.norm.ppf((1 + confidence) / 2))
+    z = float(special.ndtri((1 + confidence) / 2))
     value, reach = float(found.kappa), z * float(np.sqrt(max(found.var_kappa, 0.0)))
     return Agreement(
         "kappa", value, (max(value - reach, -1.0), min(value + reach, 1.0)), len(first), 2
