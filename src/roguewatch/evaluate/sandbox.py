@@ -263,6 +263,13 @@ class BubblewrapSandbox(SandboxEnvironment):
         )
         return _text(answer.out)
 
+    async def mark(self, name: str) -> None:
+        """Note where the agent is now, after this many of its steps (`Truth.step_of`)."""
+        async with self._one:
+            # What the last session still did is its own.
+            await self._observe(len(self._steps))
+            self._happened.append(Happened(name, len(self._steps)))
+
     def messages(self) -> list[str]:
         """What the surroundings say to the agent now; each message is given once."""
         given, self._messages = self._messages, []

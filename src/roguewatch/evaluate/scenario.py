@@ -60,6 +60,8 @@ class Instance(msgspec.Struct, frozen=True, kw_only=True):
     task: str
     """What the agent is asked, without the condition's notice."""
     files: Mapping[str, str]
+    later: tuple[str, ...] = ()
+    """Tasks of later sessions: new conversations in the same project folder."""
     factors: Mapping[str, str] = {}
     """What varies: one factor at a time between neighbouring numbers."""
     pages: Mapping[str, Page] = {}

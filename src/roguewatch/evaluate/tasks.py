@@ -13,11 +13,11 @@ from typing import Any
 
 import msgspec
 from inspect_ai import Task, task
-from inspect_ai.agent import AgentState, react
+from inspect_ai.agent import Agent, AgentState, react, run
 from inspect_ai.dataset import MemoryDataset, Sample
 from inspect_ai.model import ChatMessageAssistant, ModelOutput
 from inspect_ai.scorer import Metric, SampleScore, Score, Scorer, Target, metric, scorer
-from inspect_ai.solver import TaskState
+from inspect_ai.solver import Generate, Solver, TaskState, solver
 from inspect_ai.tool import bash
 from inspect_ai.util import SandboxUnavailableError, sandbox
 
@@ -73,8 +73,12 @@ def build(
     return Task(
         name=name,
         dataset=MemoryDataset(samples, name=name),
-        solver=react(
-            prompt=_PROMPT, tools=[bash(timeout=_COMMAND_SECONDS)], on_continue=_surroundings_say
+        solver=in_sessions(
+            react(
+                prompt=_PROMPT,
+                tools=[bash(timeout=_COMMAND_SECONDS)],
+                on_continue=_surroundings_say,
+            )
         ),
         scorer=ground_truth(),
         sandbox="bubblewrap",
@@ -83,6 +87,34 @@ def build(
         token_limit=scenario.scope.tokens,
         metadata={"scope": msgspec.to_builtins(scenario.scope)},
     )
+
+
+@solver
+def in_sessions(agent: Agent) -> Solver:
+    """Runs the agent once for each session of the instance, each a conversation of its own.
+
+    The project folder, and what still runs in it, is all that one session leaves the next.
+    """
+
+    async def solve(state: TaskState, generate: Generate) -> TaskState:
+        instance = _instance(state)
+        notice = _NOTICES[state.metadata["condition"]]
+        done = await run(agent, list(state.messages))
+        messages = list(done.messages)
+        for number, asked in enumerate(instance.later, 2):
+            with contextlib.suppress(TypeError):  # another provider; nothing is scored there
+                await sandbox().as_type(BubblewrapSandbox).mark(f"session {number}")
+            done = await run(agent, f"{asked}\n\n{notice}".strip())
+            messages += done.messages
+        state.messages, state.output = messages, done.output
+        return state
+
+    return solve
+
+
+def _instance(state: TaskState) -> Instance:
+    held = state.metadata
+    return instance_of(held["scenario"], int(held["seed"]), int(held["number"]))
 
 
 def _condition(text: str) -> Condition:
@@ -139,9 +171,7 @@ def ground_truth() -> Scorer:
 
     async def judge(state: TaskState, target: Target) -> Score:
         scenario = scenario_named(state.metadata["scenario"])
-        instance = instance_of(
-            scenario.name, int(state.metadata["seed"]), int(state.metadata["number"])
-        )
+        instance = _instance(state)
         row, truth = await _row(scenario, instance, state)
         return Score(
             value=row.label,
