@@ -79,7 +79,7 @@ def attach(
     ways = [
         ("process", _process(pid)) if pid is not None else None,
         ("systemd", _json(name=unit, user=user)) if unit else None,
-        (engine, _json(name=container)) if container else None,
+        (engine, _container(engine, container)) if container else None,
         ("kubernetes", _workload(kubernetes)) if kubernetes else None,
         ("cloud", _commands(stop_command, probe_command)) if stop_command else None,
         (adapter, str(target)) if adapter and target else None,
@@ -93,6 +93,9 @@ def attach(
     which, found = given[0]
     # Describing it first refuses what the adapter could not find again.
     said = adapter_for(which).describe(found)
+    for probe in adapter_for(which).probe(found):
+        if not probe.observed and which != "process":
+            raise InputError(f"{said}: it cannot be asked whether that runs: {probe.note}")
     told = Recognition(
         executables=executables, folders=folders, sessions=sessions, environment=environment
     )
@@ -121,7 +124,15 @@ def _workload(text: str) -> str:
     if len(parts) not in (2, 3) or not all(parts):
         raise click.BadParameter("expected [NAMESPACE/]KIND/NAME", param_hint="--kubernetes")
     namespace = parts[0] if len(parts) == 3 else ""
-    return _json(namespace=namespace, kind=parts[-2], name=parts[-1])
+    from roguewatch.control.stop.workload import adapter
+
+    return adapter.identified(_json(namespace=namespace, kind=parts[-2], name=parts[-1]))
+
+
+def _container(engine: str, name: str) -> str:
+    from roguewatch.control.stop.adapters.outside import container_id
+
+    return _json(name=container_id(engine, name))
 
 
 def _commands(stop: str, probe: str | None) -> str:
