@@ -122,9 +122,9 @@ class House:
         """Make events durable; raises where that fails."""
         await self.durable(events, self.submit(events))
 
-    def submit(self, events: Sequence[Event]) -> Future[Any]:
-        """Begin to make events durable."""
-        return self.group.submit(events)
+    def submit(self, events: Sequence[Event], *, patient: bool = False) -> Future[Any]:
+        """Begin to make events durable; `patient` ones after all others."""
+        return self.group.submit(events, patient=patient)
 
     def commit(self, events: Sequence[Event]) -> Future[Any]:
         """The same, in the deciding thread: at once where no other work waits for it."""

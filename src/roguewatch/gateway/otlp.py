@@ -227,7 +227,7 @@ class Receiver:
             self._room.set()
         loop = asyncio.get_running_loop()
         try:
-            future = self._house.submit([event for _, event in batch])
+            future = self._house.submit([event for _, event in batch], patient=True)
         except LedgerError as error:
             self._committed(batch, error)
             return

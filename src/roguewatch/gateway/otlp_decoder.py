@@ -10,6 +10,7 @@ event told again has the same id, and the ledger drops it.
 
 from __future__ import annotations
 
+import os
 import sys
 import zlib
 from hashlib import sha256
@@ -231,6 +232,7 @@ def _export(
 
 def main() -> None:
     """Serve frames from standard input until it ends."""
+    os.nice(5)  # hook decisions first
     decoder = Decoder()
     requests = msgspec.msgpack.Decoder(Request)
     encoder = msgspec.msgpack.Encoder()

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import queue
 import threading
+from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import Future
 
@@ -32,7 +33,10 @@ class GroupCommit:
 
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
-        self._queue: queue.SimpleQueue[_Item | None] = queue.SimpleQueue()
+        self._queue: queue.SimpleQueue[None] = queue.SimpleQueue()
+        """A token for each submission, and one at the end."""
+        self._urgent: deque[_Item] = deque()
+        self._patient: deque[_Item] = deque()
         self._closed = False
         self._guard = threading.Lock()
         self._pending = 0
@@ -40,8 +44,13 @@ class GroupCommit:
         self._thread = threading.Thread(target=self._run, name="group-commit", daemon=True)
         self._thread.start()
 
-    def submit(self, events: Sequence[Event]) -> Future[Appended]:
+    def submit(self, events: Sequence[Event], *, patient: bool = False) -> Future[Appended]:
         """Queue events.
+
+        Args:
+            events: to be stored in this order.
+            patient: whatever is not goes first, in a commit of its own; patient ones are
+                committed one submission at a time, which bounds what others wait for.
 
         Returns:
             A future that is done when they are durable. Its counts are those of the
@@ -55,7 +64,8 @@ class GroupCommit:
         with self._guard:
             self._open()
             self._pending += 1
-            self._queue.put((list(events), future))
+            (self._patient if patient else self._urgent).append((list(events), future))
+            self._queue.put(None)
         return future
 
     def commit(self, events: Sequence[Event]) -> Future[Appended]:
@@ -95,18 +105,20 @@ class GroupCommit:
             raise LedgerError("this ledger's group commit is closed")
 
     def _run(self) -> None:
-        last = False
-        while not last:
-            item = self._queue.get()
-            group: list[_Item] = []
-            while item is not None:
-                group.append(item)
-                if len(group) == MOST or self._queue.empty():
-                    break
-                item = self._queue.get()
-            last = item is None
-            if group:
-                self._commit(group)
+        while group := self._next():
+            self._commit(group)
+
+    def _next(self) -> list[_Item]:
+        """What goes into one transaction; empty at the end."""
+        self._queue.get()
+        group: list[_Item] = []
+        while self._urgent and len(group) < MOST:
+            group.append(self._urgent.popleft())
+        if not group and self._patient:
+            group.append(self._patient.popleft())
+        for _ in group[1:]:
+            self._queue.get()  # each was put before its item could be taken
+        return group
 
     def _commit(self, group: list[_Item]) -> None:
         running = [(events, future) for events, future in group if _start(future)]

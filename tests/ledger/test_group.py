@@ -1,0 +1,80 @@
+"""Group commit: everything submitted is durable once, the urgent before the patient."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable
+from pathlib import Path
+
+from roguewatch.events import Event
+from roguewatch.ledger.group import GroupCommit
+from roguewatch.ledger.ledger import Ledger
+from roguewatch.ledger.writer import Appended
+from tests.build import event
+
+
+class Held(Ledger):
+    """A ledger whose appends wait until they are let go."""
+
+    go: threading.Event
+
+    def append(self, events: Iterable[Event]) -> Appended:
+        self.go.wait(10)
+        return super().append(events)
+
+
+def held(store: Path) -> Held:
+    ledger = Ledger.open(store)
+    ledger.__class__ = Held
+    assert isinstance(ledger, Held)
+    ledger.go = threading.Event()
+    return ledger
+
+
+def test_urgent_events_go_before_patient_ones_that_came_first(tmp_path: Path) -> None:
+    with held(tmp_path) as ledger:
+        with GroupCommit(ledger) as group:
+            group.submit([event("other", seq=0)])
+            for seq in (1, 2):
+                group.submit([event("other", seq=seq)], patient=True)
+            group.submit([event("other", seq=3)])
+            ledger.go.set()
+        order = [one.seq for one in ledger.events()]
+    assert sorted(order) == [0, 1, 2, 3]
+    assert order.index(3) < order.index(2)
+
+
+def test_a_lone_commit_is_done_when_it_returns_and_waits_its_turn_behind_others(
+    tmp_path: Path,
+) -> None:
+    with held(tmp_path) as ledger, GroupCommit(ledger) as group:
+        ledger.go.set()
+        assert group.commit([event("other", seq=0)]).done()
+        ledger.go.clear()
+        first = group.submit([event("other", seq=1)])
+        second = group.commit([event("other", seq=2)])
+        assert not second.done()
+        ledger.go.set()
+        assert (first.result(10).added, second.result(10).added) >= (1, 1)
+        assert [one.seq for one in ledger.events()] == [0, 1, 2]
+
+
+def test_closing_commits_everything_that_many_threads_have_queued(tmp_path: Path) -> None:
+    with Ledger.open(tmp_path) as ledger:
+        group = GroupCommit(ledger)
+
+        def work(number: int) -> None:
+            for turn in range(40):
+                events = [event("other", seq=1000 * number + turn)]
+                if turn % 3 == 2:
+                    group.commit(events)
+                else:
+                    group.submit(events, patient=turn % 3 == 1)
+
+        threads = [threading.Thread(target=work, args=(number,)) for number in range(6)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        group.close()
+        assert ledger.size() == 240
