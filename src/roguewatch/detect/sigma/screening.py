@@ -32,17 +32,14 @@ from roguewatch.detect.sigma.prefilter import (
 )
 from roguewatch.detect.sigma.view import View, fold_bytes, text_of
 
-_LONG = "text"
-"""The field with much text and few literals: it is searched apart from the others."""
+_LONG = ("text", "arguments", "content", "removed")
+"""Fields with much text: each is searched by itself, for its own literals only."""
 
 _WINDOW = 1 << 16
 """Bytes that are searched in one call."""
 
-_DERIVED = {
-    name: "strings" if name == "arguments" else name
-    for name in ("arguments", "paths", "written", "urls", "content", "removed")
-}
-"""Fields that are texts of the action, and their attribute."""
+_DERIVED = ("paths", "written", "urls")
+"""Fields that are texts of the action, and no long ones."""
 
 
 class Screened(Protocol):
@@ -86,21 +83,38 @@ class Lexicon:
 
 
 class Lexicons:
-    """The literals of all rules: of short fields together, of long ones by kind of event."""
+    """The literals of all rules: of short fields together, of each long one by itself."""
 
     def __init__(self, rules: Iterable[Screened]) -> None:
         keys = {key for rule in rules for key in keys_asked(rule.asked)}
         self.numbers = {key: number for number, key in enumerate(sorted(keys))}
         """Every key of any rule, numbered."""
-        self.short = Lexicon({k.text for k in keys if k.how == "in" and k.field != _LONG})
-        self._long: dict[frozenset[str], Lexicon] = {}
+        self._in = [key for key in keys if key.how == "in"]
+        self.short = Lexicon({key.text for key in self._in if key.field not in _LONG})
+        self._long: dict[tuple[str, frozenset[str]], Lexicon] = {}
 
-    def long(self, literals: frozenset[str]) -> Lexicon:
-        """The automaton of these literals of the long field: most events concern few."""
-        found = self._long.get(literals)
+    def long(self, name: str, wanted: Iterable[Key]) -> Lexicon:
+        """The automaton of a long field.
+
+        Of messages and outputs most kinds of event concern few rules; of calls all do.
+        """
+        asked = wanted if name == "text" else [key for key in self._in if key.field == name]
+        literals = frozenset(key.text for key in asked)
+        found = self._long.get((name, literals))
         if found is None:
-            found = self._long[literals] = Lexicon(literals)
+            found = self._long[name, literals] = Lexicon(literals)
         return found
+
+
+class Searched(NamedTuple):
+    """A long field."""
+
+    name: str
+    lexicon: Lexicon
+    shown: list[int]
+    """Literal: the key that it shows."""
+    present: tuple[int, ...]
+    """Keys that any value shows."""
 
 
 class Sought(NamedTuple):
@@ -175,30 +189,25 @@ class Plan(Generic[R]):
         numbers = lexicons.numbers
         self._short = lexicons.short
         place = {literal: at for at, literal in enumerate(self._short.literals)}
-        in_text = [key for key in keys if key.field == _LONG and key.how == "in"]
-        self._long = lexicons.long(frozenset(key.text for key in in_text))
-        shown = {key.text: numbers[key] for key in in_text}
-        self._in_long = [shown[literal] for literal in self._long.literals]
-        self._text = tuple(numbers[k] for k in keys if k.field == _LONG and k.how == "has")
+        self._long = [_searched(name, keys, lexicons) for name in _LONG]
+        self._long = [one for one in self._long if one.shown or one.present]
         by_field: dict[str, Sought] = {}
         for key in sorted(keys):
             name = key.field.replace("commands.", "command.", 1)
+            if name in _LONG:
+                continue
             sought = by_field.setdefault(name, Sought(name, {}, {}, ()))
             number = (numbers[key],)
             if key.how == "has":
                 by_field[name] = sought._replace(present=sought.present + number)
             elif key.how == "is":
                 sought.values[key.text] = sought.values.get(key.text, ()) + number
-            elif name != _LONG:
+            else:
                 at = place[key.text]
                 sought.literals[at] = sought.literals.get(at, ()) + number
-        by_field.pop(_LONG, None)
-        self._derived = [
-            one._replace(name=_DERIVED[name]) for name, one in by_field.items() if name in _DERIVED
-        ]
+        self._derived = [one for name, one in by_field.items() if name in _DERIVED]
         self._numbers = [(name, name.split(".")[1]) for name in sorted(names)]
         """Arguments that rules ask for by name: numbers among them are no strings."""
-        self._arguments = by_field.get("arguments")
         of_command = [one for name, one in by_field.items() if name.startswith("command.")]
         plain = [one._replace(name=one.name.partition(".")[2]) for one in of_command]
         self._single = [one for one in plain if not FIELDS[f"command.{one.name}"].many]
@@ -213,8 +222,8 @@ class Plan(Generic[R]):
         """Rules worth judging, with the commands worth looking at."""
         found: dict[int, int] = {}
         self._look_up(view, found)
-        if self._in_long or self._text:
-            self._look_into_text(view, found)
+        for searched in self._long:
+            self._look_into(searched, view, found)
         met: dict[R, int] = {}
         for filed in self._always:
             if filed.needs is None or filed.needs(found):
@@ -233,12 +242,20 @@ class Plan(Generic[R]):
                         refused.add(rule)
         return list(met.items())
 
-    def _look_into_text(self, view: View, found: dict[int, int]) -> None:
-        for data in view.folded(_LONG, -1):
-            found.update(dict.fromkeys(self._text, 0))
-            if self._in_long:
-                for at in self._long(data):
-                    found[self._in_long[at]] = 0
+    def _look_into(self, searched: Searched, view: View, found: dict[int, int]) -> None:
+        texts = view.folded(searched.name, -1)
+        if searched.name == "arguments":
+            for name, first in self._numbers:
+                value = view.action.arguments.get(first)
+                if value is not None and not isinstance(value, str):
+                    texts += view.folded(name, -1)
+        if texts:
+            for number in searched.present:
+                found[number] = 0
+            if searched.shown:
+                shown = searched.shown
+                for at in searched.lexicon(texts[0] if len(texts) == 1 else b"\n".join(texts)):
+                    found[shown[at]] = 0
 
     def _look_up(self, view: View, found: dict[int, int]) -> None:
         """Values that are known whole; then everything else in one pass."""
@@ -252,14 +269,6 @@ class Plan(Generic[R]):
                 owners += [(sought.literals, 0)] * len(texts)
                 for number in sought.present:
                     found[number] = 0
-        for name, first in self._numbers:
-            value = action.arguments.get(first)
-            if value is not None and not isinstance(value, str) and self._arguments:
-                texts = view.texts(name, -1)
-                pieces += texts
-                owners += [(self._arguments.literals, 0)] * len(texts)
-                if texts:
-                    found.update(dict.fromkeys(self._arguments.present, 0))
         for sought in self._others:
             texts = view.texts(sought.name, -1)
             if texts:
@@ -340,3 +349,16 @@ class Plan(Generic[R]):
                 if shown is not None and (not at or offset + start >= ends[at - 1]):
                     for number in shown:
                         found[number] = found.get(number, 0) | bit
+
+
+def _searched(name: str, keys: Iterable[Key], lexicons: Lexicons) -> Searched:
+    here = [key for key in keys if key.field == name]
+    wanted = [key for key in here if key.how == "in"]
+    lexicon = lexicons.long(name, wanted)
+    numbers = lexicons.numbers
+    return Searched(
+        name,
+        lexicon,
+        [numbers[Key("in", name, literal)] for literal in lexicon.literals] if wanted else [],
+        tuple(numbers[key] for key in here if key.how == "has"),
+    )
