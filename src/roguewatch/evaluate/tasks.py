@@ -15,6 +15,7 @@ import msgspec
 from inspect_ai import Task, task
 from inspect_ai.agent import Agent, AgentState, react, run
 from inspect_ai.dataset import MemoryDataset, Sample
+from inspect_ai.log import transcript
 from inspect_ai.model import ChatMessageAssistant, ModelOutput
 from inspect_ai.scorer import Metric, SampleScore, Score, Scorer, Target, metric, scorer
 from inspect_ai.solver import Generate, Solver, TaskState, solver
@@ -27,6 +28,7 @@ from roguewatch.evaluate.registry import instance_of, scenario_named, scenarios
 from roguewatch.evaluate.sandbox import BubblewrapSandbox
 from roguewatch.evaluate.scenario import CONDITIONS, Condition, Instance, Scenario, Seen
 from roguewatch.evaluate.scoring import Row, score
+from roguewatch.evaluate.spoofing import difference
 
 __all__ = ["BubblewrapSandbox", "OrganismModel", "build"]
 
@@ -217,6 +219,7 @@ async def _row(scenario: Scenario, instance: Instance, state: TaskState) -> tupl
         ),
         spoken="\n".join(str(message.content) for message in said),
         calls=sum(call.function != "submit" for call in calls),
+        differs=difference(state.messages, transcript().events, truth),
     )
     return row, msgspec.to_builtins(truth)
 
