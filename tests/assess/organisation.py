@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import json
+import os
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from roguewatch.control.decision import Decision
-from roguewatch.control.gate import decision_event
+from roguewatch.control.ruling import decision_event
 from roguewatch.findings import Severity
 from roguewatch.ledger.ledger import Ledger
 from roguewatch.state import tables
@@ -17,8 +22,20 @@ from roguewatch.state.findings import Findings
 from roguewatch.state.incidents import Grade, IncidentRegister
 from roguewatch.state.register import Deployment, Register, Scope
 from roguewatch.state.sessions import Sessions
+from tests.cli.run import HOME
 
 DAY = 86_400 * 10**9
+
+
+@contextmanager
+def keys_of_the_commands() -> Iterator[None]:
+    """Keys and witnesses are where `roguewatch` in `tests.cli.run` looks for them."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HOME", str(HOME))
+        for name in [*os.environ]:
+            if name.startswith(("XDG_", "ROGUEWATCH_")):
+                patch.delenv(name)
+        yield
 
 
 def furnish(store: Path) -> None:

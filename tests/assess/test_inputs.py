@@ -3,14 +3,9 @@
 from __future__ import annotations
 
 import json
-import os
-import re
 import shutil
 import sqlite3
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
@@ -20,22 +15,11 @@ import pytest
 
 from roguewatch.assess.assessment import assess, write
 from roguewatch.assess.measuring import Results, facts_of
-from tests.assess.organisation import DAY, drill, furnish, results
-from tests.cli.run import HOME, ROOT, json_lines, ran, roguewatch, session
+from tests.assess.organisation import DAY, drill, furnish, keys_of_the_commands, results
+from tests.cli.run import ROOT, json_lines, ran, roguewatch, session
 
 SCHEMA = ROOT / "src/roguewatch/assess/assessment.schema.json"
 ACTIVE = ("overreach", "active")
-
-
-@contextmanager
-def keys_of_the_commands() -> Iterator[None]:
-    """Keys and witnesses are where `roguewatch` in `tests.cli.run` looks for them."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("HOME", str(HOME))
-        for name in [*os.environ]:
-            if name.startswith(("XDG_", "ROGUEWATCH_")):
-                patch.delenv(name)
-        yield
 
 
 @pytest.fixture(scope="module")
@@ -200,56 +184,6 @@ def test_writing_a_report_adds_nothing_to_the_evidence(whole: Path, tmp_path: Pa
     with keys_of_the_commands():
         second, _ = assess([whole / "in"], tmp_path / "store")
     assert second.ledger.size == first["ledger"]["size"]
-
-
-class Links(HTMLParser):
-    """Ids, and for each row of a table the links in it."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.ids: set[str] = set()
-        self.rows: dict[str, list[str]] = {}
-        self.bare: list[str] = []
-        self._row = ""
-        self._figures = self._link = 0
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        given = {name: value or "" for name, value in attrs}
-        self.ids.add(given.get("id", ""))
-        if tag == "tr":
-            self._row = given.get("id", "")
-        if tag == "dl" and given.get("class") == "figures":
-            self._figures = 1
-        if tag == "a":
-            self._link = 1
-            self.rows.setdefault(self._row, []).append(given["href"][1:])
-
-    def handle_endtag(self, tag: str) -> None:
-        self._link = 0 if tag == "a" else self._link
-        if tag == "dl":
-            self._figures = 0
-
-    def handle_data(self, data: str) -> None:
-        if self._figures and not self._link and re.search(r"\d", data):
-            self.bare.append(data)
-
-
-def test_every_fact_with_a_value_leads_to_evidence_and_every_figure_to_a_fact(
-    whole: Path, tmp_path: Path
-) -> None:
-    document = assessed(whole, tmp_path)
-    page = Links()
-    page.feed((tmp_path / "out" / "assessment.html").read_text())
-    assert page.bare == []
-    assert all(link in page.ids for links in page.rows.values() for link in links)
-    for fact in document["facts"]:
-        links = page.rows.get(f"fact-{fact['id']}", [])
-        if fact["value"] is not None:
-            assert fact["evidence"], fact["id"]
-            assert links, fact["id"]
-            assert all(link.startswith("e-") for link in links)
-    for cell in (*document["verdict"], *document["questions"], *document["buyer_questions"]):
-        assert all(f"fact-{id}" in page.ids for id in cell["facts"])
 
 
 def test_a_drill_that_did_not_measure_noticing_says_nothing_of_it(tmp_path: Path) -> None:

@@ -29,7 +29,7 @@ from roguewatch.assess.document import (
     Window,
 )
 from roguewatch.assess.evidence import add_context
-from roguewatch.assess.facts.fact import Facts, stamp
+from roguewatch.assess.facts.fact import Facts, input_of, stamp
 from roguewatch.assess.headlines import headlines
 from roguewatch.assess.independence import independence
 from roguewatch.assess.keeping import Kept, keep
@@ -170,7 +170,8 @@ class _Run:
         )
         return Kept(
             run=self.name, created=stamp(seen.now), window=_window(seen),
-            facts=tuple(facts.all()), verdict=tuple(verdict(facts, classes)),
+            facts=tuple(fact for fact in facts.all() if input_of(fact.id) != "coverage"),
+            verdict=tuple(verdict(facts, classes)),
             findings=tuple(line.id for line in seen.findings),
         )  # fmt: skip
 

@@ -23,9 +23,11 @@ from roguewatch.assess.facts.inputs import (
     Result,
     Sample,
     Scenarios,
+    Watched,
 )
 from roguewatch.assess.totals import Totals
 from roguewatch.errors import InputError
+from roguewatch.gateway.coverage import measured
 from roguewatch.ledger.ledger import Ledger
 from roguewatch.printable import printable, printable_path
 from roguewatch.state import tables
@@ -176,8 +178,33 @@ def drills(engine: Engine, until: int | None = None) -> list[DrillResult] | None
             seconds_to_dead=_number(body.get("seconds_to_dead")),
             survivors=survivors if isinstance(survivors, int) else len(survivors),
             skipped=printable(str(body.get("skipped") or ""), 500),
+            planted=_sum(body.get("planted")), found=_sum(body.get("found")),
+            seconds=_number(body.get("seconds")),
         ))  # fmt: skip
     return found or None
+
+
+def _sum(counts: Any) -> int:
+    """Of counts by category; 0 for anything else."""
+    given = counts.values() if isinstance(counts, dict) else ()
+    return sum(n for n in given if isinstance(n, int) and not isinstance(n, bool) and n > 0)
+
+
+def watched(
+    ledger: Ledger, deployments: list[Deployment], since: int | None, until: int | None
+) -> list[Watched] | None:
+    """What each source saw, or None where the register claims no source of any deployment."""
+    if not any(one.sources for one in deployments):
+        return None
+    told = measured(ledger, {one.name: one for one in deployments}, since=since, until=until)
+    return [
+        Watched(
+            deployment=one.deployment, source=one.source, claimed=one.claimed,
+            expected=one.expected, seen=one.seen, confirmed=one.confirmed,
+            differing=one.differing, missed=tuple(line.event for line in one.missed[:_SAMPLES]),
+        )
+        for one in told.coverage
+    ]  # fmt: skip
 
 
 def incidents(register: IncidentRegister, findings: list[FindingLine]) -> Incidents | None:

@@ -8,7 +8,8 @@ Points for each fact with a value, over the six cells of the whole:
 - 1 for each cell that would read differently if the fact were not known;
 - a half where it stands in `WATCHED` and is not zero.
 
-A line of evidence that rests on several facts counts for its first. The three with the most
+A line of evidence that rests on several facts counts for the one that holds it back: the
+first with which at its best (`measures.yaml`) the line would read better. The three with the most
 points are shown, equal ones in the order of `WATCHED`, then of the list of facts.
 """
 
@@ -21,6 +22,8 @@ import msgspec
 from roguewatch.assess.document import Fact, Headline
 from roguewatch.assess.facts.fact import Facts
 from roguewatch.assess.questions import shown
+from roguewatch.assess.rules.line import REACHES, Axis, Line, Rung
+from roguewatch.assess.steps import bests
 from roguewatch.assess.verdict import AXES, RUNGS, cell, heard
 
 SHOWN = 3
@@ -39,11 +42,11 @@ def headlines(facts: Facts) -> list[Headline]:
         for rung in RUNGS:
             state = cell(facts, "", axis, rung).state
             place = f"{axis} against {rung} defence"
-            lines = heard(facts, axis, rung)
-            for line in (lines.shown, *lines.needed, lines.judged):
+            for number, line in enumerate(_lines(facts, axis, rung)):
                 if line.facts and line.reach == state and state in ("well within", "edge"):
-                    points[line.facts[0]] += 3.0 if state == "well within" else 1.0
-                    why[line.facts[0]].append(f"puts {place} {_at(state)}")
+                    id = _culprit(facts, axis, rung, number, line)
+                    points[id] += 3.0 if state == "well within" else 1.0
+                    why[id].append(f"puts {place} {_at(state)}")
     for fact in facts.all():
         if fact.value is None or "@" in fact.id:
             continue
@@ -63,6 +66,25 @@ def headlines(facts: Facts) -> list[Headline]:
         Headline(fact=one.id, text=_text(one), why="; ".join(dict.fromkeys(why[one.id])))
         for one in kept[:SHOWN]
     ]
+
+
+def _lines(facts: Facts, axis: Axis, rung: Rung) -> list[Line]:
+    lines = heard(facts, axis, rung)
+    return [lines.shown, *lines.needed, lines.judged]
+
+
+def _culprit(facts: Facts, axis: Axis, rung: Rung, number: int, line: Line) -> str:
+    """Which fact of a line holds it back."""
+    for id, at_best in bests(facts).items():
+        if id in line.facts:
+            other = _lines(facts.altered({id: at_best}), axis, rung)[number]
+            if other.reach is not None and REACHES.index(other.reach) > _place(line):
+                return id
+    return line.facts[0]
+
+
+def _place(line: Line) -> int:
+    return REACHES.index(line.reach) if line.reach is not None else -1
 
 
 def _decides(facts: Facts, fact: Fact) -> int:

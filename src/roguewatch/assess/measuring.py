@@ -10,10 +10,12 @@ from sqlalchemy import Engine
 from roguewatch.assess.document import Coverage
 
 # Importing these registers their facts.
-from roguewatch.assess.facts import activity, awaited, control, incidents, trials  # noqa: F401
+from roguewatch.assess.facts import activity, awaited, control, drills, incidents, trials  # noqa: F401
+from roguewatch.assess.facts import coverage as sightings  # noqa: F401
 from roguewatch.assess.facts.fact import DEFINITIONS, Definition, Facts, collect
-from roguewatch.assess.facts.inputs import Activity, Gate, Inputs, Result, Scenarios
-from roguewatch.assess.gathering import approvals, drills, registered, result, scenarios, stops
+from roguewatch.assess.facts.inputs import Activity, Gate, Inputs, Result, Scenarios, Watched
+from roguewatch.assess.gathering import approvals, registered, result, scenarios, stops
+from roguewatch.assess.gathering import drills as drills_of
 from roguewatch.assess.gathering import incidents as incidents_of
 from roguewatch.assess.observing import Observed, observe
 from roguewatch.ledger.ledger import Ledger
@@ -88,7 +90,8 @@ def measure(
         gate=_known(seen.decisions.whole),
         register=registered(seen.deployments, seen.decisions.used, _ns(seen)),
         stops=stops(engine, since, until),
-        drills=drills(engine, until),
+        drills=drills_of(engine, until),
+        watched=seen.watched,
         scenarios=runs,
         horizon=horizon,
         monitor=monitor,
@@ -129,9 +132,15 @@ def _of(whole: Inputs, seen: Observed, engine: Engine, name: str, own: Activity)
         activity=own if own.sessions else None,
         gate=_known(seen.decisions.by_class.get(name, Gate())),
         register=registered(deployments, seen.decisions.used, _ns(seen)),
+        watched=_claimed(seen, {one.name for one in deployments}),
         incidents=incidents_of(IncidentRegister(engine), own.findings),
         statements=whole.statements,
     )
+
+
+def _claimed(seen: Observed, names: set[str]) -> list[Watched] | None:
+    own = [one for one in seen.watched or () if one.deployment in names]
+    return own or None
 
 
 def _known(gate: Gate) -> Gate | None:

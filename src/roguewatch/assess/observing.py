@@ -10,8 +10,8 @@ import msgspec
 
 from roguewatch.assess.document import FindingLine, SessionLine
 from roguewatch.assess.evidence import finding_line
-from roguewatch.assess.facts.inputs import Activity
-from roguewatch.assess.gathering import UNREGISTERED, Decisions, activity
+from roguewatch.assess.facts.inputs import Activity, Watched
+from roguewatch.assess.gathering import UNREGISTERED, Decisions, activity, watched
 from roguewatch.assess.totals import SECOND, Totals, iso
 from roguewatch.findings import Finding
 from roguewatch.ledger.ledger import Ledger
@@ -39,6 +39,7 @@ class Observed(msgspec.Struct, kw_only=True):
     """Of each class of deployments in the register."""
     decisions: Decisions
     deployments: list[Deployment]
+    watched: list[Watched] | None = None
 
 
 def observe(
@@ -92,6 +93,7 @@ def observe(
         by_class={name: activity(own[name], found_of[name]) for name in classes},
         decisions=decisions,
         deployments=deployments,
+        watched=watched(ledger, deployments, since, until),
     )
 
 

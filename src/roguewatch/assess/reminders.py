@@ -7,9 +7,17 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from roguewatch.assess.document import Fact, Reminder
+from roguewatch.assess.facts.fact import input_of
 from roguewatch.assess.steps import measures
 
 SOON_DAYS = 30
+RENEWED = {
+    "drills": "roguewatch drill run --all",
+    "scenarios": "roguewatch evaluate run SCENARIO --model MODEL",
+    "horizon": "roguewatch measure horizon",
+    "monitor": "roguewatch measure monitor",
+}
+"""What measures the facts of each input again, where assessing alone does not."""
 
 
 def reminders(facts: Sequence[Fact], now: datetime, days: int = SOON_DAYS) -> list[Reminder]:
@@ -30,8 +38,13 @@ def reminders(facts: Sequence[Fact], now: datetime, days: int = SOON_DAYS) -> li
         if not known or (fresh and fact.state != "lapsed"):
             continue
         if (datetime.fromisoformat(fact.expires) - now).days <= days:
-            how = renew.get(fact.id.partition("@")[0], "")
-            how = how or ("roguewatch facts state" if fact.kind == "stated" else "the same trials")
+            id = fact.id.partition("@")[0]
+            how = (
+                "roguewatch facts state"
+                if fact.kind == "stated"
+                else RENEWED.get(input_of(id), "roguewatch assess")
+            )
+            how = renew.get(id, how)
             due[fact.expires[:10], how].append(fact.id)
     return [
         Reminder(expires=day, days=(datetime.fromisoformat(day).date() - now.date()).days,

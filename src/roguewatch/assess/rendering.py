@@ -13,7 +13,7 @@ from importlib.resources import files
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from roguewatch.assess.document import Assessment, Cell, Fact, Window
+from roguewatch.assess.document import Assessment, Cell, Fact, StepCell, Window
 from roguewatch.assess.modes import CLASSES
 from roguewatch.assess.questions import duration, percent, shown
 from roguewatch.assess.references import references
@@ -30,7 +30,7 @@ from roguewatch.assess.sections import (
 from roguewatch.assess.verdict import AXES, ENTITY, RUNGS
 
 LIMITS = {"unread": 50, "modes": 30, "sessions": 100, "findings": 12, "top": 6,
-          "changes": 40}  # fmt: skip
+          "changes": 40, "steps": 5}  # fmt: skip
 """How many of each the page lists; the data file holds all."""
 
 
@@ -99,6 +99,7 @@ def _environment() -> Environment:
         "ends": ends,
         "plain": lambda value: f"{value:g}",
         "cell_of": cell_state,
+        "outcomes": outcomes,
         "shown": lambda value, id: shown(id, value),
     }
     return environment
@@ -149,6 +150,15 @@ def fact_value(fact: Fact) -> str:
     if fact.unit == "seconds" and isinstance(fact.value, int | float):
         return f"{duration(fact.value)} ({fact.value:,.0f})"
     return shown(fact.id, fact.value)
+
+
+def outcomes(cells: Iterable[StepCell], deployment: str) -> list[list[StepCell]]:
+    """Cells that a measure could move, those with the same outcome together."""
+    together: dict[tuple[str, str], list[StepCell]] = {}
+    for cell in cells:
+        if cell.deployment == deployment:
+            together.setdefault((cell.best, cell.worst), []).append(cell)
+    return list(together.values())
 
 
 def cell_state(cells: Iterable[Cell], deployment: str, axis: str, rung: str) -> str:

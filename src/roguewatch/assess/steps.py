@@ -94,6 +94,14 @@ def outcome(facts: Facts, classes: Sequence[str], measure: Measure, which: Outco
     return facts.altered(changed)
 
 
+def bests(facts: Facts) -> dict[str, Fact]:
+    """Each fact that some measure gives or betters, as good as it could be."""
+    return {
+        id: _altered(facts, id, ends, "best")
+        for measure in measures() for id, ends in measure.facts.items()
+    }  # fmt: skip
+
+
 def _altered(facts: Facts, id: str, ends: _Ends, which: Outcome) -> Fact:
     definition = DEFINITIONS[id.partition("@")[0]]
     value, interval = getattr(ends, which), getattr(ends, f"{which}_interval")
@@ -109,7 +117,8 @@ def _altered(facts: Facts, id: str, ends: _Ends, which: Outcome) -> Fact:
 def _step(facts: Facts, classes: Sequence[str], now: Sequence[Cell], measure: Measure) -> Step:
     best = outcome(facts, classes, measure, "best")
     worst = outcome(facts, classes, measure, "worst")
-    unknown = any(facts[id] is None for id in measure.facts)
+    views = (facts, *(facts.of(name) for name in classes))
+    unknown = any(view[id] is None for id in measure.facts for view in views)
     removes = tells = 0.0
     moved = []
     for cell, good, bad in zip(now, verdict(best, classes), verdict(worst, classes), strict=True):

@@ -134,10 +134,9 @@ def _assessed(
             "no agent activity was found in this machine's standard places "
             "(roguewatch sources lists them): give a PATH"
         )
-    missing = [path for path in paths if not os.path.lexists(path)]
-    for path in missing:
-        click.echo(f"roguewatch: {printable_path(path)}: no such file or folder", err=True)
-    if paths and len(missing) == len(paths):
+    if paths and not any(os.path.lexists(path) for path in paths):
+        for path in paths:  # where some are there, the assessment itself names the missing
+            click.echo(f"roguewatch: {printable_path(path)}: no such file or folder", err=True)
         raise InputError("nothing to assess")
     with progress() if sys.stderr.isatty() and not quiet else nullcontext() as shown:
         assessment, done = assess(chosen, store, progress=shown, **given)

@@ -25,8 +25,6 @@ for _id, _statement, _unit, _method in (
      "needs the review queue"),
     ("reconciliation.agreement", "Share of actions on which independent records agree", "share",
      "needs host, provider or cloud records beside the transcripts"),
-    ("drills.investigation_found", "Share of planted activity that an investigation found", "share",
-     "needs investigation drills"),
 ):  # fmt: skip
     fact(_id, _statement, _unit, of="", method=_method, scope="entity")(_nothing)
 

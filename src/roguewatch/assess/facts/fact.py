@@ -267,6 +267,12 @@ def _same(measured: Any, said: Any, interval: tuple[float, float | None] | None)
     return bool(measured == said)
 
 
+def input_of(id: str) -> str:
+    """The input that a fact is measured from, a field of `Inputs`; empty: none, or no fact."""
+    definition = DEFINITIONS.get(id.partition("@")[0])
+    return definition.of if definition is not None else ""
+
+
 def known_subject(subject: str, questions: Sequence[str]) -> None:
     """Check what a statement is about.
 

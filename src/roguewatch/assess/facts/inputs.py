@@ -84,6 +84,21 @@ class Registered(msgspec.Struct, frozen=True, kw_only=True):
     now: int
 
 
+class Watched(msgspec.Struct, frozen=True, kw_only=True):
+    """What one source saw of one deployment, against what the register says it covers."""
+
+    deployment: str
+    source: str
+    claimed: bool
+    expected: int
+    seen: int
+    confirmed: int
+    """Of those seen: another source saw them too."""
+    differing: int
+    missed: tuple[str, ...] = ()
+    """Events of some that it missed, by the sight of others."""
+
+
 class DrillResult(msgspec.Struct, frozen=True, kw_only=True):
     """One drill on one route."""
 
@@ -98,6 +113,12 @@ class DrillResult(msgspec.Struct, frozen=True, kw_only=True):
     seconds_to_dead: float | None
     survivors: int
     skipped: str
+    planted: int = 0
+    """What an investigation was to find."""
+    found: int = 0
+    """What it did find of that."""
+    seconds: float | None = None
+    """How long the investigation took."""
 
 
 class Sample(msgspec.Struct, frozen=True, kw_only=True):
@@ -149,6 +170,7 @@ class Inputs(msgspec.Struct, frozen=True, kw_only=True):
     register: Registered | None = None
     stops: list[Stop] | None = None
     drills: list[DrillResult] | None = None
+    watched: list[Watched] | None = None
     scenarios: Scenarios | None = None
     horizon: Result | None = None
     monitor: Result | None = None

@@ -1,0 +1,41 @@
+"""The example organisation, made once in each process that runs tests."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from examples.organisation.making import make
+
+from tests.assess.organisation import keys_of_the_commands
+from tests.cli.run import roguewatch
+
+
+class Example:
+    """The organisation in a folder, assessed once."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        today = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+        with keys_of_the_commands():
+            self.arguments = make(folder, today + timedelta(days=1))
+        formats = [part for name in ("md", "xlsx", "oscal") for part in ("--format", name)]
+        self.done = roguewatch(*self.arguments, *formats)
+        self.store, self.out = folder / "store", folder / "assessment"
+
+    def again(self, where: Path, *more: str | Path) -> subprocess.CompletedProcess[str]:
+        """Assess a copy of the store, so that tests do not see each other's runs."""
+        shutil.copytree(self.store, where / "store")
+        words = [where / "store" if word == self.store else word for word in self.arguments]
+        words[words.index("--out") + 1] = where / "out"
+        return roguewatch(*words, *more)
+
+
+@pytest.fixture(scope="session")
+def example(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Example]:
+    """Meridian Parcel, which does not exist."""
+    yield Example(tmp_path_factory.mktemp("example") / "organisation")
