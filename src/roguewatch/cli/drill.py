@@ -1,61 +1,84 @@
-"""`roguewatch drill`: plant harmless rogues, stop them, count survivors, keep the proof."""
+"""`roguewatch drill`: plant harmless rogues, see who notices, stop them, keep the proof."""
 
 from __future__ import annotations
 
+import contextlib
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from roguewatch.cli.drill_investigation import investigation
-from roguewatch.cli.options import existing_store, json_option, print_json, store_option
+from roguewatch.cli.options import existing_store, iso, json_option, print_json, store_option
 
 if TYPE_CHECKING:
     from roguewatch.control.drills.drill import Drilled
+    from roguewatch.control.drills.routes import Route
+    from roguewatch.control.drills.routine import Routine
+    from roguewatch.control.drills.scope import DrillScope
 
 
-@click.group(help="Prove by harmless rogues that stopping works.")
+@click.group(help="Prove by harmless rogues who notices, and that stopping works.")
 def command() -> None:
     """The group."""
 
 
-command.add_command(investigation)
-
-
-@command.command(name="list", help="The routes, and which cannot be tried here.")
+@command.command(name="list", help="The routes and outages, and which cannot be tried here.")
 @json_option
 def list_(as_json: bool) -> None:
     """Print the routes."""
+    from roguewatch.control.drills.outage import OUTAGES
     from roguewatch.control.drills.routes import ROUTES, unavailable
 
     for route in ROUTES:
         reason = unavailable(route)
         if as_json:
-            print_json({"route": route.name, "skipped": reason or None})
+            print_json({"route": route.name, "kind": "route", "skipped": reason or None})
         else:
             click.echo(f"{route.name}{f'  skipped: {reason}' if reason else ''}")
+    for outage in OUTAGES:
+        if as_json:
+            print_json({"route": outage.route, "kind": "outage", "skipped": None})
+        else:
+            click.echo(f"{outage.route}  {outage.what}")
 
 
-@command.command(help="Drill ROUTE, or --all, contained and uncontained. Exit 1 with survivors.")
+@command.command(help="Drill ROUTE (or outage-…), or --all, on each rung, contained and "
+                 "uncontained. Exit 1 with survivors.")  # fmt: skip
 @click.argument("route", required=False)
 @click.option("--all", "every", is_flag=True)
 @click.option("--scope", type=click.Path(exists=True, file_okay=False, path_type=Path),
               help="An authorised folder to act in.  [default: a new one in the store]")  # fmt: skip
 @click.option("--contained/--uncontained", "contained", default=None, help="Only that.")
+@click.option("--rung", "rungs", type=click.IntRange(1, 3), multiple=True,
+              help="1 incidental contact, 2 routine monitoring, 3 active search and stop.  "
+              "[default: all]")  # fmt: skip
 @store_option
 @json_option
 def run(
-    route: str | None, every: bool, scope: Path | None, contained: bool | None, store: Path,
-    as_json: bool,
+    route: str | None, every: bool, scope: Path | None, contained: bool | None,
+    rungs: tuple[int, ...], store: Path, as_json: bool,
 ) -> None:  # fmt: skip
     """Carry out drills and keep their results."""
-    from roguewatch.control.drills.drill import chosen, drill
+    from roguewatch.control.drills.drill import chosen
+    from roguewatch.control.drills.outage import OUTAGES
     from roguewatch.control.drills.routes import ROUTES
-    from roguewatch.control.drills.scope import MARKER, DrillScope
 
     if every == (route is not None):
         raise click.UsageError("expected either a route or --all")
+    where = _scope(store, scope)
+    outages = [one for one in OUTAGES if every or one.route == route]
+    routes = ROUTES if every else () if outages else (chosen(ROUTES, str(route)),)
+    sides = (True, False) if contained is None else (contained,)
+    survived = _routes(store, where, routes, sides, rungs or (1, 2, 3), as_json)
+    _outages(store, where, outages, as_json)
+    if survived:
+        raise click.exceptions.Exit(1)
+
+
+def _scope(store: Path, scope: Path | None) -> DrillScope:
+    from roguewatch.control.drills.scope import MARKER, DrillScope
+
     if scope is None:
         scope = store.absolute() / "drills"
         scope.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -63,71 +86,186 @@ def run(
     where = DrillScope(scope)
     for workspace in where.left_over():
         where.clean(workspace)
+    return where
+
+
+def _routes(
+    store: Path, where: DrillScope, routes: tuple[Route, ...], sides: tuple[bool, ...],
+    rungs: tuple[int, ...], as_json: bool,
+) -> bool:  # fmt: skip
+    from roguewatch.cli.drill_monitors import monitors
+    from roguewatch.control.drills.keeping import keep
+    from roguewatch.state.database import connect
+
     survived = False
-    for one in ROUTES if every else [chosen(ROUTES, str(route))]:
-        for inside in (True, False) if contained is None else (contained,):
-            began = time.time_ns()
-            result = drill(one, where, contained=inside)
-            _keep(store, began, result)
-            survived = survived or bool(result.survivors)
-            if as_json:
-                print_json(result)
-            else:
-                _print(result)
-    if survived:
-        raise click.exceptions.Exit(1)
+    engine = connect(store)
+    with contextlib.ExitStack() as ending:
+        ending.callback(engine.dispose)
+        watching = {1, 2} & set(rungs) or any(one.gate for one in routes)
+        routine = ending.enter_context(monitors(where)) if routes and watching else None
+        for one in routes:
+            for inside in sides:
+                for rung in sorted(set(rungs)):
+                    began = time.time_ns()
+                    result = _drill(one, where, routine, contained=inside, rung=rung)
+                    keep(engine, "route", began, result,
+                         route=one.name, contained=inside, rung=rung)  # fmt: skip
+                    survived = survived or bool(result.survivors)
+                    print_json(result) if as_json else _print(result)
+    return survived
 
 
-@command.command(help="What is proven of each route and adapter, how old that is, what changed.")
+def _drill(
+    route: Route, where: DrillScope, routine: Routine | None, *, contained: bool, rung: int
+) -> Drilled:
+    from roguewatch.control.drills.drill import drill
+    from roguewatch.control.drills.notice import drill_on
+
+    if routine is None or (rung == 3 and not route.gate):
+        return drill(route, where, contained=contained)
+    return drill_on(rung, route, where, routine, contained=contained)
+
+
+def _outages(store: Path, where: DrillScope, outages: list[Any], as_json: bool) -> None:
+    from roguewatch.cli.drill_monitors import monitors
+    from roguewatch.control.drills.keeping import keep
+    from roguewatch.control.drills.outage import drill_outage
+    from roguewatch.state.database import connect
+
+    engine = connect(store)
+    for outage in outages:
+        began = time.time_ns()
+        result = drill_outage(outage, where, monitors)
+        keep(engine, "outage", began, result, route=outage.route, contained=False, rung=2)
+        if as_json:
+            print_json(result)
+            continue
+        by = result.noticed_by or "not measured"
+        after = f" after {result.seconds_to_notice:.1f} s" if result.seconds_to_notice else ""
+        click.echo(
+            f"{result.route}  noticed by {by}{after}; meanwhile {result.allowed} actions allowed, "
+            f"{result.blocked} blocked, {result.unrecorded} done unrecorded"
+        )
+    engine.dispose()
+
+
+@command.command(help="The latest proof of each route, its age, and whether it is stale.")
 @store_option
 @json_option
 def report(store: Path, as_json: bool) -> None:
     """Print what is proven, and what no longer is."""
-    import msgspec
-
-    from roguewatch.control.drills.routes import ROUTES
-    from roguewatch.control.readiness import counted, proofs
-    from roguewatch.printable import printable
+    from roguewatch.control.drills.keeping import latest
     from roguewatch.state.database import connect
 
-    found = proofs(connect(existing_store(store)), [route.name for route in ROUTES])
-    for one in found:
+    proofs = latest(connect(existing_store(store)))
+    for proof in proofs:
         if as_json:
-            print_json({**msgspec.structs.asdict(one), "stale": one.state == "stale"})
+            print_json({**proof.body, "kind": proof.kind, "began": proof.began,
+                        "stale": proof.stale})  # fmt: skip
             continue
-        where = {True: "  contained", False: "  uncontained", None: ""}[one.contained]
-        age = "" if one.age_seconds is None else f"  {one.age_seconds / 86400:.1f} days old"
-        subject = printable(one.subject, 100)
-        click.echo(f"{subject}{where}  {one.state.upper()}{age}  {printable(one.why, 600)}")
-    if not as_json:
-        click.echo(", ".join(f"{count} {state}" for state, count in counted(found).items()))
+        inside = "contained" if proof.contained else "uncontained"
+        aged = "  STALE: versions changed, unassessed" if proof.stale else ""
+        click.echo(f"{proof.route}  {inside}  rung {proof.rung}  {iso(proof.began)}  "
+                   f"{_said(proof.body)}{aged}")  # fmt: skip
+    for line in _summary(proofs):
+        print_json(line) if as_json else click.echo(_sentence(line))
 
 
-def _keep(store: Path, began: int, result: Drilled) -> None:
-    import msgspec
-    from sqlalchemy import insert
+def _said(body: dict[str, Any]) -> str:
+    if body.get("skipped"):
+        return f"skipped: {body['skipped']}"
+    said = []
+    if body.get("noticed_by"):
+        seconds = body.get("seconds_to_notice")
+        said.append(f"noticed by {body['noticed_by']}"
+                    + (f" after {seconds:.1f} s" if seconds is not None else ""))  # fmt: skip
+    if body.get("seconds_to_dead") is not None:
+        said.append(f"dead after {body['seconds_to_dead']:.2f} s")
+    if body.get("survivors"):
+        said.append(f"{len(body['survivors'])} survivors")
+    return "; ".join(said) or "no survivors"
 
-    from roguewatch.control.readiness import circumstances, recorded
-    from roguewatch.state import tables
-    from roguewatch.state.database import connect, transaction
 
-    engine = connect(store)
-    row = {
-        "kind": "route", "route": result.route, "contained": result.contained,
-        "rung": result.rung, "began": began, "circumstances": recorded(circumstances(engine)),
-        "body": msgspec.json.encode(result).decode(),
-    }  # fmt: skip
-    with transaction(engine) as connection:
-        connection.execute(insert(tables.drills).values(row))
+def _summary(proofs: list[Any]) -> list[dict[str, Any]]:
+    """Of proofs that count: shares noticed and survived, by rung and containment."""
+    from roguewatch.control.drills.drill import NOBODY
+    from roguewatch.control.drills.keeping import share
+
+    lines = []
+    for rung in (1, 2, 3):
+        for inside in (True, False):
+            own = [
+                one.body for one in proofs
+                if one.kind == "route" and (one.rung, one.contained) == (rung, inside)
+                and not one.stale and not one.body.get("skipped")
+            ]  # fmt: skip
+            noticed = share(one["noticed_by"] != NOBODY for one in own if one.get("noticed_by"))
+            survived = share(bool(one.get("survivors")) for one in own) if rung > 1 else None
+            dead = sorted(one["seconds_to_dead"] for one in own if one.get("seconds_to_dead"))
+            if own:
+                lines.append({
+                    "summary": True, "rung": rung, "contained": inside, "drills": len(own),
+                    "noticed": noticed, "survived": survived,
+                    "dead_p95_seconds": dead[int(0.95 * (len(dead) - 1))] if dead else None,
+                })  # fmt: skip
+    return lines
+
+
+def _sentence(line: dict[str, Any]) -> str:
+    inside = "contained" if line["contained"] else "uncontained"
+    said = f"rung {line['rung']}, {inside}: {line['drills']} drills"
+    for name in ("noticed", "survived"):
+        if (part := line[name]) is not None:
+            said += f", {part.count} of {part.of} {name} ({part.low:.0%} to {part.high:.0%})"
+    if line["dead_p95_seconds"] is not None:
+        said += f", dead p95 {line['dead_p95_seconds']:.2f} s"
+    return said
+
+
+@command.command(help="Show the systemd timer and the cron line that make drills recur.")
+@click.option("--every", type=click.Choice(["daily", "weekly", "monthly"]), default="weekly",
+              show_default=True)  # fmt: skip
+@click.option("--install", "folder", type=click.Path(file_okay=False, path_type=Path),
+              help="Write the unit files into this folder; nothing is enabled.")  # fmt: skip
+@store_option
+@json_option
+def schedule(every: str, folder: Path | None, store: Path, as_json: bool) -> None:
+    """Show, and write only where that is asked for."""
+    import sys
+
+    from roguewatch.control.drills.schedule import UNIT, install
+    from roguewatch.control.drills.schedule import schedule as made
+    from roguewatch.errors import InputError
+
+    words = (sys.executable, "-m", "roguewatch", "drill", "run", "--all", "--store",
+             str(store.absolute()), "--json")  # fmt: skip
+    shown = made(words, every)
+    try:
+        written = install(shown, folder) if folder is not None else []
+    except OSError as error:
+        raise InputError(f"the units are not installed: {error}") from error
+    if as_json:
+        print_json({"service": shown.service, "timer": shown.timer, "cron": shown.cron,
+                    "written": [str(path) for path in written]})  # fmt: skip
+        return
+    click.echo(f"# {UNIT}.service\n{shown.service}\n# {UNIT}.timer\n{shown.timer}")
+    click.echo(f"# or in a crontab\n{shown.cron}")
+    if written:
+        click.echo(f"written; enable it with: systemctl --user enable --now {UNIT}.timer")
+    else:
+        click.echo("nothing was installed; --install FOLDER writes the units "
+                   "(~/.config/systemd/user for your own)")  # fmt: skip
 
 
 def _print(result: Drilled) -> None:
     inside = "contained" if result.contained else "uncontained"
+    head = f"{result.route}  {inside}  rung {result.rung}"
     if result.skipped:
-        click.echo(f"{result.route}  {inside}  skipped: {result.skipped}")
+        click.echo(f"{head}  skipped: {result.skipped}")
         return
-    dead = "-" if result.seconds_to_dead is None else f"{result.seconds_to_dead:.2f} s"
-    click.echo(f"{result.route}  {inside}  dead after {dead}, {len(result.survivors)} survivors")
+    import msgspec
+
+    click.echo(f"{head}  {_said(msgspec.to_builtins(result))}")
     for survivor in result.survivors:
         named = " (not named by the stop)" if survivor in result.unreported else ""
         click.echo(f"  SURVIVES  {survivor}{named}")

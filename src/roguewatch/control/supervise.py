@@ -34,6 +34,9 @@ KEY_SECONDS = 24 * 3600.0
 KILLED_STATUS = 137
 STOP_OPEN = "a stop is open"
 STOPPER_SECONDS = 1.0
+LEAST_SILENCE = 5.0
+"""A supervisor that says nothing for the length of the lease, and at least this long, hangs:
+what it watches over ends by itself."""
 
 Record = Callable[[Sequence[Event]], None]
 """Makes events durable; raises where that fails."""
@@ -114,7 +117,7 @@ class Supervision:
             outlet = Outlet(
                 plan.hosts, lambda attempt: self._attempted(run.id, attempt), self._gate
             )
-            with Contained(self._inside(plan, outlet, token), **streams) as contained:
+            with Contained(self._inside(plan, outlet, token, seconds), **streams) as contained:
                 self._runs.retarget(
                     run.id, target_of(contained.init_pid, tuple(contained.group.folders))
                 )
@@ -145,6 +148,7 @@ class Supervision:
         renew_at = time.monotonic() + seconds / 3
         renewal = threading.Thread()
         while True:
+            contained.beat()
             try:
                 status = contained.wait(LOOK_SECONDS)
             except subprocess.TimeoutExpired:
@@ -199,7 +203,7 @@ class Supervision:
             return "its entry in the register has expired"
         return ""
 
-    def _inside(self, plan: Plan, outlet: Outlet, token: str) -> Inside:
+    def _inside(self, plan: Plan, outlet: Outlet, token: str, seconds: float) -> Inside:
         ports = {EGRESS_PORT: "egress"}
         keys = {}
         if self._gate is not None:
@@ -220,6 +224,7 @@ class Supervision:
             ports=ports,
             processes=plan.processes,
             memory=plan.memory,
+            silence=max(seconds, LEAST_SILENCE),
         )
 
     def _attempted(self, run: str, attempt: Attempt) -> None:

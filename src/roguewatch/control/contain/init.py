@@ -1,15 +1,19 @@
 """First process of the agent's inside: brings the way out, starts the command, reaps.
 
-Runs inside the sandbox as `python -I -S init.py LIFELINE READY [PORT=SOCKET …] -- COMMAND…`
+Runs inside the sandbox as
+`python -I -S init.py LIFELINE READY SILENCE [PORT=SOCKET …] -- COMMAND…`
 and imports only the standard library. READY is the descriptor of a pipe on which it says
 that it lives. Each PORT on the sandbox's own loopback is forwarded to
 a Unix socket that the outside put in place; there is no other network. LIFELINE is the
 descriptor of a pipe that the supervisor holds open: when it closes, however the supervisor
-died, this process ends, and with it the namespace, whose first process it is. (bwrap's own
+died, this process ends, and with it the namespace, whose first process it is. It ends as
+well when nothing is heard on it for SILENCE seconds (0: for ever): a supervisor that hangs
+renews no lease. (bwrap's own
 --die-with-parent can miss a parent that dies while the namespace is being made.)
 """
 
 import os
+import select
 import signal
 import socket
 import sys
@@ -55,17 +59,18 @@ def serve(forwards: list[str]) -> None:
         threading.Thread(target=forward, args=(listener, path)).start()
 
 
-def end_with(lifeline: int) -> None:
-    """Wait for the supervisor's end, then take the namespace along."""
-    while os.read(lifeline, 1):
+def end_with(lifeline: int, silence: float) -> None:
+    """Wait for the supervisor's end or silence, then take the namespace along."""
+    while select.select([lifeline], [], [], silence or None)[0] and os.read(lifeline, 4096):
         continue
     os._exit(137)
 
 
 def main(arguments: list[str]) -> int:
     """Start forwarder and command; return the command's status as a shell would give it."""
-    lifeline, ready_to_say, split = int(arguments[0]), int(arguments[1]), arguments.index("--")
-    forwards, command = arguments[2:split], arguments[split + 1 :]
+    lifeline, ready_to_say, silence = int(arguments[0]), int(arguments[1]), float(arguments[2])
+    split = arguments.index("--")
+    forwards, command = arguments[3:split], arguments[split + 1 :]
     os.set_inheritable(lifeline, False)
     os.write(ready_to_say, b"1")
     os.close(ready_to_say)
@@ -89,7 +94,7 @@ def main(arguments: list[str]) -> int:
         except OSError as error:
             print(f"roguewatch: {command[0]!r}: {error.strerror}", file=sys.stderr)
             os._exit(127 if isinstance(error, FileNotFoundError) else 126)
-    threading.Thread(target=end_with, args=(lifeline,), daemon=True).start()
+    threading.Thread(target=end_with, args=(lifeline, silence), daemon=True).start()
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT):
         signal.signal(number, lambda received, frame: os.kill(child, received))
     while True:

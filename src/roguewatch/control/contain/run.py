@@ -55,6 +55,8 @@ class Inside(msgspec.Struct, frozen=True, kw_only=True):
     """Port on the inside's loopback → name of the socket that it leads to."""
     processes: int = 512
     memory: int = 4 << 30
+    silence: float = 0.0
+    """Seconds without a `beat` after which all inside ends by itself; 0: it need not beat."""
 
 
 class Contained:
@@ -82,7 +84,7 @@ class Contained:
             faults = "; ".join(f"{wall.name}: {wall.how}" for wall in missing)
             raise ControlError(f"nothing was run, a required wall is missing: {faults}")
         self._lifeline = -1
-        self.staging = Path(tempfile.mkdtemp(prefix="roguewatch-"))
+        self.staging = Path(tempfile.mkdtemp(prefix=f"roguewatch-{self.run}-"))
         try:
             self._start(code, slug, streams)
         except BaseException:
@@ -92,6 +94,7 @@ class Contained:
     def _start(self, code: bytes, slug: str, streams: Mapping[str, object]) -> None:
         info_read, info_write = os.pipe()
         lifeline, self._lifeline = os.pipe()
+        os.set_blocking(self._lifeline, False)
         lives, says_it_lives = os.pipe()
         descriptors = [info_write, seccomp.as_file(code), lifeline, says_it_lives]
         accounts = {}
@@ -117,7 +120,7 @@ class Contained:
             forwards = [f"{port}={INSIDE / name}" for port, name in self.inside.ports.items()]
             inner = (
                 str(python), "-I", "-S", str(INSIDE / "init.py"), str(lifeline),
-                str(says_it_lives), *forwards, "--",
+                str(says_it_lives), str(self.inside.silence), *forwards, "--",
             )  # fmt: skip
             (self.staging / "stage").mkdir()
             plan = stage.Plan(
@@ -193,6 +196,11 @@ class Contained:
             "ROGUEWATCH_DEPLOYMENT": self.inside.deployment,
             **proxy, **self.inside.environment,
         }  # fmt: skip
+
+    def beat(self) -> None:
+        """Tell the inside that whoever started it still watches over it."""
+        with contextlib.suppress(BlockingIOError, BrokenPipeError):  # full or gone: as good
+            os.write(self._lifeline, b".")
 
     def freeze(self) -> bool:
         """Make every process inside stand still. False where that cannot be shown."""

@@ -1,8 +1,9 @@
 """A scripted agent: what a coding agent's client does around one command, and no model.
 
 Run as `python -I -S agent.py PLAN`, where PLAN is a JSON file with `shown` (the command as
-its tool call names it), `run` (what its shell executes), `session`, `hook` (address of the
-gate's hook, empty for a client without hooks), `key`, `transcript` (file to write, empty
+its tool call names it), `run` (what its shell executes), `name` (an argument of that shell,
+by which the drill counts it), `session`, `hook` (address of the
+gate's hook, empty for a client without hooks), `key`, `transcript` (file below the home, empty
 for a client that keeps none) and `final` (what it tells its user). It asks the gate before
 and tells it after the call, obeys, writes its session as Claude Code writes it, and then
 stays, as clients do. Imports only the standard library; ends by itself after a minute.
@@ -65,7 +66,7 @@ def main(file: str) -> None:
     passed = ask(plan, "PreToolUse", call, {})
     if passed:
         shell = subprocess.Popen(
-            ["sh", "-c", plan["run"]], stdin=subprocess.DEVNULL,
+            ["sh", "-c", plan["run"], plan["name"]], stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         )  # fmt: skip
         with contextlib.suppress(subprocess.TimeoutExpired):  # a client's own time limit
@@ -75,7 +76,7 @@ def main(file: str) -> None:
     written.append(line(plan, "user", [result], 2))
     written.append(line(plan, "assistant", [{"type": "text", "text": plan["final"]}], 3))
     if plan["transcript"]:
-        transcript = Path(plan["transcript"])
+        transcript = Path.home() / plan["transcript"]
         transcript.parent.mkdir(parents=True, exist_ok=True)
         transcript.write_text("".join(written))
     deadline = time.monotonic() + SECONDS

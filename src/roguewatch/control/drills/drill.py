@@ -60,7 +60,7 @@ class Drilled(msgspec.Struct, frozen=True, kw_only=True):
     skipped: str | None = None
     """Why it was not tried; it is unassessed then."""
     also: tuple[str, ...] = ()
-    """Who else noticed, in their order, on rung 2."""
+    """Who else noticed, in their order, and findings that were below an alert; on rung 2."""
 
 
 def drill(route: Route, scope: DrillScope, *, contained: bool) -> Drilled:
@@ -203,7 +203,7 @@ def _found(report: Stopped, planted: list[Process]) -> tuple[str, float | None]:
 def in_containment(ground: Ground, command: tuple[str, ...]) -> Iterator[tuple[str, str]]:
     """Plant inside the walls; the adapter and target that can stop it."""
     inside = Inside(
-        deployment="drill", command=command, project=ground.project,
+        deployment=ground.workspace.name, command=command, project=ground.project,
         environment=ground.variables, processes=64,
     )  # fmt: skip
     with Contained(inside, **_quiet()) as contained:

@@ -48,7 +48,8 @@ class Ground:
         self.port = _free_port()
         self.namespace = 0
         """A process whose mount namespace the route lives in; 0: this one's."""
-        self._service = 0
+        self.spared: set[int] = set()
+        """Processes that are the machine's or the defender's, not the rogue's."""
 
     @property
     def start(self) -> str:
@@ -74,12 +75,12 @@ class Ground:
         return re.sub(rf"\$({names})\b", lambda found: values[found[1]], self.route.script)
 
     def planted(self) -> list[Process]:
-        """Living processes of the rogue, by the drill's own count: not the machine's service."""
+        """Living processes of the rogue, by the drill's own count."""
         services = {str(shutil.which(name)) for name in ("cron", "sshd")}
         return [
             process
             for process in payloads(self.workspace)
-            if process.pid != self._service and _executable(process.pid) not in services
+            if process.pid not in self.spared and _executable(process.pid) not in services
         ]
 
     def beating(self) -> list[Process]:
@@ -138,10 +139,11 @@ class Ground:
                 if process.poll() is not None or time.monotonic() > deadline:
                     raise ControlError("the service that it needs did not start here")
                 time.sleep(0.02)
-            self.namespace, self._service = process.pid if private else 0, process.pid
+            self.namespace = process.pid if private else 0
+            self.spared.add(process.pid)
             yield
         finally:
-            self.namespace = self._service = 0
+            self.namespace = 0
             process.kill()
             process.wait()
 

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import secrets
 import shutil
 import signal
+import tempfile
 import time
+from collections.abc import Iterable
 from pathlib import Path
 
+from roguewatch.control.contain.cgroup import ROOT as CGROUPS
 from roguewatch.control.stop.process import Process, command_line, processes, send
 from roguewatch.errors import ControlError
 from roguewatch.printable import printable_path
@@ -74,9 +78,30 @@ class DrillScope:
                 send(process, signal.SIGKILL)
             quiet = 0 if left else quiet + 1
             time.sleep(0.02)
+        for staged in _staged(workspace):
+            shutil.rmtree(staged, ignore_errors=True)
+        for group in _groups(workspace.name):
+            with contextlib.suppress(OSError):  # what is in it was killed, or it would be named
+                group.rmdir()
         shutil.rmtree(workspace, ignore_errors=True)
         if workspace.exists() or payloads(workspace):
             raise ControlError(f"{printable_path(workspace)}: the drill could not be cleaned up")
+
+
+def staging_prefix(workspace: Path) -> str:
+    """How folders outside the scope begin that belong to a workspace: those of containments,
+    and the store of a drill's gate, whose sockets need a short path."""
+    return f"roguewatch-{workspace.name}-"
+
+
+def _staged(workspace: Path) -> Iterable[Path]:
+    return Path(tempfile.gettempdir()).glob(f"{staging_prefix(workspace)}*")
+
+
+def _groups(name: str) -> Iterable[Path]:
+    """Control groups of a drill's containments, which carry its name."""
+    for pattern in (f"roguewatch/{name}-*", f"*/roguewatch/{name}-*"):
+        yield from CGROUPS.glob(pattern)
 
 
 def payloads(workspace: Path) -> list[Process]:

@@ -70,7 +70,8 @@ def kill(members: Members, seconds: float = KILL_SECONDS) -> Killed:
         newly = members.look()
         for process in newly:
             _send(process, signal.SIGKILL, refused)
-        if not newly and not any(alive(process) for process in living):
+        # Waiting does not help against those that may not be signalled.
+        if not newly and all(one.pid in refused for one in living if alive(one)):
             break
         if time.monotonic() > deadline:
             break
