@@ -15,7 +15,7 @@ import msgspec
 from roguewatch.detect.action import Action
 from roguewatch.detect.claims.checks import command_kinds
 from roguewatch.detect.commands.command import Command
-from roguewatch.detect.deeds import tool_deeds, words
+from roguewatch.detect.deeds import tool_deeds, tool_words, words
 from roguewatch.detect.scanning import Scanner
 
 _SCRATCH = ("/tmp/", "/dev/", "/var/tmp/", "/private/tmp/", "/proc/")  # noqa: S108
@@ -120,6 +120,40 @@ def _by_tool(deed: str) -> Callable[[Action], str]:
     return done
 
 
+_TOUCH = (
+    r"(?:touch|access|modify|chang|alter|writ|query|connect|us|drop|truncat|updat|migrat|reset|wip|edit)"
+    r"(?:e|es|ing|ying)? (?:to |into |data in |anything (?:in|on) )?"
+)
+_DATABASES = words(
+    "psql mysql mariadb sqlite3 mongosh mongo redis-cli pg_restore pg_dump dropdb createdb sqlcmd cqlsh "
+    "clickhouse-client cockroach duckdb usql mysqldump mysqladmin sqlplus"
+)
+_QUIET_GIT = words("status log diff show branch blame ls-files rev-parse remote grep describe")
+_MIGRATION = (
+    r"\bmigrat\w*|\balembic (?:upgrade|downgrade)|db:(?:migrate|drop|reset|seed)|flyway|liquibase|"
+    r"prisma db push"
+)
+_PRODUCTION = re.compile(r"(?:^|[\s=/@:._-])(?:prod|production)\d{0,3}(?:$|[\s/:.,_-])", re.I)
+_BUILDERS = words("npm pnpm yarn bun webpack vite next node npx composer bundle pip echo grep rg cat ls find "
+                  "head sed printf cd less tail git")  # fmt: skip
+
+
+def _on_production(command: Command) -> bool:
+    """Whether a command names production as a host, a context or a place."""
+    return command.program not in _BUILDERS and _PRODUCTION.search(command.text[:400]) is not None
+
+
+def _database(action: Action) -> str:
+    for command in action.commands:
+        if command.program in _DATABASES or _migrates(command):
+            return command.text
+    named = tool_words(action.event.tool) if action.tool_class in ("mcp", "other") else ()
+    return action.event.tool if _DATABASE_WORDS.intersection(named) else ""
+
+
+_DATABASE_WORDS = words("sql database db postgres mysql sqlite mongo query table")
+
+
 def _word(pattern: str) -> Callable[[Command], bool]:
     compiled = re.compile(pattern)
 
@@ -128,6 +162,9 @@ def _word(pattern: str) -> Callable[[Command], bool]:
         return command.program not in inert and compiled.search(command.text[:400]) is not None
 
     return test
+
+
+_migrates = _word(_MIGRATION)
 
 
 def _any(*tests: Callable[[Action], str]) -> Callable[[Action], str]:
@@ -183,16 +220,28 @@ ACTS: tuple[Act, ...] = (
          _any(_commands(lambda c: "deploy" in command_kinds(c)), _by_tool("deploy"))),
     _act("migrate", r"(?:run|running|apply|applying|execute|executing) (?:any |the |db |database )*"
          r"migrations?|migrat(?:e|ing) (?:the )?(?:database|db|schema)",
-         _commands(_word(r"\bmigrat\w*|\balembic (?:upgrade|downgrade)|db:migrate|flyway|liquibase|"
-                         r"prisma db push"))),
+         _commands(lambda c: _migrates(c))),
     _act("run tests", r"(?:run|running|execute|executing) (?:any |the |all )*(?:test suite|tests?)",
          _commands(lambda c: "tests" in command_kinds(c))),
-    _act("delete", r"(?:delet(?:e|ing)|remov(?:e|ing)|eras(?:e|ing)) (?:any |the |my |existing |"
+    _act("run commands", r"(?:run|running|execute|executing|use|using|issue|issuing) (?:any |the |a |shell |bash "
+         r"|terminal |system )*(?:commands?|shell|terminal|command line|bash|anything|scripts?)",
+         lambda a: a.commands[0].text if a.tool_class == "shell" and a.commands else ""),
+    _act("database", rf"{_TOUCH}(?:any |the |our |my |production |prod |live |staging |existing )*(?:databases?|"
+         r"dbs?|tables?|schemas?)", _database),
+    _act("production", rf"(?:{_TOUCH}|deploy(?:ing)? (?:anything )?to |go(?:ing)? near |(?:ssh|log(?:ging)? ?in) "
+         r"(?:in)?to )(?:anything in |the |our |any |live )*(?:production|prod)(?: (?:systems?|environments?|"
+         r"servers?|clusters?|machines?|hosts?|data))?", _commands(_on_production)),
+    _act("git", r"(?:use|using|touch|touching|run|running) (?:any )?git(?: commands?)?",
+         _commands(lambda c: c.program == "git" and c.arguments[:1] != ()
+                   and c.arguments[0] not in _QUIET_GIT)),
+    _act("delete", r"(?:run|running|execute|executing|do|doing|perform) (?:any |anything )?(?:destructive|"
+         r"dangerous|irreversible) ?(?:commands?|operations?|actions?|things)?|(?:delet(?:e|ing)|remov(?:e|ing)|eras(?:e|ing)) (?:any |the |my |existing |"
          r"user )*(?:files?|data|anything|records?|branches|folders?|directories|emails?|messages?|"
          r"things|events?|rows|tables?|backups?)|rm -rf|use rm", _deletes),
     _act("send", r"(?:send|sending|email|emailing|reply|replying|contact|contacting|message|"
          r"messaging|notify|notifying|post|posting|tweet|publish|share|sharing)(?: (?:any|to|an|a|"
-         r"the|out|anything|anyone|anybody|e-?mails?|messages?|replies|them|him|her|it)\b)+",
+         r"the|out|anything|anyone|anybody|e-?mails?|messages?|replies|them|him|her|it|customers?|clients?|"
+         r"users?|team|vendors?|suppliers?|people|colleagues?|patients?|recipients?|press)\b)+",
          _any(_by_tool("send"), _by_tool("admit"))),
     _act("pay", r"(?:pay|paying|transfer|transferring|spend|spending|buy|buying|purchase|"
          r"purchasing|book|booking|reserve|order|make(?: any)? (?:payments?|purchases?|bookings?|"
@@ -201,7 +250,8 @@ ACTS: tuple[Act, ...] = (
               or "book_" in a.event.tool.lower() else "")),
     _act("sudo", r"(?:use|using|run|running)(?: anything)?(?: with| as)? (?:sudo|root)|sudo",
          _commands(lambda c: "sudo" in c.via or c.program in ("sudo", "doas"))),
-    _act("restart", r"restart(?:ing)?|reboot(?:ing)?|(?:stop|kill|stopping|killing) (?:the |any )?"
+    _act("restart", r"(?:restart|reboot)(?:ing)?(?: (?:any|the|our|my|a) (?:servers?|services?|process(?:es)?|"
+         r"containers?|machines?|apps?|application|daemons?|cluster|database|hosts?))?|(?:stop|kill|stopping|killing) (?:the |any )?"
          r"(?:server|service|process(?:es)?|containers?|daemon)",
          _commands(lambda c: c.program in ("reboot", "shutdown", "killall", "pkill", "kill")
                    or (c.program in ("systemctl", "service", "docker", "pm2")

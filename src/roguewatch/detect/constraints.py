@@ -43,7 +43,8 @@ class Constraint(msgspec.Struct, frozen=True):
 _NO = (
     r"(?:do not|don't|dont|never|must not|mustn't|should not|shouldn't|may not|can't|cannot|"
     r"not (?:allowed|permitted|supposed|authori[sz]ed) to|are forbidden to|prohibited from|avoid|"
-    r"refrain from|without|under no circumstances(?: should you| may you)?|no)"
+    r"refrain from|without|under no circumstances(?: should you| may you| must you)?|hold off (?:on|with)|"
+    r"wait with|(?:you )?(?:are|'re) not to|i (?:do not|don't) want you to|no)"
 )
 _HEAD = re.compile(rf"\b{_NO}\s+(?:(?:ever|please|yet|just|actually|you|under any circumstances|to|"
                    r"try to|attempt to|directly|automatically)\s+){0,3}")  # fmt: skip
@@ -52,7 +53,8 @@ _ANY = Scanner(
     r"avoid|refrain|without|read[- ]only|\bonly\b|stay (?:in|with)|keep .{0,40}(?:inside|within| in )|leave|limit|restrict|no (?:\w+ )?"
     r"(?:network|changes|edits|internet|commits?|push|install|new)|untouched|off[- ]limits|"
     r"(?:ask|check|confirm|approv|permission)\w* .{0,40}before|before .{0,60}(?:ask|confirm|approv)|"
-    r"offline|hands off|forbidden|prohibited|not supposed|not authori"
+    r"offline|hands off|forbidden|prohibited|not supposed|not authori|hold off|wait with|not to\b|stay away|"
+    r"keep away|steer clear|under no circ|add(?:ing)? no |out of bounds|nothing (?:outside|except|but|other)|everything (?:except|but|outside|other)"
 )
 _PERMISSION = re.compile(
     r"\b(?:unless|until|without|before|if)\b.{0,40}\b(?:i|me|my|ask\w*|approv\w*|permission|confirm\w*|"
@@ -68,12 +70,14 @@ _READ_ONLY = re.compile(
     r"exploration)\b|^\W*read[- ]only\W*$|(?:^|[.,;:!(-] ?)\W{0,3}(?:please )?(?:make |making )?no "
     r"(?:code |file )?(?:changes|edits|modifications)\b(?! (?:are|were|to the|in the|needed|found|"
     r"have|required|detected|since))|\b(?:only|just) (?:read|look|analy[sz]e|investigate|review|"
-    r"explain|report)\b.{0,40}\b(?:no|don't|do not|not) (?:edit|change|modify|touch|fix|write)"
+    r"explain|report)\b.{0,40}\b(?:no|don't|do not|not) (?:edit|change|modify|touch|fix|write)|"
+    r"^\W*(?:please |you (?:may|can|should) )?only (?:read|look|inspect|analy[sz]e|observe|report)\b(?!.{0,120}"
+    r"\b(?:then|afterwards|and (?:fix|change|implement|write|update|edit|add|create|make|apply))\b)"
 )
 _CHANGE = r"(?:touch|chang|modif|edit|alter|updat|rewrit|writ|overwrit|mak)(?:e|es|y|ing|ying)?"
 _NOTHING = re.compile(
     rf"^{_CHANGE}(?: to| in| into)?(?: (?:any|anything|the|to|of|other|existing|source|actual|my|our|"
-    r"these|this|new|more|in|code|files?|changes?|edits?|project|repo(?:sitory)?|codebase|"
+    r"these|this|new|more|in|code|files?|changes?|edits?|disk|project|repo(?:sitory)?|codebase|"
     r"modifications?))*\W*$"
 )
 _NO_CHANGES = re.compile(
@@ -104,11 +108,15 @@ _ONLY = re.compile(
     r"work|modifications) )?(?:strictly |only )?(?:inside|within|in) (?:of )?(.{2,120})|"
     r"\b(?:limit|restrict|confine) (?:your |all |the )?(?:changes|edits|yourself|work|scope|"
     r"modifications)? ?to (.{2,120})|"
+    r"\bnothing (?:outside(?: of)?|except|but|other than|beyond) (.{2,80}?) (?:may|must|should|can|is to) be "
+    r"(?:changed|modified|edited|touched|altered|written)\b|\beverything (?:except|but|outside(?: of)?|other than) "
+    r"(.{2,80}?) is (?:strictly )?(?:off[- ]limits|out of bounds|forbidden|read[- ]only)|"
     r"\b(?:changes|edits|modifications) (?:are )?only (?:in|to|inside|under|within|allowed in) (.{2,120})"
 )
 _ALONE = re.compile(
     r"\b(?:leave|keep) (.{2,80}?) (?:alone|untouched|unchanged|as (?:is|it is|they are))\b|"
-    r"^\W*(.{2,80}?) (?:is|are) off[- ]limits|\bhands off (.{2,80})|"
+    r"^\W*(.{2,80}?) (?:is|are) (?:strictly )?(?:off[- ]limits|out of bounds|(?:forbidden|prohibited|not allowed|"
+    r"not permitted)\W*$)|\bhands off (.{2,80})|\b(?:stay|keep|steer) (?:away from|clear of|out of) (.{2,60})|"
     r"^\W*(?:the |any |all )?(.{2,60}?) (?:must|should|may|can) (?:not|never) be (?:changed|modified|edited|"
     r"touched|altered)\b"
 )
@@ -117,6 +125,9 @@ _ASK = re.compile(
     r"confirmation|consent|sign-?off)|request (?:approval|permission)|wait for (?:my )?(?:approval|"
     r"confirmation|ok|go-?ahead)|seek approval)(?: (?:me|us|the user|a human|first|for approval|from me|"
     r"permission|from the user))* before (?:you )?(.{3,120})|"
+    r"^\W*(?:please )?before (?:you )?(.{3,60}?),? (?:please )?(?:always )?(?:ask|check with|confirm with|consult|"
+    r"get (?:my )?(?:approval|permission)|let me know)\b|\b(?:need|requires?) (?:my |explicit |prior |human )*"
+    r"(?:approval|permission|consent|sign-?off|confirmation) (?:before|to|for) (?:you (?:can )?)?(.{3,120})|"
     r"\balways (?:ask|confirm) (?:me |the user )?(?:first )?(?:before )(.{3,120})"
 )
 _PATH = re.compile(r"`([^`\n]{1,120})`|\"([^\"\n]{1,120})\"|'([^'\n]{1,120})'|"
@@ -137,8 +148,37 @@ _END = re.compile(r"[.!?;\n](?:(?<=\n)|(?=\s))")
 _CLAUSES = re.compile(r"(?<=,)(?= (?:but|and|so) )")
 _NETLESS = re.compile(
     r"\b(?:no (?:network|internet|outbound|external)(?: access| requests?| calls?| connections?)?|"
-    r"(?:stay|work|run|remain) offline|offline only)\b(?! is| was| issues?| errors?)"
+    r"(?:stay|work|run|remain) offline|keep (?:it|this|everything|things|yourself) offline|offline only)\b(?! is| was| issues?| errors?)"
 )
+_NO_NEW = re.compile(
+    r"\b(?:no (?:new |additional |extra |external |further |more |third[- ]party )+|add(?:ing)? no (?:new |extra )?|"
+    r"introduc(?:e|ing) no (?:new )?)(?:dependenc(?:y|ies)|packages?|libraries|modules)\b"
+    r"(?! (?:since|were|are|have|found|needed|required|was|is))"
+)
+_STATES = re.compile(
+    r"\b(?:have|has|had|are|were|is|was|with|needs?|adds?|introduces?|see|found)\W+$"
+)
+_LIST = re.compile(
+    r"(?m)^[^\n]{0,60}?(?:(?:must not|mustn't|may not|should not|shouldn't|cannot|can't|do not|don't|never|not allowed "
+    r"to|forbidden to)(?: ever)?(?: do)?(?: any(?:thing)? of)?(?: the following| these| this)?|(?:following|these)"
+    r"(?: \w+){0,3} (?:is|are) (?:strictly )?(?:forbidden|prohibited|not allowed|off[- ]limits|not permitted)|"
+    r"(?:forbidden|prohibited|not allowed|off[- ]limits|don'?t'?s|do nots)(?: actions| operations| things)?)[^\w\n]{0,4}:"
+    r"[^\w\n]{0,4}(?:\n(?P<items>(?:[ \t]*\n)?(?:[ \t]*(?:[-*•]|\d{1,2}[.)])[ \t]+[^\n]*(?:\n|\Z)){1,24})|"
+    r"(?P<inline>[^\n.]{3,200}))"
+)
+_BULLET = re.compile(r"^[ \t]*(?:[-*•]|\d{1,2}[.)])[ \t]+")
+_WISH = re.compile(r"\bi (?:do not|don't) want you to\b")
+_REPORTED = re.compile(
+    r"\b(?:says?|said|states?|claims?|explains?|describes?|reads|mentions?|suggests?|why|whether|how) (?:that |to )?"
+    r"[^,;:]{0,60}$"
+)
+_IF_BEFORE = re.compile(
+    r"\b(?:if|when|whenever|while|in case) [^.;]{3,80}, *(?:then |please |you )?$"
+)
+_BUILDS = re.compile(
+    r"\b(?:implement|add|support|fix|create|build|enable|test|make|write|introduce|offer|have|need)\w*\s+(?:an? |the )?$"
+)
+_QUESTION = re.compile(r"^(?!\W*(?:please|(?:can|could|would|will) you)\b).*\?\W*$", re.S)
 _SPOKEN = re.compile(r"^\W*(?:i|we|they|he|she|it|users?|people|customers|this|that|there|which|who)\b"
                      r".{0,40}\b(?:do not|don't|never|can't|cannot|should not|shouldn't)\b")  # fmt: skip
 
@@ -155,7 +195,7 @@ def _constraints(text: str) -> list[Constraint]:
         return []
     if "```" in text:
         text = _FENCE.sub("\n", text)
-    found: list[Constraint] = []
+    found = list(_listed(text))
     for raw in _sentences(text):
         sentence = raw.strip()[:300]
         if len(sentence) < 6 or sentence.startswith(">") or not _ANY.found(sentence):
@@ -164,6 +204,24 @@ def _constraints(text: str) -> list[Constraint]:
         for clause in _CLAUSES.split(plain):
             found += _in_sentence(sentence, clause.strip())
     return found[:64]
+
+
+def _listed(text: str) -> Iterator[Constraint]:
+    """What a list under a heading such as "You must not:" forbids, item by item."""
+    plain = text.lower().replace("’", "'").replace("**", "")
+    for match in _LIST.finditer(plain):
+        heading = match.group().split("\n")[0].split(":")[0].strip()[:120]
+        items = match.group("items")
+        if items:
+            each = [_BULLET.sub("", line) for line in items.splitlines() if line.strip()]
+        else:
+            each = re.split(r",| or | and ", match.group("inline"))
+        for item in each:
+            item = item.strip(" .,;")
+            if item and not _HEAD.match(item):
+                yield from _in_sentence(
+                    f"{heading}: {item}"[:300], f"do not {item.removeprefix('or ')}"
+                )
 
 
 def _sentences(text: str) -> Iterator[str]:
@@ -176,45 +234,72 @@ def _sentences(text: str) -> Iterator[str]:
 
 
 def _in_sentence(sentence: str, plain: str) -> list[Constraint]:
+    if _QUESTION.match(plain):
+        return []
     permission = _PERMISSION.search(plain) is not None
     on_request = permission and re.search(r"\b(?:user|explicit\w*|requests?)\b", plain) is not None
     found: list[Constraint] = []
     asked = _ASK.search(plain)
     if asked:
-        rest = asked.group(1) or asked.group(2)
+        rest = next(group for group in asked.groups() if group)
         names = [act.name for act in may_speak_of(rest[:60]) if act.verbs.search(rest[:60])]
         found += [Constraint("act", sentence, name, ask=True) for name in names[:2]]
         if _NO_CHANGES.match(rest) or _NOTHING.match(rest):
             found.append(Constraint("read-only", sentence, ask=True))
         return found
-    if _READ_ONLY.search(plain):
+    reading = _READ_ONLY.search(plain)
+    if reading and not _BUILDS.search(plain[: reading.start()]):
         found.append(Constraint("read-only", sentence, ask=permission, on_request=on_request))
     if _NETLESS.search(plain) and not _CONDITION.search(plain):
         found.append(Constraint("act", sentence, "network", ask=permission))
+    new = _NO_NEW.search(plain)
+    if new and not _STATES.search(plain[: new.start()]):
+        found.append(Constraint("act", sentence, "install", ask=permission))
     limit = _ONLY.search(plain)
     if limit and not plain.startswith(("if ", "when ")):
         paths = _paths(next(group for group in limit.groups() if group))
         if paths:
             found.append(Constraint("only-paths", sentence, paths=paths))
     alone = _ALONE.search(plain)
-    if alone:
-        paths = _paths(next(group for group in alone.groups() if group))
+    if alone and not _OUTSIDE.search(alone.group()):
+        what = next(group for group in alone.groups() if group)
+        paths = _paths(what)
         if paths:
             found.append(Constraint("not-paths", sentence, paths=paths, ask=permission))
-    if _SPOKEN.search(plain):
+        found += [Constraint("act", sentence, name, ask=permission) for name in _left_alone(what)]
+    if _SPOKEN.search(plain) and not _WISH.search(plain):
         return found
     for match in _HEAD.finditer(plain):
         found += _forbidden(sentence, plain, match, permission, on_request)
     return found
 
 
+def _left_alone(what: str) -> list[str]:
+    """Names of the acts that "leave X alone" and "X is off limits" forbid."""
+    what = what.strip(" .,;:!")
+    phrases = (what, f"touch {what}")
+    return [
+        act.name
+        for phrase in phrases
+        for act in may_speak_of(phrase)
+        if act.verbs.fullmatch(phrase)
+    ]
+
+
 def _forbidden(
     sentence: str, plain: str, match: re.Match[str], permission: bool, on_request: bool
 ) -> list[Constraint]:
     bare = match.group().startswith(("without", "no "))
-    if not bare and _TELLS_OF.search(plain[: match.start()]):
+    before = plain[: match.start()]
+    if (
+        _REPORTED.search(before)
+        or _IF_BEFORE.search(before)
+        or (not bare and _TELLS_OF.search(before))
+    ):
         return []
     rest = plain[match.end() :]
+    if match.group().startswith(("wait", "hold")):
+        rest = rest.removeprefix("the ").removeprefix("any ")
     outside = _OUTSIDE.search(rest)
     if outside and re.match(_CHANGE, rest):
         paths = _paths(rest[outside.end() :].strip())
@@ -239,9 +324,11 @@ def _forbidden(
     if _NO_CHANGES.match(rest) or _NOTHING.match(rest):
         return [Constraint("read-only", sentence, ask=permission, on_request=on_request)]
     place = _OBJECT.match(rest)
-    if place and (paths := _paths(place.group(1))):
-        return [Constraint("not-paths", sentence, paths=paths, ask=permission)]
     found = []
+    if place and (paths := _paths(place.group(1))):
+        found.append(Constraint("not-paths", sentence, paths=paths, ask=permission))
+        if paths != ("production",):
+            return found
     for act in may_speak_of(rest[:90]):
         said = act.verbs.search(rest[:90])
         if said is None:

@@ -153,7 +153,7 @@ class ScopeDetector:
             constraint = held.constraint
             if constraint.form == "act":
                 agreed = assent and BY_NAME[constraint.act].verbs.search(session.asked) is not None
-                held.lifted |= constraint.act in wanted or agreed
+                held.lifted |= constraint.act in wanted or agreed or _permits(constraint, text)
             elif constraint.form == "read-only":
                 held.lifted |= writes or (assent and bool(session.asked))
             elif any(re.search(rf"(?:can|may|ok to|also|go ahead)\b.{{0,40}}{re.escape(path)}", text)
@@ -278,6 +278,39 @@ _TEST_NAME = re.compile(
 
 def _is_test(name: str) -> bool:
     return _TEST_NAME.search(name) is not None
+
+
+_GO_AHEAD = re.compile(
+    r"^\W*(?:(?:yes|ok(?:ay)?|now|alright|fine|sure|good),? )?(?:please )?(?:go ahead|do it(?: now)?|proceed|approved|"
+    r"you (?:have|got) (?:my )?(?:permission|approval|ok|the green light)|permission granted|green light)\b.{0,24}$"
+)
+_PERMITS = r"(?:^\W*|[.!;\n]\s*|\b(?:go ahead|now|please|let's|yes|ok(?:ay)?|(?:you|we) (?:can|may|should))\b[^.!?;\n]{0,30}?\b)"
+_NOUNS = {
+    "run commands": re.compile(
+        _PERMITS + r"(?:run|execute|install|build|start|launch|deploy|commit|push|test)\b"
+    ),
+    "database": re.compile(
+        _PERMITS + r"[a-z]+\b[^.!?;\n]{0,60}\b(?:database|db|migrations?|schema)\b"
+    ),
+    "production": re.compile(_PERMITS + r"[a-z]+\b[^.!?;\n]{0,60}\b(?:production|prod)\b"),
+    "git": re.compile(
+        _PERMITS + r"(?:commit|push|merge|rebase|tag|branch|check out|checkout|stash|use git)\b"
+    ),
+}
+"""Acts that are forbidden by a thing: who then asks for something done with it permits it."""
+_REFUSES = re.compile(
+    r"\b(?:do not|don't|dont|never|not|without|no|avoid|stop|still|again|remember)\b"
+)
+
+
+def _permits(constraint: Constraint, text: str) -> bool:
+    """Whether a person's message permits an act without naming it by its own words."""
+    if constraint.ask and _GO_AHEAD.search(text):
+        return True
+    noun = _NOUNS.get(constraint.act)
+    if noun is None or (match := noun.search(text[:4096])) is None:
+        return False
+    return _REFUSES.search(match.group()) is None
 
 
 def _wanted(text: str) -> set[str]:
