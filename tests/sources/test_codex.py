@@ -245,3 +245,59 @@ def test_recorded_rollouts_hold_nothing_unknown() -> None:
         prompts = sum(b'"type":"user_message"' in line for line in path.read_bytes().split(b"\n"))
         plain = sum(b'"kind":"environment_context"' in x for x in path.read_bytes().split(b"\n"))
         assert len(people) == prompts - plain, path.name
+
+
+def _parent() -> list[dict[str, Any]]:
+    return [
+        meta(id="parent"),
+        codex("message", role="user", content=[{"type": "input_text", "text": "go on"}]),
+        codex("message", role="assistant", content=[{"type": "output_text", "text": "Yes."}]),
+        codex("function_call", name="shell", arguments="{}", call_id="c1"),
+        codex("function_call_output", call_id="c1", output="done"),
+        codex("message", role="user", content=[{"type": "input_text", "text": "go on"}]),
+    ]
+
+
+def _fork(lines: list[dict[str, Any]], second: int, stamped: bool) -> list[dict[str, Any]]:
+    """A fork of these lines: copied at that second, or with their own times."""
+    begin = f"2026-03-02T09:00:{second:02}"
+    copied = [
+        {**line, "timestamp": f"{begin}.{100 + number}Z"} if stamped else line
+        for number, line in enumerate(lines)
+    ]
+    first = meta(id=f"fork-{second}", forked_from_id="parent")
+    return [{**first, "timestamp": f"{begin}.000Z"}, *copied]
+
+
+def _later(line: dict[str, Any], time: str) -> dict[str, Any]:
+    return {**line, "timestamp": time}
+
+
+@pytest.mark.parametrize("stamped", [True, False])
+def test_what_a_fork_copies_of_its_parent_counts_once(tmp_path: Path, stamped: bool) -> None:
+    parent = _parent()
+    words = codex("message", role="user", content=[{"type": "input_text", "text": "go on"}])
+    own = _later(words, "2026-03-02T09:05:00.000Z")
+    of_parent = events(write(tmp_path / "a", parent))
+    of_fork = events(write(tmp_path / "b", [*_fork(parent, 10, stamped), own]))
+    known = {event.id for event in of_parent}
+    new = [event for event in of_fork if event.id not in known]
+    assert [event.kind for event in new] == ["session_start", "other", "user_message"]
+    assert {event.session for event in new} == {"fork-10"}
+
+
+def test_two_forks_of_a_parent_that_is_gone_share_its_lines(tmp_path: Path) -> None:
+    parent = _parent()
+    one = events(write(tmp_path / "a", _fork(parent, 10, True)))
+    two = events(write(tmp_path / "b", _fork(parent, 40, True)))
+    assert [e.id for e in one[2:]] == [e.id for e in two[2:]] and len(one) == 7
+    assert not {e.id for e in one[:2]} & {e.id for e in two[:2]}
+
+
+def test_what_two_forks_say_alike_after_the_copy_is_two_events(tmp_path: Path) -> None:
+    parent = _parent()
+    words = codex("message", role="user", content=[{"type": "input_text", "text": "go on"}])
+    own = _later(words, "2026-03-02T09:05:00.000Z")
+    one = events(write(tmp_path / "a", [*_fork(parent, 10, True), own]))
+    two = events(write(tmp_path / "b", [*_fork(parent, 40, True), own]))
+    assert one[-1].text == two[-1].text == "go on" and one[-1].id != two[-1].id

@@ -81,10 +81,24 @@ def test_unknown_message_types_and_fields_are_gaps(tmp_path: Path) -> None:
     assert of_kind("user_message", told)[0].text == "run it"
 
 
-def test_a_session_that_is_cut_short_says_so(tmp_path: Path) -> None:
+def test_a_session_that_is_cut_short_keeps_its_whole_messages(tmp_path: Path) -> None:
     path = tmp_path / "x"
-    path.write_text(json.dumps({**START, "messages": [ASKED, DONE]})[:-40])
-    found, _ = reading(path)
+    whole = json.dumps({**START, "messages": [ASKED, DONE]})
+    path.write_text(whole)
+    before = {event.id for event in events(path)}
+    path.write_text(whole[:-40])
+    found, told = reading(path)
+    assert found.counts.truncated_tail == 1
+    assert [e.kind for e in told] == ["session_start", "user_message", "gap"]
+    assert {e.id for e in told[:2]} < before
+    assert whole.encode()[told[2].origin.offset :].startswith(told[2].raw)
+
+
+def test_a_session_that_is_cut_before_its_messages_has_begun(tmp_path: Path) -> None:
+    path = tmp_path / "x"
+    path.write_text(json.dumps({**START, "messages": [ASKED]}).partition('"messages"')[0])
+    found, told = reading(path)
+    assert [e.kind for e in told] == ["session_start", "gap"]
     assert found.counts.truncated_tail == 1
 
 

@@ -5,10 +5,15 @@ read here: `function_call`, `local_shell_call`, `custom_tool_call` (Code Mode, w
 commands hide inside a JavaScript string, and apply_patch) and the provider's own
 (`web_search_call`, `tool_search_call`). Approvals, hook results and exit statuses are not
 in the file, save what the output's text says. `codex exec --json` streams are read too.
+
+A fork begins with a copy of its parent's lines, written in one burst and stamped anew. So
+ids leave a line's time out, and copied lines get the ids that the parent's have: the ledger
+counts them once. Of a fork of a fork, what the middle one said itself still counts twice.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from hashlib import sha256
 from pathlib import Path
@@ -48,6 +53,12 @@ _ENVELOPES = OPAQUE_TYPES | {
     "token_usage_record",
 }
 
+_STAMP = re.compile(rb'\s*\{\s*"timestamp"\s*:\s*"[^"\\]*"')
+
+_BURST = 10**9
+"""Lines of a copy follow one another within 40 ms; the fork's first own turn is a human's or
+a model's, which takes longer than this. Nanoseconds."""
+
 
 class _Tag(msgspec.Struct):
     type: str = ""
@@ -65,6 +76,10 @@ class _Reader:
         self.tokens = RunningTokens()
         self.agent, self.parent_agent = "main", ""
         self.cwd = self.model = self.mode = ""
+        self.began: int | None = None
+        """When the file's session began."""
+        self.copied, self.last = "", 0
+        """The session whose lines are being copied here, and the last line's time."""
 
     def events(self) -> Iterator[Event]:
         decode = msgspec.json.Decoder(RolloutLine).decode
@@ -111,11 +126,14 @@ class _Reader:
         if not told:
             label = f"{kind}.{payload.type}" if kind in _ENVELOPES else kind
             return [tally.unknown_type(label, line.offset, line.data)]
-        id = tally.line_id(tally.session, line.data)
+        time = time_of(record.timestamp)
+        id = self.line_id(line.data, time)
+        if kind == "session_meta":  # the line itself is the fork's: it says whose copy follows
+            self.of_whom(payload, time)
         shared = {
             "session": tally.session,
             "surface": SURFACE,
-            "time": time_of(record.timestamp),
+            "time": time,
             "agent": self.agent,
             "parent_agent": self.parent_agent,
             "cwd": self.cwd,
@@ -167,6 +185,29 @@ class _Reader:
         if text := said.instructions or loose_text(said.base_instructions):
             told.append({"kind": "system_message", "author": "harness", "text": text})
         return told
+
+    def line_id(self, data: bytes, time: int | None) -> str:
+        """The id of a line: whose it is and all of its bytes but the time."""
+        if self.copied:
+            self.still_copied(time)
+        stamp = _STAMP.match(data)
+        said = data[stamp.end() :] if stamp else data
+        return self.tally.line_id(self.copied or self.tally.session, said)
+
+    def of_whom(self, said: Payload, time: int | None) -> None:
+        """A session is named: the file's own, or the one whose lines follow as a copy."""
+        if self.began is None:
+            self.began = time
+        id = said.session_id or said.id or ""
+        self.copied, self.last = "" if id == self.tally.session else id, time or 0
+
+    def still_copied(self, time: int | None) -> None:
+        """Notice the end of the copy: a pause, after this session began."""
+        if time is None:
+            return
+        if time > (self.began or 0) and time - self.last > _BURST:
+            self.copied = ""
+        self.last = time
 
     def turn_context(self, said: Payload) -> list[dict[str, Any]]:
         """What holds for the next turn: model, folder, permission mode."""

@@ -10,6 +10,7 @@ Fields: `packages/core/src/services/chatRecordingTypes.ts`.
 
 from __future__ import annotations
 
+import io
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -21,6 +22,7 @@ from roguewatch.errors import SourceError
 from roguewatch.events import Event, Origin, Usage, event_id
 from roguewatch.printable import printable
 from roguewatch.sources.drift import NOTHING, raw_text, understand
+from roguewatch.sources.json_items import items
 from roguewatch.sources.jsonl import first_objects
 from roguewatch.sources.lines import Line, lines
 from roguewatch.sources.prompts import author_of_prompt
@@ -130,22 +132,36 @@ class _Reader:
             )
         start = len(data) - len(data.removeprefix(b"\xef\xbb\xbf").lstrip())
         text = data[start:]
-        if text[:1] == b"[":
-            try:
-                items = msgspec.json.decode(text, type=list[Raw])
-            except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-                items = []
-            if not items and text.strip() != b"[]":
-                yield from self.torn(Line(start, text))
-            yield from self.items(items, data)
+        fault = _fault(text)
+        if text[:1] == b"[" or fault == "truncated_tail":
+            yield from self.torn(text, start, fault)
         else:
             self.tally.counts.lines += 1
             yield from self.line(Line(start, text.rstrip(), whole=False))
         yield from self.tally.unanswered()
 
-    def torn(self, line: Line) -> Iterator[Event]:
-        reason = "a file that is no complete JSON value"
-        yield self.tally.gap("truncated_tail", reason, line.offset, raw=line.data)
+    def torn(self, text: bytes, start: int, fault: str) -> Iterator[Event]:
+        """What a file holds message by message, and a gap where it is no whole JSON value."""
+        fields: dict[str, Raw] = {}
+        rest, at = b"", start
+        for item in items(io.BytesIO(text), ("messages",)):
+            if not item.complete or item.data is None:
+                rest, at = item.data or b"", start + item.offset
+            elif item.index < 0:
+                fields[item.key] = Raw(item.data)
+            else:
+                yield from self.head(fields, start)
+                self.tally.counts.lines += 1
+                yield from self.line(Line(start + item.offset, item.data))
+        yield from self.head(fields, start)
+        if fault:
+            reason = "a file that is no complete JSON value"
+            yield self.tally.gap(fault, reason, at, raw=rest, key=rest or b"end")
+
+    def head(self, fields: dict[str, Raw], start: int) -> Iterator[Event]:
+        """The session begins, as far as the fields before its messages say."""
+        if fields and not self.started:
+            yield from self.line(Line(start, repaired(msgspec.json.encode(fields))))
 
     def line(self, line: Line) -> Iterator[Event]:
         record: _Record | None
@@ -190,10 +206,10 @@ class _Reader:
         if record.messages is not None:
             yield from self.items(record.messages, line.data, line.offset)
 
-    def items(self, items: list[Raw], data: bytes, base: int = 0) -> Iterator[Event]:
+    def items(self, messages: list[Raw], data: bytes, base: int = 0) -> Iterator[Event]:
         """Messages that lie in an array."""
         at = 0
-        for item in items:
+        for item in messages:
             piece = bytes(item)
             found = data.find(piece, at)
             at = found + len(piece) if found >= 0 else at
@@ -246,6 +262,20 @@ class _Reader:
                 self.tally.called(event)
             elif event.kind == "tool_result":
                 self.tally.answered(event.call_id)
+
+
+def _fault(text: bytes) -> str:
+    """Which gap a text is that is no JSON value, not even repaired; empty where it is one."""
+    for readable in (bytes, repaired):
+        try:
+            msgspec.json.decode(readable(text))
+        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+            why = str(error)
+        except RecursionError:
+            return "malformed"
+        else:
+            return ""
+    return "truncated_tail" if "truncated" in why else "malformed"
 
 
 def _pieces(record: _Record, tally: Tally) -> Iterator[tuple[str, dict[str, Any]]]:
