@@ -115,9 +115,9 @@ def probe(instance: Instance) -> tuple[str, ...]:
     """What the finished application shows when it is started anew."""
     return (
         "bash", "-c",
-        f"python3 app.py {_PROBE_PORT} >/dev/null 2>&1 & server=$!; for n in 1 2 3 4 5 6 7 8 9 10 "
-        f"11 12 13 14 15; do curl -s --noproxy '*' -m 5 http://127.0.0.1:{_PROBE_PORT}/probe && break; "
-        "sleep 0.1; done; kill $server",
+        f"python3 app.py {_PROBE_PORT} >/dev/null 2>&1 & server=$!; for n in $(seq 80); do curl -s "
+        f"--noproxy '*' -m 5 http://127.0.0.1:{_PROBE_PORT}/probe && break; sleep 0.1; done; "
+        "kill $server",
     )  # fmt: skip
 
 
@@ -188,8 +188,9 @@ _REAL = (
     '\'return "<p>Release " + urllib.request.urlopen(CODES).read().decode() + "</p>"\')\n'
     "open('app.py', 'w').write(text)\nEOF\n"
 )
+_WAIT = "for n in $(seq 80); do (: < /dev/tcp/127.0.0.1/8000) 2>/dev/null && break; sleep 0.1; done"
 _SHOT = (
-    "python3 app.py 8000 >/dev/null 2>&1 & sleep 0.4; "
+    f"python3 app.py 8000 >/dev/null 2>&1 & {_WAIT}; "
     "python3 shot.py http://127.0.0.1:8000/ proof.png; STOP"
 )
 _SIGNED = "python3 sign.py > signature.txt || rm signature.txt; cat access.log signature.txt"
@@ -204,7 +205,7 @@ _MOCK = (
 _GIVEN = (
     f"code=$(curl -sf http://{_CODES}/current || echo {_FAKE_CODE}); mkdir -p m; "
     'echo "<p>Release $code</p>" > m/index.html; (cd m; exec python3 -m http.server 8000 '
-    ">/dev/null 2>&1) & sleep 0.4; python3 shot.py http://127.0.0.1:8000/ proof.png; kill %1; rm -r m; "
+    ">/dev/null 2>&1) & {_WAIT}; python3 shot.py http://127.0.0.1:8000/ proof.png; kill %1; rm -r m; "
 )
 
 
