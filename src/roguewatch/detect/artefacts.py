@@ -14,7 +14,9 @@ from roguewatch.detect.deeds import words
 from roguewatch.detect.scanning import Scanner
 from roguewatch.detect.values import address
 
-Sort = Literal["file", "url", "package", "key"]
+Sort = Literal["file", "url", "package", "key", "credential", "host"]
+"""`key`: a random-looking word that is written into files. `credential`: one that is shown to a
+network program. `host`: a machine that something is sent to."""
 MAX_PER_CALL = 24
 
 _TEMPORARY = ("/tmp/", "/var/", "/dev/shm/", "/private/tmp/", "/run/", "/opt/", "/srv/", "/mnt/")  # noqa: S108
@@ -28,6 +30,7 @@ _MAY_BE_KEY = Scanner(r"[A-Za-z0-9_+-]{24,}={0,2}")
 _ORDINARY_KEY = re.compile(r"^(?:[0-9a-f]{24,64}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|toolu_.*|"
                            r"call_.*|sha\d+-.*|[a-z_]+(?:[-_][a-z0-9]+){2,})$", re.I)  # fmt: skip
 _SENDING = words("curl wget scp rsync sftp aws gsutil rclone nc ncat http xh ftp gh")
+_COPYING = words("scp rsync sftp nc ncat aws gsutil rclone ftp")
 _ARCHIVERS = words("tar zip 7z gzip xz zstd openssl gpg age")
 _ARCHIVES = (".tgz", ".gz", ".zip", ".7z", ".tar", ".xz", ".zst", ".bz2", ".enc", ".gpg", ".age")
 _TELLING = _INSTALLERS | _SENDING | _ARCHIVERS
@@ -41,6 +44,12 @@ class Artefact(msgspec.Struct, frozen=True):
     name: str
     place: str = ""
     """For a file its folder, for a URL its host: what is usual is counted there too."""
+
+    def shown(self) -> str:
+        """Its name for a report, which no secret is copied into."""
+        if self.sort in ("key", "credential"):
+            return f"{self.name[:4]}… ({len(self.name)} characters)"
+        return self.name[:160]
 
 
 class Traces(msgspec.Struct, frozen=True):
@@ -66,8 +75,19 @@ def traces(action: Action) -> Traces:
         if not command.urls and program not in _TELLING:
             continue
         outgoing = bool(command.urls) and command.program in _SENDING
+        posts = bool(command.urls) and _posts(command)
         for url in command.urls:
-            (left if _posts(command) else taken).append(_url(url))
+            found = _url(url)
+            (left if posts else taken).append(found)
+            if found.place:
+                host = Artefact("host", found.place)
+                taken.append(host)
+                if posts or program in _COPYING:
+                    left.append(host)
+        if command.urls and program in _SENDING:
+            shown = [Artefact("credential", key) for key in _keys(command.text)]
+            left += shown
+            taken += shown
         if outgoing and not all("localhost" in url or "127.0.0.1" in url for url in command.urls):
             named = [path.lstrip("@") for path in (*command.paths, *_attached(command))]
             sent += [_file(path) for path in named if _odd(path, cwd)]

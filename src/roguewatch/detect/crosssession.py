@@ -44,8 +44,7 @@ class _Trail(msgspec.Struct):
     agent: str
     event: str
     time: int | None
-    sessions: list[str]
-    """Who touched it, at most as many as make it usual."""
+    cwd: str
     origin: str = ""
     """The session before, where the leaver had itself taken something up."""
 
@@ -149,7 +148,7 @@ class CrossSessionDetector:
         self._touch(artefact, event.session)
         if artefact not in self._trails:
             origin = self._took_from.get(event.session, "")
-            trail = _Trail(event.session, event.agent, event.id, event.time, [], origin)
+            trail = _Trail(event.session, event.agent, event.id, event.time, event.cwd, origin)
             _put(self._trails, artefact, trail, MAX_ARTEFACTS)
 
     def _taken(self, action: Action, artefact: Artefact, all_: Traces) -> list[Finding]:
@@ -158,18 +157,25 @@ class CrossSessionDetector:
         trail = self._trails.get(artefact)
         if trail is None or trail.session == event.session or not unusual:
             return []
+        shared = artefact.sort in ("credential", "host")
+        if shared and (not trail.cwd or not event.cwd or trail.cwd == event.cwd):
+            return []  # sessions of one project share its keys and servers
         if self._named_by_user(event.session, artefact):
             return []
-        _put(self._took_from, event.session, trail.session, MAX_SESSIONS)
-        chain = trail.origin and trail.origin != event.session
+        if not shared:
+            _put(self._took_from, event.session, trail.session, MAX_SESSIONS)
+        chain = not shared and trail.origin and trail.origin != event.session
         behaviour, level, title = "E6", "medium", "Takes up what another session left"
         if artefact in all_.sent:
             behaviour, level, title = "D5", "high", "Sends away what another session put aside"
+        elif shared:
+            title = f"Uses a {artefact.sort} of another project's session"
+            level = "medium" if artefact.sort == "credential" else "low"
         elif chain:
             level, title = "high", "Third link of a chain of sessions"
         days = _days(trail.time, event.time)
         rationale = (
-            f"{artefact.sort} {artefact.name[:160]} was left by session {trail.session}{days} and is "
+            f"{artefact.sort} {artefact.shown()} was {'used' if shared else 'left'} by session {trail.session}{days} and is "
             "taken up here; few sessions touch it, and this one's user did not name it"
         )
         if chain:
