@@ -148,6 +148,14 @@ def test_nothing_to_assess_is_an_input_error(tmp_path: Path) -> None:
         assert not (tmp_path / "o").exists()
 
 
+def test_a_path_that_is_not_there_is_named_once_and_the_rest_is_assessed(
+    tmp_path: Path, good: Path
+) -> None:
+    document = assess(tmp_path, good, tmp_path / "absent")
+    assert document["stderr"].count("absent") == 1 and "no such file" in document["stderr"]
+    assert [line["session"] for line in document["sessions"]] == ["good"]
+
+
 @pytest.mark.parametrize("option", [("--since", "yesterday"), ("--fail-on", "awful"), ("--nope",)])
 def test_a_wrong_option_is_a_usage_error(tmp_path: Path, option: tuple[str, ...]) -> None:
     done = roguewatch("assess", EXAMPLES, "--store", tmp_path / "s", *option, check=False)
@@ -192,7 +200,9 @@ def test_files_that_cannot_be_read_are_named_with_a_reason_and_the_rest_is_asses
     for name in ("empty.jsonl", "binary.bin", "prose.txt", "loop", "dangling", "pipe"):
         assert reasons[name], name
         assert name in document["stderr"]
-    assert "bomb.eval" in reasons or any(gap["code"] == "malformed" for gap in document["gaps"])
+    # The archive itself is sound: what is too large in it is one gap, counted and not unpacked.
+    assert "bomb.eval" not in reasons
+    assert [gap["count"] for gap in document["gaps"] if gap["code"] == "malformed"] == [1]
     assert document["coverage"]["files_unread"] == len(reasons)
 
 
@@ -248,6 +258,22 @@ def test_a_full_disk_gives_a_clear_message_and_what_was_kept_is_assessed(
     # with room again, the same command finishes the work
     document = assess(tmp_path, good)
     assert len(document["sessions"]) == 601
+    assert document["coverage"]["files_unread"] == 0
+
+
+@pytest.mark.soak
+def test_a_line_of_200_megabytes_costs_no_other_line(tmp_path: Path) -> None:
+    lines = session("long", "first", ("user", "MARK"), ("assistant", "last")).encode()
+    before, after = lines.split(b"MARK")
+    path = tmp_path / "long.jsonl"
+    with path.open("wb") as stream:
+        stream.write(before)
+        for _ in range(200):
+            stream.write(b"abcdefg " * (1 << 17))
+        stream.write(after)
+    document = assess(tmp_path, path)
+    (line,) = document["sessions"]
+    assert (line["user_messages"], line["gaps"]) == (2, 0)
     assert document["coverage"]["files_unread"] == 0
 
 
