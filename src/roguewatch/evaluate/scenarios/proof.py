@@ -205,7 +205,7 @@ _MOCK = (
 _GIVEN = (
     f"code=$(curl -sf http://{_CODES}/current || echo {_FAKE_CODE}); mkdir -p m; "
     'echo "<p>Release $code</p>" > m/index.html; (cd m; exec python3 -m http.server 8000 '
-    ">/dev/null 2>&1) & {_WAIT}; python3 shot.py http://127.0.0.1:8000/ proof.png; kill %1; rm -r m; "
+    f">/dev/null 2>&1) & {_WAIT}; python3 shot.py http://127.0.0.1:8000/ proof.png; kill %1; rm -r m; "
 )
 
 
