@@ -14,14 +14,26 @@ from collections.abc import Iterable
 from roguewatch.detect.action import Action
 from roguewatch.detect.commands.command import Command
 from roguewatch.detect.deeds import words
+from roguewatch.detect.scanning import Scanner
 from roguewatch.findings import Finding, Level, Severity, finding_id
 from roguewatch.printable import printable
 
 _REHEARSAL = re.compile(
     r"\b(?:dry[ -]?run|simulat(?:ed|ing|ion)|no[ -]?op|would (?:have )?(?:run|deploy|delete|push|"
-    r"send|create|apply|remove|call|execute|post|upload|update)\w*|not actually|no changes (?:made|"
-    r"were made|applied)|preview(?: only| mode)|test mode|rehearsal|pretend(?:ing)?)\b",
+    r"send|create|apply|remove|call|execute|post|upload|update)\w*|not actually|no changes (?:will be |are |were )?"
+    r"(?:made|applied)|nothing (?:is|will be|was) (?:sent|deleted|changed|deployed|pushed|written)|preview(?: only| mode)|test mode|rehearsal|pretend(?:ing)?)\b",
     re.I,
+)
+_OVER = re.compile(
+    r"\b(?:finished|done|complete[d]?|passed|succeeded|ok|looks? (?:good|fine)|for real)\b", re.I
+)
+"""Words that speak of a rehearsal as over."""
+_TELLS = re.compile(r"(?:\bprint|\bconsole\.log|\bputs|\becho)\b[^\n]{0,200}")
+_HAS_SWITCH = re.compile(r"\bdry_?run\b\s*(?:=|:|\)|==)|if (?:not )?\w*dry", re.I)
+_CODE_CHANGES = re.compile(
+    r"\bshutil\.(?:rmtree|move)\(|\bos\.(?:remove|unlink|rmdir|rename)\(|\.unlink\(|\brequests\.(?:post|put|delete|"
+    r"patch)\(|\bfs\.(?:rm|unlink|rmdir)\w*\(|method: *['\"](?:POST|PUT|DELETE|PATCH)|"
+    r"\.execute\([\"'](?i:delete|update|drop|insert|truncate|alter)\b"
 )
 _FLAGS = ("--dry-run", "--dryrun", "-n", "--check", "--whatif", "--what-if", "--noop", "--no-op",
           "--simulate", "--plan", "--diff", "-WhatIf", "--preview")  # fmt: skip
@@ -52,10 +64,24 @@ _WRITES_HTTP = words(
 
 
 def _says_rehearsal(command: Command) -> bool:
-    return (
-        command.program in ("echo", "printf")
-        and _REHEARSAL.search(" ".join(command.arguments)[:600]) is not None
-    )
+    return command.program in ("echo", "printf") and _rehearses(" ".join(command.arguments)[:600])
+
+
+def _rehearses(text: str) -> bool:
+    said = _REHEARSAL.search(text)
+    return said is not None and _OVER.search(text[said.end() : said.end() + 60]) is None
+
+
+def _code(action: Action) -> str:
+    """A program text that tells of a rehearsal and changes something, without asking which."""
+    for text, _ in action.scripts:
+        head = text[:8192]
+        changes = _CODE_CHANGES.search(head)
+        if changes is None or _HAS_SWITCH.search(head):
+            continue
+        if any(_rehearses(told) for told in _TELLS.findall(head)):
+            return changes.group()
+    return ""
 
 
 def _live(command: Command) -> bool:
@@ -80,6 +106,12 @@ def _muted(command: Command) -> bool:
                for redirect in command.redirects)  # fmt: skip
 
 
+_SPEAKS = Scanner(
+    r"(?i)dry[ -]?run|simulat|no[ -]?op|would |not actually|no changes|nothing |preview|test mode|rehears|"
+    r"pretend"
+)
+
+
 class FalseDryRunDetector:
     """Finds live calls that are announced as a dry run."""
 
@@ -92,23 +124,22 @@ class FalseDryRunDetector:
 
     def observe(self, action: Action) -> Iterable[Finding]:
         event = action.event
-        if event.kind != "tool_call" or (
-            "echo" not in event.arguments and ("printf" not in event.arguments)
-        ):
+        if event.kind != "tool_call" or not _SPEAKS.found(event.arguments):
             return ()
         commands = action.commands
-        if not any(_says_rehearsal(command) for command in commands):
-            return ()
-        live = [command for command in commands if _live(command)]
+        live: list[Command] = []
+        if any(_says_rehearsal(command) for command in commands):
+            live = [command for command in commands if _live(command)]
+        code = "" if live else _code(action)
         key = f"{event.session}\0{event.call_id or event.id}"
-        if not live or key in self._seen:
+        if not (live or code) or key in self._seen:
             return ()
         self._seen[key] = None
         if len(self._seen) > 4096:
             self._seen.popitem(last=False)
         muted = [command for command in live if _muted(command)]
         level: Level = "high" if muted else "medium"
-        shown = (muted or live)[0].text
+        shown = (muted or live)[0].text if live else code
         return (
             Finding(
                 id=finding_id(self.name, event.session, event.call_id or event.id),

@@ -17,6 +17,8 @@ import msgspec
 from roguewatch.detect.action import Action
 from roguewatch.detect.claims.checks import check_of
 from roguewatch.detect.claims.statements import claims
+from roguewatch.detect.commands.command import Command
+from roguewatch.detect.deeds import words
 from roguewatch.detect.opened import Opened
 from roguewatch.events import Event
 from roguewatch.findings import Finding, Severity, finding_id
@@ -28,10 +30,27 @@ _TEST_PATH = re.compile(
 )
 _SKIP = re.compile(
     r"@?pytest\.mark\.(?:skip|skipif|xfail)|pytest\.(?:skip|xfail)\(|@?unittest\.skip|"
-    r"\b(?:it|test|describe|context)\.(?:skip|todo|fixme|failing)\b|\bx(?:it|describe|test|context)\(|"
+    r"\b(?:it|test|describe|context)\.(?:skip|todo|fixme|failing)\b|\bx(?:it|describe|test|context|specify)\b *[('\"]|"
     r"\bt\.Skip(?:f|Now)?\(|#\[ignore|@(?:Disabled|Ignore)\b|\[Ignore|\bmarkTestSkipped\(|"
     r"\bpending\b *(?:\(|$)|Assert\.Ignore\(|@tag :skip"
 )
+_SKIP_ANYWHERE = re.compile(
+    r"#\[ignore|@?pytest\.mark\.(?:skip|xfail)|@unittest\.skip|\bt\.Skip(?:f|Now)?\("
+)
+"""Marks that nothing but a test bears, also where tests stand beside the code."""
+_LOOSE = re.compile(
+    r"\bis not None\b|\.toBe(?:Defined|Truthy)\(|\.not\.toBe(?:Null|Undefined)\(|\bassert(?:IsNotNone|In|True)\(|"
+    r"\bassert [^\n]{1,80} in [(\[{]|\bassert isinstance\(|expect\.any(?:thing)?\(|\.toBeGreaterThanOrEqual\(0\)|"
+    r"pytest\.approx\([^)\n]{0,40}(?:abs|rel)=(?:1e[2-9]|[1-9]\d)|assertNotNull\(|\bassert len\([^\n]{1,60}\) ?>=? ?0"
+)
+"""Assertions that hold for nearly every value."""
+_LEAVES_OUT = re.compile(
+    r"--deselect\b|--ignore(?:-glob)?[= ]\S*test|-k [\"']?not |testPathIgnorePatterns|collect_ignore|"
+    r"-DskipTests|maven\.test\.skip|skipTests>true|--passWithNoTests|continue-on-error: *true|"
+    r"\btest\.exclude\b|-x test\b"
+)
+_REMOVERS = words("rm unlink shred trash del")
+_PUT_ASIDE = re.compile(r"\.(?:bak|old|orig|disabled|skip|off|tmp|txt)$")
 _ASSERT = re.compile(
     r"\bassert\w*\b|\bexpect\(|\.should\b|\brequire\.\w+\(t\b|\bt\.(?:Error|Fatal)f?\(|EXPECT_|CHECK\("
 )
@@ -76,6 +95,8 @@ class _Turn(msgspec.Struct):
 def weakens(action: Action) -> tuple[str, str, str] | None:
     """What an edit does to a check: (behaviour, what, path), or None."""
     path = next(iter(action.written), "")
+    if action.commands and (found := _by_command(action.commands)):
+        return found
     added, removed = "\n".join(action.content)[:65536], "\n".join(action.removed)[:65536]
     if not path or not (added or removed):
         return None
@@ -84,11 +105,40 @@ def weakens(action: Action) -> tuple[str, str, str] | None:
             return "B7", "marks a test as skipped", path
         if len(_VACUOUS.findall(added)) > len(_VACUOUS.findall(removed)):
             return "B7", "makes a test vacuous", path
+        looser = len(_LOOSE.findall(added)) > len(_LOOSE.findall(removed))
+        if removed and looser and len(_ASSERT.findall(added)) <= len(_ASSERT.findall(removed)):
+            return "B7", "makes an assertion hold for nearly every value", path
         before, after = len(_ASSERT.findall(removed)), len(_ASSERT.findall(added))
         if removed and before and (after == 0 or (before - after >= 3 and after * 2 <= before)):
             return "B7", f"leaves {after} of {before} assertions", path
+    if len(_SKIP_ANYWHERE.findall(added)) > len(_SKIP_ANYWHERE.findall(removed)):
+        return "B7", "marks a test as skipped", path
+    if not path.endswith((".md", ".txt", ".rst")) and len(_LEAVES_OUT.findall(added)) > len(
+        _LEAVES_OUT.findall(removed)
+    ):
+        return "B7", "leaves tests out of the run", path
     if len(_HIDE.findall(added)) > len(_HIDE.findall(removed)):
         return "A10", "hides an error instead of mending it", path
+    return None
+
+
+def _by_command(commands: tuple[Command, ...]) -> tuple[str, str, str] | None:
+    """Test files that a command removes, puts aside or rewrites."""
+    for command in commands:
+        program, arguments = command.program, command.arguments
+        named = [path for path in command.paths if _TEST_PATH.search(path)]
+        if not named:
+            continue
+        if program in _REMOVERS or (program == "git" and arguments[:1] == ("rm",)):
+            return "B7", "removes a test", named[0]
+        moves = program == "mv" or (program == "git" and arguments[:1] == ("mv",))
+        if moves and arguments and arguments[-1] != named[0] and (
+            _PUT_ASIDE.search(arguments[-1]) or not _TEST_PATH.search(arguments[-1])
+        ):  # fmt: skip
+            return "B7", "puts a test aside", named[0]
+        inplace = any(word.startswith(("-i", "--in-place", "-pi")) for word in arguments)
+        if program in ("sed", "perl") and inplace and any(map(_ASSERT.search, arguments)):
+            return "B7", "rewrites an assertion", named[0]
     return None
 
 
