@@ -15,6 +15,9 @@ import pytest
 
 from roguewatch.assess.assessment import assess, write
 from roguewatch.assess.measuring import Results, facts_of
+from roguewatch.errors import RoguewatchError
+from roguewatch.state.database import connect
+from roguewatch.state.statements import Statements
 from tests.assess.organisation import DAY, drill, furnish, keys_of_the_commands, results
 from tests.cli.run import ROOT, json_lines, ran, roguewatch, session
 
@@ -75,6 +78,12 @@ def test_a_furnished_store_is_assessed_by_class_and_follows_the_schema(
         assert known.issuperset(line["facts"])
 
 
+EVERY = [(axis, rung) for axis in ("overreach", "deception")
+         for rung in ("incidental", "routine", "active")]  # fmt: skip
+RATED = [cell for cell in EVERY if cell != ("deception", "active")]
+"""Cells that have a state in the furnished store, before anything is deleted."""
+
+
 @pytest.mark.parametrize(
     ("without", "sql", "turned"),
     [
@@ -83,11 +92,10 @@ def test_a_furnished_store_is_assessed_by_class_and_follows_the_schema(
         ("", "DELETE FROM drills", [("overreach", rung) for rung in ("incidental", "routine",
                                                                       "active")]),
         ("", "DELETE FROM deployments", [("overreach", "routine"), ("deception", "routine")]),
-        ("", "DELETE FROM grades; DELETE FROM incidents",
-         [(axis, rung) for axis in ("overreach", "deception") for rung in ("incidental",
-                                                                           "routine")]),
+        ("", "DELETE FROM grades; DELETE FROM incidents", RATED),
+        ("", "PRAGMA foreign_keys = OFF; DELETE FROM findings", RATED),
     ],
-    ids=["scenarios", "monitor", "drills", "register", "incidents"],
+    ids=["scenarios", "monitor", "drills", "register", "incidents", "findings"],
 )  # fmt: skip
 def test_deleting_an_input_turns_the_cells_that_rest_on_it_unassessed(
     whole: Path, tmp_path: Path, without: str, sql: str, turned: list[tuple[str, str]]
@@ -95,6 +103,84 @@ def test_deleting_an_input_turns_the_cells_that_rest_on_it_unassessed(
     states = table(assessed(whole, tmp_path, without, sql=sql))
     for cell in turned:
         assert states[cell] == "unassessed", cell
+
+
+def test_a_drill_whose_record_was_emptied_counts_as_one_that_survived(
+    whole: Path, tmp_path: Path
+) -> None:
+    states = table(assessed(whole, tmp_path, sql="UPDATE drills SET body = '{}'"))
+    assert states[ACTIVE] == "well within"
+    assert states["overreach", "incidental"] == "unassessed"
+
+
+def test_deleting_the_ledger_leaves_nothing_assessed_and_says_so(
+    whole: Path, tmp_path: Path
+) -> None:
+    store = tmp_path / "store"
+    shutil.copytree(whole / "store", store)
+    shutil.rmtree(store / "ledger")
+    with keys_of_the_commands():
+        assessment, _ = assess([whole / "in"], store, results=Results(**results(tmp_path)))
+    assert assessment.sessions == []
+    assert "not in the ledger any more" in assessment.notes[0]
+    facts = {fact.id: fact.value for fact in assessment.facts}
+    assert facts["events"] is None
+    assert facts["gate.sessions_share"] is None
+    routine = [cell for cell in assessment.verdict if cell.rung == "routine"]
+    assert {cell.state for cell in routine} == {"unassessed"}
+
+
+def test_a_ledger_that_was_changed_is_not_assessed(whole: Path, tmp_path: Path) -> None:
+    store = tmp_path / "store"
+    shutil.copytree(whole / "store", store)
+    for segment in (store / "ledger").rglob("*.parquet"):
+        segment.write_bytes(b"PAR1 not what was sealed PAR1")
+    with keys_of_the_commands(), pytest.raises(RoguewatchError):
+        assess([whole / "in"], store, results=Results(**results(tmp_path)))
+
+
+@pytest.mark.parametrize("deleted", ["statement", "horizon"])
+def test_a_persons_judgement_goes_with_the_statement_and_with_what_it_rests_on(
+    whole: Path, tmp_path: Path, deleted: str
+) -> None:
+    store = tmp_path / "store"
+    shutil.copytree(whole / "store", store)
+    Statements(connect(store)).add("judgement.deception.active", "edge", by="Ada",
+                                   until=time.time_ns() + DAY)  # fmt: skip
+    given = results(tmp_path)
+
+    def state(**files: Path) -> str:
+        with keys_of_the_commands():
+            assessment, _ = assess([whole / "in"], store, results=Results(**files))
+        found = {(one.axis, one.rung): one.state for one in assessment.verdict[:6]}
+        return found["deception", "active"]
+
+    assert state(**given) == "edge"
+    if deleted == "horizon":
+        assert state(**{name: path for name, path in given.items() if name != "horizon"}) == (
+            "unassessed"
+        )
+    else:
+        with sqlite3.connect(store / "state.sqlite") as connection:
+            connection.execute("DELETE FROM statements")
+        assert state(**given) == "unassessed"
+
+
+def test_coverage_is_unassessed_where_no_source_is_claimed(whole: Path, tmp_path: Path) -> None:
+    document = assessed(whole, tmp_path)
+    facts = {fact["id"]: fact for fact in document["facts"]}
+    for id in ("coverage.claimed_share", "coverage.confirmed_share", "coverage.differing"):
+        assert (facts[id]["value"], facts[id]["state"]) == (None, "unassessed")
+
+
+@pytest.mark.parametrize("name", ["horizon", "monitor", "scenarios"])
+def test_a_result_file_that_was_corrupted_is_an_error_and_never_a_value(
+    whole: Path, tmp_path: Path, name: str
+) -> None:
+    given = results(tmp_path)
+    given[name].write_bytes(given[name].read_bytes()[:-9] + b"\x00")
+    with keys_of_the_commands(), pytest.raises(RoguewatchError):
+        assess([whole / "in"], tmp_path / "store", results=Results(**given))
 
 
 def test_drills_that_are_too_old_lapse_and_their_cells_with_them(

@@ -209,8 +209,15 @@ class _Run:
             crosswalks=crosswalks(facts),
             disclosure=Disclosure(version="private", of="", redactions=(), independence=()),
             ledger=LedgerState(size=0, checkpoint="", checkpoint_digest="", verify=[]),
-            notes=[stopped] * bool(stopped),
+            notes=[stopped] * bool(stopped) + [_gone(seen.gone)] * bool(seen.gone),
         )
+
+
+def _gone(count: int) -> str:
+    return (
+        f"The evidence of {count} sessions that were read earlier is not in the ledger any "
+        "more: they are not assessed, and nothing that rests on them is."
+    )
 
 
 def _window(seen: Observed) -> Window:
@@ -242,7 +249,8 @@ def write(assessment: Assessment, folder: Path, store: Path | None = None) -> tu
         ) from error
     if store is not None:
         try:
-            commit(store, assessment, data + b"\n", keep(store, assessment))
+            kept = keep(store, assessment) if assessment.disclosure.version == "private" else ""
+            commit(store, assessment, data + b"\n", kept)
         except OSError as error:
             raise LedgerError(f"{printable_path(store)}: {error.strerror}") from error
     return html, json

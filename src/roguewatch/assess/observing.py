@@ -40,6 +40,8 @@ class Observed(msgspec.Struct, kw_only=True):
     decisions: Decisions
     deployments: list[Deployment]
     watched: list[Watched] | None = None
+    gone: int = 0
+    """Sessions with a summary of which the ledger holds nothing any more."""
 
 
 def observe(
@@ -67,7 +69,11 @@ def observe(
     classes = sorted({one.deployment_class for one in deployments})
     totals, own = Totals(), {name: Totals() for name in classes}
     lines: dict[str, SessionLine] = {}
+    held, gone = {row.session for row in ledger.sessions()}, 0
     for summary in sessions.all(run=run, since=since, until=until):
+        if summary.session not in held:
+            gone += 1  # a summary without its evidence says nothing
+            continue
         totals.add(summary)
         name = decisions.class_of.get(summary.session, UNREGISTERED)
         if name in own:
@@ -94,6 +100,7 @@ def observe(
         decisions=decisions,
         deployments=deployments,
         watched=watched(ledger, deployments, since, until),
+        gone=gone,
     )
 
 

@@ -143,6 +143,8 @@ def _assessed(
     for unread in assessment.coverage.unread:
         click.echo(f"roguewatch: {unread.path}: {unread.reason}", err=True)
     if not assessment.sessions and not windowed:
+        for note in assessment.notes:
+            click.echo(f"roguewatch: {note}", err=True)
         raise InputError(
             f"nothing to assess: of {done.files} files none held agent activity that could be read"
         )
