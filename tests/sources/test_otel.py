@@ -386,3 +386,31 @@ def test_published_any_agent_dumps_pair_every_call_with_its_result() -> None:
         kinds = [event.kind for event in events]
         assert kinds.count("tool_call") == kinds.count("tool_result") >= 2
         assert kinds.count("user_message") == 1 and counts.orphan_call == counts.unknown_type == 0
+
+
+def test_a_call_without_a_result_is_a_gap_where_the_file_ends(tmp_path: Path) -> None:
+    path = tmp_path / "cut.json"
+    path.write_text(json.dumps(request(inference(1, ASKED, [CALLED]))))
+    events, counts = read(path)
+    assert counts.orphan_call == 1 and (events[-1].kind, events[-1].call_id) == ("gap", "call_1")
+    path.write_text(json.dumps(whole()))
+    events, counts = read(path)
+    assert counts.orphan_call == 0 and not [e for e in events if e.kind == "gap"]
+
+
+def test_a_result_in_a_later_request_leaves_no_gap(tmp_path: Path) -> None:
+    path = tmp_path / "two.jsonl"
+    later = inference(2, [*ASKED, CALLED, answered("response")], [])
+    first = request(inference(1, ASKED, [CALLED]))
+    path.write_text(f"{json.dumps(first)}\n{json.dumps(request(later))}\n")
+    assert read(path)[1].orphan_call == 0
+
+
+def test_genai_attributes_that_no_convention_has_are_counted_and_told_once(tmp_path: Path) -> None:
+    path = tmp_path / "new.json"
+    new = {"gen_ai__request__mood": "good", "gen_ai__prompt__0__role": "user", "my__own": "x"}
+    path.write_text(json.dumps(request(*(inference(n, ASKED, [], **new) for n in (1, 2)))))
+    events, counts = read(path)
+    assert counts.unknown_field == 2
+    (gap,) = [event for event in events if event.kind == "gap"]
+    assert gap.parsed_detail() == {"code": "unknown_field", "field": "gen_ai.request.mood"}

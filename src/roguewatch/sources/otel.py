@@ -147,16 +147,17 @@ def read(document: Document) -> Iterator[Event]:
     with document.open() as stream:
         if framing:
             yield from _protobuf(document, stream, framing, traces)
-            return
-        for item in values(stream):
-            if item.data is None:
-                yield _gap(document, "malformed", "larger than is read", item.offset, b"")
-            elif not item.complete:
-                yield _gap(
-                    document, "truncated_tail", "the file ends in it", item.offset, item.data
-                )
-            else:
-                yield from _json(document, item.offset, item.data, traces)
+        else:
+            for item in values(stream):
+                if item.data is None:
+                    yield _gap(document, "malformed", "larger than is read", item.offset, b"")
+                elif not item.complete:
+                    yield _gap(
+                        document, "truncated_tail", "the file ends in it", item.offset, item.data
+                    )
+                else:
+                    yield from _json(document, item.offset, item.data, traces)
+    yield from traces.unanswered()
 
 
 def _json(document: Document, offset: int, data: bytes, traces: Traces) -> Iterator[Event]:

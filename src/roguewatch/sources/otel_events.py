@@ -16,16 +16,18 @@ from typing import Any
 import msgspec
 
 from roguewatch.events import Event, Kind, Origin, event_id
+from roguewatch.printable import printable
 from roguewatch.sources import otel_genai as genai
 from roguewatch.sources.conversation import Said, role_of, taken_apart
 from roguewatch.sources.otel_logs import told_by_log
+from roguewatch.sources.otel_names import unknown
 from roguewatch.sources.otel_wire import LogRecord, Span
 from roguewatch.sources.source import Counts
 from roguewatch.sources.telling import canonical
 
 _MOST_SESSIONS = 10_000
 _MOST_SEEN = 200_000
-_DEEPEST = 64
+_MOST_NAMES = 1_000
 
 
 class _Session:
@@ -37,6 +39,8 @@ class _Session:
         self.seen: set[str] = set()
         self.called: dict[str, str] = {}
         """Tool by call id."""
+        self.waiting: dict[str, Event] = {}
+        """Calls, by id, that nothing has answered."""
         self.answered: set[str] = set()
         self.asked: dict[tuple[str, str], list[dict[str, Any]]] = {}
         """Calls without an id, by tool and arguments, until a span tells of them."""
@@ -56,6 +60,7 @@ class Traces:
         self.counts = counts if counts is not None else Counts()
         self._sessions: OrderedDict[str, _Session] = OrderedDict()
         self._conversations: OrderedDict[str, str] = OrderedDict()
+        self._unknown: set[str] = set()
 
     def events(self, records: Iterable[Span | LogRecord], origin: Origin) -> Iterator[Event]:
         """The events of one export request or file record.
@@ -89,6 +94,7 @@ class Traces:
         if isinstance(record, LogRecord):
             teller = _Teller(self, session, origin, record.resource)
             yield from _log(teller, record)
+            yield from self._unknown_fields(teller, record)
             return
         kind = genai.nature(record)
         if not kind:
@@ -97,7 +103,7 @@ class Traces:
             self.counts.malformed += 1
             session = "no-trace"
         teller = _Teller(self, session, origin, record.resource)
-        agents = _agents(record, spans)
+        agents = genai.agents_around(record, spans)
         teller.fields["agent"] = agents[0] if len(agents) > 1 else "main"
         teller.fields["parent_agent"] = "main" if len(agents) == 2 else "".join(agents[1:2])
         teller.fields["model"] = genai.model_of(record.attributes)
@@ -119,6 +125,39 @@ class Traces:
                 )
             yield from teller.messages(record)
             yield from teller.outcome(record, kind)
+        yield from self._unknown_fields(teller, record)
+
+    def _unknown_fields(self, teller: _Teller, record: Span | LogRecord) -> Iterator[Event]:
+        """Counts attributes that are new to this reader; a gap for each name's first."""
+        for name in unknown(record.attributes):
+            self.counts.unknown_field += 1
+            if name not in self._unknown and len(self._unknown) < _MOST_NAMES:
+                self._unknown.add(name)
+                shown = printable(name, 200)
+                yield from teller.tell(
+                    "gap",
+                    ("unknown_field", name),
+                    text=f"the attribute {shown}, which this reader does not know",
+                    detail=_json({"code": "unknown_field", "field": shown}),
+                )
+
+    def unanswered(self) -> Iterator[Event]:
+        """A gap for each call without a result, when nothing more is to come."""
+        for session, state in self._sessions.items():
+            waiting, state.waiting = state.waiting, {}
+            for call_id, call in waiting.items():
+                self.counts.orphan_call += 1
+                teller = _Teller(self, session, call.origin, {})
+                teller.fields["agent"] = call.agent
+                yield from teller.tell(
+                    "gap",
+                    (call_id, "unanswered"),
+                    time=call.time,
+                    text=f"call {printable(call_id, 100)} of {printable(call.tool, 100)} has no "
+                    "result in this file",
+                    call_id=call_id,
+                    detail='{"code":"orphan_call"}',
+                )
 
     def state(self, session: str) -> _Session:
         """What was told of a session; the longest unheard of is forgotten."""
@@ -242,7 +281,10 @@ class _Teller:
             return
         self._state.called[call_id] = call["tool"]
         key = (call_id, call["tool"], canonical(call["arguments"]))
-        yield from self.tell("tool_call", key, author="agent", **call, **common)
+        for event in self.tell("tool_call", key, author="agent", **call, **common):
+            if call_id not in self._state.answered:
+                self._state.waiting[call_id] = event
+            yield event
 
     def _answered(self, result: dict[str, Any], common: dict[str, Any]) -> Iterator[Event]:
         call_id = result["call_id"]
@@ -250,6 +292,7 @@ class _Teller:
             return
         if call_id:
             self._state.answered.add(call_id)
+            self._state.waiting.pop(call_id, None)
         result = result | {"tool": result["tool"] or self._state.called.get(call_id, "")}
         key = (call_id, result["text"])
         yield from self.tell("tool_result", key, author="tool", **result, **common)
@@ -361,21 +404,6 @@ def _told(message: dict[str, Any], said: Said) -> Iterator[dict[str, Any]]:
             "text": f"a message of role {shown!r}",
             "detail": '{"code":"unknown_type"}',
         }
-
-
-def _agents(span: Span, spans: dict[str, Span]) -> list[str]:
-    """Names of the agents around a span, innermost first; the last is the session's own."""
-    names = []
-    here: Span | None = span
-    for _ in range(_DEEPEST):
-        if here is None:
-            break
-        if genai.nature(here) == "agent":
-            names.append(
-                genai.first(here.attributes, "gen_ai.agent.name", "agent.name") or here.name
-            )
-        here = spans.get(here.parent_id)
-    return names
 
 
 def _json(detail: dict[str, Any]) -> str:

@@ -18,6 +18,8 @@ from roguewatch.events import Usage
 from roguewatch.sources.otel_wire import Span
 from roguewatch.sources.telling import as_arguments
 
+_DEEPEST = 64
+
 _INFERENCE = frozenset(["chat", "text_completion", "generate_content", "call_llm", "completion"])
 _AGENT = frozenset(("invoke_agent", "create_agent", "invoke_workflow"))
 _OTHERS = frozenset(
@@ -300,3 +302,16 @@ def _any_agent_output(value: Any) -> Iterator[tuple[dict[str, Any], bool]]:
     elif value:
         text = value if isinstance(value, str) else msgspec.json.encode(value).decode()
         yield {"role": "assistant", "content": text}, True
+
+
+def agents_around(span: Span, spans: dict[str, Span]) -> list[str]:
+    """Names of the agents around a span, innermost first; the last is the session's own."""
+    names = []
+    here: Span | None = span
+    for _ in range(_DEEPEST):
+        if here is None:
+            break
+        if nature(here) == "agent":
+            names.append(first(here.attributes, "gen_ai.agent.name", "agent.name") or here.name)
+        here = spans.get(here.parent_id)
+    return names
