@@ -1,4 +1,5 @@
-"""`python -m tests.fuzz --minutes N`: fuzz every installed reader; exit status 1 on a crash."""
+"""`python -m tests.fuzz --minutes N`: fuzz the relays' protocols, then every installed reader;
+exit status 1 on a crash."""
 
 from __future__ import annotations
 
@@ -7,6 +8,7 @@ import random
 import sys
 import time
 
+from tests.fuzz import protocols
 from tests.fuzz.readers import CrashError, run
 
 
@@ -17,8 +19,11 @@ def main() -> int:
     options = parser.parse_args()
     print(f"seed {options.seed}", flush=True)
     done = 0
+    began = time.monotonic()
+    for done in protocols.run(options.seed, began + options.minutes * 60 / 4):
+        print(f"{done} cases of protocols", flush=True)
     try:
-        for done in run(options.seed, until=time.monotonic() + options.minutes * 60):
+        for done in run(options.seed, until=began + options.minutes * 60):
             if done % 20_000 < 8:
                 print(f"{done} cases", flush=True)
     except CrashError as crash:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import time
+from collections.abc import Iterator
 from typing import Any
 
+from hypothesis import HealthCheck, given, seed, settings
 from hypothesis import strategies as st
 
 from roguewatch.gateway.mcp.message import Frame, FrameError, check_revision, read_frame
@@ -34,6 +37,7 @@ SHAPED = st.recursive(
 )  # fmt: skip
 """JSON of the words that the protocols use, so that decoders get past their first check."""
 
+CALL = '{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"f","arguments":{}}}'
 READINGS = {"chat": chat.reading, "responses": responses.reading, "anthropic": anthropic.reading}
 
 
@@ -80,3 +84,33 @@ def cut_anywhere(stream: bytes, cuts: list[int]) -> None:
     pieces = [stream[a:b] for a, b in zip([0, *places], [*places, len(stream)], strict=True)]
     decoder = Events()
     assert [event for piece in pieces for event in decoder.feed(piece)] == whole
+
+
+def run(number: int, until: float) -> Iterator[int]:
+    """Hold every law to generated input until `time.monotonic()` is `until`.
+
+    Yields:
+        Cases done so far. A broken law is raised with the smallest case that breaks it.
+    """
+    noise = st.text(alphabet='{}[]":,\\u0 \t\r\n1eE+-.abcmethodtools/call', max_size=60)
+    pieces = st.lists(st.sampled_from([b"data: x", b"event: y", b"\n", b"\r", b": c", b"\xff"]))
+    done = 0
+
+    @given(SHAPED | JSON, st.binary(max_size=200), noise, pieces, st.lists(st.integers(0, 200)))
+    def laws(value: Any, raw: bytes, text: str, stream: list[bytes], cuts: list[int]) -> None:
+        nonlocal done
+        done += 1
+        agrees_with_a_plain_parser(json.dumps(value).encode())
+        reads_anything(value)
+        agrees_with_a_plain_parser(raw)
+        place = len(text) % (len(CALL) + 1)
+        agrees_with_a_plain_parser((CALL[:place] + text + CALL[place:]).encode())
+        cut_anywhere(b"".join(stream), cuts)
+
+    quiet = settings(
+        max_examples=500, database=None, deadline=None, suppress_health_check=list(HealthCheck)
+    )
+    while time.monotonic() < until:
+        quiet(seed(number)(laws))()
+        number += 1
+        yield done

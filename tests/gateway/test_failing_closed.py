@@ -127,6 +127,43 @@ def test_a_full_disk(store: Path, token_file: Path) -> None:
     assert len(allowed) == outcomes.count(False)
 
 
+def test_a_state_database_that_is_full(tmp_path: Path) -> None:
+    store, policy = tmp_path / "s", tmp_path / "p.cedar"
+    policy.write_text(
+        "permit (principal, action, resource);\n"
+        '@outcome("ask") forbid (principal, action, resource) '
+        'when { context.programs.contains("make") };\n'
+    )
+    token = enrolled(store, str(policy), "hook")
+    limit = 3 << 20
+    # A log that is full and that a reader keeps from being begun anew.
+    filler = sqlite3.connect(store / "state.sqlite", isolation_level=None)
+    filler.execute("PRAGMA wal_autocheckpoint=0")
+    filler.execute("CREATE TABLE filler (bytes BLOB)")
+    filler.execute("INSERT INTO filler VALUES (zeroblob(?))", (limit,))
+    filler.execute("BEGIN")
+    filler.execute("SELECT count(*) FROM filler").fetchone()
+    process = subprocess.Popen(
+        [*ROGUEWATCH, "gate", "serve", "--store", str(store), "--listen", "127.0.0.1:0"],
+        stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit)),
+    )  # fmt: skip
+    assert process.stdout is not None
+    try:
+        listen = json.loads(process.stdout.readline())["listen"]
+        assert not post(listen, token, body(command="ls")).blocks
+        assert post(listen, token, body(command="make all")).blocks
+        assert not post(listen, token, body(command="ls -l")).blocks
+    finally:
+        process.kill()
+        process.wait()
+        process.stdout.close()
+        filler.close()
+    (denied,) = [event for event in _decisions(store) if event.text == "deny"]
+    assert denied.parsed_detail()["ground"] == "fail-mode"
+    assert "StateError" in denied.parsed_detail()["errors"][0]
+
+
 def test_a_corrupt_ledger_is_not_served(store: Path, token_file: Path) -> None:
     with daemon(store) as gate:
         post(gate.ready["listen"], token_file.read_text(), body())

@@ -163,6 +163,21 @@ class Gate:
         if findings:
             self._found(findings)
 
+    def overhear(self, deployment: Deployment, event: Event) -> bool:
+        """Look at an event that is durable already and that nobody waits for, when there is
+        time. False: there is too much of it, and it will not be looked at."""
+
+        def look() -> None:
+            try:
+                findings = self._look(deployment, event)
+            except Exception:  # whatever it is, the session's next action begins anew
+                self._unlearn([event])
+                return
+            if findings:
+                self._found(findings)
+
+        return self._worker is not None and self._worker.later(look)
+
     async def decide(
         self,
         deployment: Deployment,

@@ -11,6 +11,7 @@ import asyncio
 import queue
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -19,6 +20,14 @@ T = TypeVar("T")
 MOST_WAITING = 4096
 """Pieces of work that may wait; more is refused at once, which is the fail mode."""
 
+MOST_LATER = 20_000
+REST = 2.0
+"""Times as long as work that nobody waits for took, the thread rests after it: whoever
+decides or records needs the interpreter too."""
+
+MAX_REST = 0.002
+"""Seconds; so much later may a decision begin for it."""
+
 _Work = tuple[Callable[[Callable[[], bool]], Any], "asyncio.Future[Any]"]
 
 
@@ -26,8 +35,12 @@ class Worker:
     """Does one thing after the other in a thread of its own."""
 
     def __init__(self) -> None:
-        self._queue: queue.SimpleQueue[_Work | None] = queue.SimpleQueue()
+        self._queue: queue.SimpleQueue[None] = queue.SimpleQueue()
+        """A token for each piece of work, and one at the end."""
+        self._now: deque[_Work] = deque()
+        self._later: deque[Callable[[], None]] = deque()
         self._since: float | None = None
+        self._closed = False
         self._thread = threading.Thread(target=self._run, name="decide", daemon=True)
         self._thread.start()
 
@@ -42,19 +55,29 @@ class Worker:
         Raises:
             TimeoutError: it took longer, or too much is waiting already.
         """
-        if self._queue.qsize() > MOST_WAITING:
+        if len(self._now) > MOST_WAITING:
             raise TimeoutError("too many decisions wait")
         future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
-        self._queue.put((work, future))
+        self._now.append((work, future))
+        self._queue.put(None)
         try:
             async with asyncio.timeout(seconds):
                 return await future
         except TimeoutError as error:
             raise TimeoutError(f"no decision within {seconds:g} s") from error
 
+    def later(self, work: Callable[[], None]) -> bool:
+        """Do `work`, which must be short and not raise, when there is nothing else to do.
+        False: too much waits, and it will not be done."""
+        if len(self._later) >= MOST_LATER:
+            return False
+        self._later.append(work)
+        self._queue.put(None)
+        return True
+
     def waited_for(self) -> bool:
-        """Whether more work waits for the thread."""
-        return not self._queue.empty()
+        """Whether somebody waits for the thread."""
+        return bool(self._now)
 
     def busy_seconds(self) -> float:
         """For how long the piece of work at hand has been under way."""
@@ -63,23 +86,40 @@ class Worker:
 
     def close(self, seconds: float = 2.0) -> None:
         """End after what is queued; a thread that hangs is left behind."""
+        self._later.clear()
+        self._closed = True
         self._queue.put(None)
         self._thread.join(seconds)
 
     def _run(self) -> None:
-        while (item := self._queue.get()) is not None:
-            work, future = item
-            self._since = time.monotonic()
-            result: Any = None
-            failure: Exception | None = None
-            try:
-                result = work(future.cancelled)
-            except Exception as error:  # whatever it is, the one who waits must hear of it
-                failure = error
-            self._since = None
-            loop = future.get_loop()
-            if not loop.is_closed():
-                loop.call_soon_threadsafe(_settle, future, result, failure)
+        while True:
+            self._queue.get()
+            if self._now:
+                self._do(*self._now.popleft())
+            elif self._later:
+                self._do_later(self._later.popleft())
+            elif self._closed:
+                return
+
+    def _do(self, work: Callable[[Callable[[], bool]], Any], future: asyncio.Future[Any]) -> None:
+        self._since = time.monotonic()
+        result: Any = None
+        failure: Exception | None = None
+        try:
+            result = work(future.cancelled)
+        except Exception as error:  # whatever it is, the one who waits must hear of it
+            failure = error
+        self._since = None
+        loop = future.get_loop()
+        if not loop.is_closed():
+            loop.call_soon_threadsafe(_settle, future, result, failure)
+
+    def _do_later(self, work: Callable[[], None]) -> None:
+        self._since = began = time.monotonic()
+        work()
+        self._since = None
+        if not self._now:
+            time.sleep(min(MAX_REST, REST * (time.monotonic() - began)))
 
 
 def _settle(future: asyncio.Future[Any], result: Any, failure: Exception | None) -> None:

@@ -20,6 +20,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from roguewatch.errors import RoguewatchError
+from roguewatch.gateway.bodies import RefusedError, read_body
 from roguewatch.gateway.consents import Consented, approval_event
 from roguewatch.gateway.house import House
 from roguewatch.gateway.latency import Latency
@@ -88,12 +89,15 @@ class Admin:
         if refused := self._refused(request):
             return refused
         try:
-            given = msgspec.json.decode((await request.body())[:MAX_ADMIN_BODY], type=Consented)
+            raw = await read_body(request.receive, MAX_ADMIN_BODY)
+            given = msgspec.json.decode(raw, type=Consented)
             # The passphrase's verifier takes its time, by intent: not on the loop.
             approval = await asyncio.to_thread(
                 self._house.approvals.answer, given.id, given.name, given.passphrase,
                 approve=given.approve, looked_seconds=given.looked_seconds,
             )  # fmt: skip
+        except RefusedError as refusal:
+            return JSONResponse({"error": str(refusal)}, refusal.status)
         except (msgspec.DecodeError, RoguewatchError) as error:
             return JSONResponse({"error": printable(str(error), 500)}, 403)
         await self._house.record([approval_event(approval)])

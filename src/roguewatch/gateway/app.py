@@ -9,13 +9,14 @@ import traceback
 from collections.abc import Sequence
 
 from starlette.applications import Starlette
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from roguewatch.errors import InputError, RoguewatchError
 from roguewatch.gateway.admin import admin_routes
+from roguewatch.gateway.bodies import RefusedError, read_body
 from roguewatch.gateway.hooks import claude_code, codex, copilot_cli, cursor, gemini_cli
 from roguewatch.gateway.hooks.hook import Agent, Answer, Hook
 from roguewatch.gateway.house import House
@@ -32,53 +33,11 @@ AGENTS: dict[str, Agent] = {
 }
 
 HOOKS = "/hooks/"
-MAX_BODY = 64 << 20
 MAX_HOOK = 16 << 20
 """What one tool call and its result may weigh; the transcript has what is longer."""
 
-MAX_BODIES = 128 << 20
-"""Of all requests together that are being read."""
-
-BODY_SECONDS = 10.0
 LARGE = 256 << 10
 """A body above this is decoded in a thread, so that it holds up nobody else."""
-
-_reading = 0
-
-
-class RefusedError(Exception):
-    """A request is refused before anything is decided; it is recorded all the same."""
-
-    def __init__(self, status: int, reason: str) -> None:
-        super().__init__(reason)
-        self.status = status
-
-
-async def body_of(request: Request, most: int = MAX_BODY) -> bytes:
-    """The request's body.
-
-    Raises:
-        RefusedError: it is larger than `most`, takes too long, or was cut off.
-    """
-    global _reading
-    pieces, size = [], 0
-    try:
-        async with asyncio.timeout(BODY_SECONDS):
-            async for piece in request.stream():
-                size += len(piece)
-                _reading += len(piece)
-                if size > most:
-                    raise RefusedError(413, f"the body is larger than {most} bytes")
-                if _reading > MAX_BODIES:
-                    raise RefusedError(503, "too many large requests at once")
-                pieces.append(piece)
-    except ClientDisconnect as error:
-        raise RefusedError(400, "the request was cut off") from error
-    except TimeoutError as error:
-        raise RefusedError(408, f"the body took more than {BODY_SECONDS:g} s") from error
-    finally:
-        _reading -= size
-    return b"".join(pieces)
 
 
 def bearer(request: Request) -> str:
@@ -110,7 +69,7 @@ class Hooks:
         with self._latency.measure("hook"):
             try:
                 deployment = admitted(self._house, request, "hook")
-                raw = await body_of(request, MAX_HOOK)
+                raw = await read_body(request.receive, MAX_HOOK)
                 hook = await _understood(agent, raw, named)
                 return await self._answer(agent, hook, deployment)
             except RefusedError as refusal:

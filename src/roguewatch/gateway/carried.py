@@ -13,7 +13,9 @@ from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.types import Receive, Scope, Send
 
-from roguewatch.gateway.app import RefusedError, note_refusal
+from roguewatch.gateway import bodies
+from roguewatch.gateway.app import note_refusal
+from roguewatch.gateway.bodies import RefusedError
 from roguewatch.gateway.house import House
 from roguewatch.state.register import Deployment, TokenPurpose
 
@@ -24,24 +26,8 @@ RawHeaders = Iterable[tuple[bytes, bytes]]
 
 
 async def read_body(receive: Receive, most: int = MAX_BODY) -> bytes:
-    """The whole body of a request.
-
-    Raises:
-        RefusedError: it is larger than `most`, or was cut off.
-    """
-    pieces: list[bytes] = []
-    size = 0
-    while True:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise RefusedError(400, "the request was cut off")
-        piece = message.get("body", b"")
-        size += len(piece)
-        if size > most:
-            raise RefusedError(413, f"the body is larger than {most} bytes")
-        pieces.append(piece)
-        if not message.get("more_body"):
-            return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+    """The whole body of a request. Raises as `bodies.read_body` does."""
+    return await bodies.read_body(receive, most)
 
 
 async def respond(

@@ -2,8 +2,7 @@
 
 Installed as `python -I -S client.py SOCKET TOKENFILE AGENT EVENT [SECONDS]`. Every agent
 tool call waits for this process, so it imports nothing but the interpreter's own socket
-and select modules (`import socket` alone would double its run time) and never roguewatch
-itself. It reads the hook's JSON from stdin, posts it over the daemon's Unix socket, prints
+module in C (`import socket` alone would double its run time) and never roguewatch itself. It reads the hook's JSON from stdin, posts it over the daemon's Unix socket, prints
 the body, and exits with the status that the daemon chose.
 
 Everything that goes wrong (no daemon, no token, a slow or cut answer, an answer that is
@@ -12,6 +11,7 @@ Codex, Gemini CLI and Cursor take for a block.
 """
 
 import _socket
+import posix
 import sys
 
 MOST = 64 << 20
@@ -69,9 +69,13 @@ def main(arguments: list[str]) -> int:
 
 
 if __name__ == "__main__":
+    outcome = 2
     try:
         outcome = main(sys.argv[1:])
         sys.stdout.flush()
     except BaseException:
-        outcome = refuse()
-    sys.exit(outcome)
+        outcome = 2
+        refuse()
+    finally:
+        # Leaves without taking the interpreter apart, which takes a tenth of the whole run.
+        posix._exit(outcome)

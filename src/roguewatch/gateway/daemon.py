@@ -17,13 +17,15 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import uvicorn
 import uvloop
+from starlette.types import ASGIApp
 
-from roguewatch.control.guard import guarded
+from roguewatch.control.guard import Guard, guarded
 from roguewatch.control.policy import STARTERS
 from roguewatch.errors import ControlError
 from roguewatch.gateway.admin import make_admin_token
@@ -147,6 +149,26 @@ def serve(
                 path.unlink(missing_ok=True)
 
 
+def _settle_down() -> None:
+    """Tune the interpreter for answers in fractions of a millisecond."""
+    sys.setswitchinterval(0.0005)  # the committing thread must not wait 5 ms for its turn
+    # What is there by now stays; a full collection over it would hold up every answer.
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*GC_THRESHOLD)
+
+
+def _guard(house: House, port: int) -> Guard:
+    policies = [Path(entry.policy) for entry in house.live_register.all()]
+    return guarded(
+        house.store,
+        [*house.rules, *(path for path in policies if str(path) not in STARTERS)],
+        pid=os.getpid(),
+        port=port,
+        home=str(Path.home()),
+    )
+
+
 async def _serve(
     house: House,
     sockets: Sequence[socket.socket],
@@ -155,20 +177,9 @@ async def _serve(
     otlp_grpc: str,
     watched: WatchSettings,
 ) -> None:
-    sys.setswitchinterval(0.0005)  # the committing thread must not wait 5 ms for its turn
-    # What is there by now stays; a full collection over it would hold up every answer.
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(*GC_THRESHOLD)
+    _settle_down()
     host, port = sockets[0].getsockname()[:2]
-    policies = [Path(entry.policy) for entry in house.live_register.all()]
-    house.guard = guarded(
-        house.store,
-        [*house.rules, *(path for path in policies if str(path) not in STARTERS)],
-        pid=os.getpid(),
-        port=port,
-        home=str(Path.home()),
-    )
+    house.guard = _guard(house, port)
     await _note_start(house, unclean)
     latency = Latency()
     relays = Relays(house, latency, settings)
@@ -176,43 +187,58 @@ async def _serve(
     address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
     coverage = CoverageWatch(house, f"http://{address}", watched)
     more = [*relays.routes, *otlp.routes, *coverage.routes, *recording_routes(house)]
-    config = uvicorn.Config(
-        application(house, latency, more), http=BoundedProtocol,
-        ws="none", lifespan="off", log_level="error", access_log=False,
-        server_header=False, date_header=False,
-        timeout_keep_alive=75, timeout_graceful_shutdown=5,
-    )  # fmt: skip
-    server = Server(config)
-    loop = asyncio.get_running_loop()
-    tasks: set[asyncio.Task[object]] = set()
-
-    def reload() -> None:
-        task: asyncio.Task[object] = asyncio.create_task(house.reload())
-        tasks.add(task)
-        task.add_done_callback(tasks.discard)
-
-    def listen_again(path: Path) -> None:
-        task: asyncio.Task[object] = asyncio.create_task(_listen_again(server, path))
-        tasks.add(task)
-        task.add_done_callback(tasks.discard)
-
-    loop.add_signal_handler(signal.SIGHUP, reload)
+    server = _server(application(house, latency, more))
     unix = [str(listener.getsockname()) for listener in sockets[1:]]
     ready = {
         "ready": True, "listen": address,
         "socket": unix[0], "agent_socket": unix[1], "pid": os.getpid(),
         **await otlp.start(),
     }  # fmt: skip
-    watch = Watch(house, [Path(path) for path in unix], listen_again)
-    tasks.add(asyncio.create_task(_announce(server, json.dumps(ready))))
-    tasks.add(asyncio.create_task(_watched(watch.run, house)))
-    tasks.add(asyncio.create_task(_watched(coverage.run, house)))
+    tasks = Tasks()
+    asyncio.get_running_loop().add_signal_handler(
+        signal.SIGHUP, lambda: tasks.start(house.reload())
+    )
+    watch = Watch(
+        house,
+        [Path(path) for path in unix],
+        lambda path: tasks.start(_listen_again(server, path)),
+    )
+    tasks.start(_announce(server, json.dumps(ready)))
+    tasks.start(_watched(watch.run, house))
+    tasks.start(_watched(coverage.run, house))
     await server.serve(sockets=list(sockets))
     await relays.close()
     await otlp.close()
-    for task in tasks:
-        task.cancel()
-    with contextlib.suppress(asyncio.CancelledError):
+    await tasks.end()
+
+
+def _server(app: ASGIApp) -> Server:
+    config = uvicorn.Config(
+        app, http=BoundedProtocol,
+        ws="none", lifespan="off", log_level="error", access_log=False,
+        server_header=False, date_header=False,
+        timeout_keep_alive=75, timeout_graceful_shutdown=5,
+    )  # fmt: skip
+    return Server(config)
+
+
+class Tasks:
+    """What goes on beside serving."""
+
+    def __init__(self) -> None:
+        self._tasks: set[asyncio.Task[object]] = set()
+
+    def start(self, work: Coroutine[Any, Any, object]) -> None:
+        """Begin something."""
+        task: asyncio.Task[object] = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def end(self) -> None:
+        """Cancel what still goes on, and wait for it."""
+        tasks = list(self._tasks)
+        for task in tasks:
+            task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
 

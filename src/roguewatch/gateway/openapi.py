@@ -20,7 +20,31 @@ def document(agents: Sequence[str]) -> dict[str, Any]:
     Args:
         agents: names of the agents whose hooks are understood.
     """
-    hook = {
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": "roguewatch gate", "version": __version__},
+        "paths": {
+            "/hooks/{agent}": {"post": _hook(agents)},
+            "/health": {
+                "get": {
+                    "summary": "Whether the gate decides.",
+                    "operationId": "health",
+                    "responses": _answers(("200", "It does."), ("503", "It does not; it denies.")),
+                }
+            },
+            **_administration(),
+        },
+        "components": {
+            "securitySchemes": {
+                "deployment": {"type": "http", "scheme": "bearer"},
+                "admin": {"type": "http", "scheme": "bearer"},
+            }
+        },
+    }
+
+
+def _hook(agents: Sequence[str]) -> dict[str, Any]:
+    return {
         "summary": "Decide or observe one hook call; answered after its record is durable.",
         "operationId": "hook",
         "parameters": [
@@ -45,52 +69,40 @@ def document(agents: Sequence[str]) -> dict[str, Any]:
             ("503", "The call could not be recorded: a block."),
         ),
     }  # fmt: skip
+
+
+def _administration() -> dict[str, Any]:
     admin: list[dict[str, list[str]]] = [{"admin": []}]
     return {
-        "openapi": "3.1.0",
-        "info": {"title": "roguewatch gate", "version": __version__},
-        "paths": {
-            "/hooks/{agent}": {"post": hook},
-            "/health": {
-                "get": {
-                    "summary": "Whether the gate decides.",
-                    "operationId": "health",
-                    "responses": _answers(("200", "It does."), ("503", "It does not; it denies.")),
-                }
-            },
-            "/status": {
-                "get": {
-                    "summary": "Deployments, sources, decisions, latency, complaints.",
-                    "operationId": "status",
-                    "security": admin,
-                    "responses": _answers(("200", "The status."), ("403", "Not for agents.")),
-                }
-            },
-            "/admin/reload": {
-                "post": {
-                    "summary": "Read rules and policies anew.",
-                    "operationId": "reload",
-                    "security": admin,
-                    "responses": _answers(
-                        ("200", "Done."), ("403", "Not for agents."),
-                        ("409", "The new rules were refused, the old ones kept."),
-                    ),
-                }
-            },
-            "/admin/approvals": {
-                "post": {
-                    "summary": "Answer a question of the queue.",
-                    "operationId": "approve",
-                    "security": admin,
-                    "requestBody": {"required": True, "content": _JSON},
-                    "responses": _answers(("200", "Answered."), ("403", "Refused.")),
-                }
-            },
+        "/status": {
+            "get": {
+                "summary": "Deployments, sources, decisions, latency, complaints.",
+                "operationId": "status",
+                "security": admin,
+                "responses": _answers(("200", "The status."), ("403", "Not for agents.")),
+            }
         },
-        "components": {
-            "securitySchemes": {
-                "deployment": {"type": "http", "scheme": "bearer"},
-                "admin": {"type": "http", "scheme": "bearer"},
+        "/admin/reload": {
+            "post": {
+                "summary": "Read rules and policies anew.",
+                "operationId": "reload",
+                "security": admin,
+                "responses": _answers(
+                    ("200", "Done."), ("403", "Not for agents."),
+                    ("409", "The new rules were refused, the old ones kept."),
+                ),
+            }
+        },
+        "/admin/approvals": {
+            "post": {
+                "summary": "Answer a question of the queue.",
+                "operationId": "approve",
+                "security": admin,
+                "requestBody": {"required": True, "content": _JSON},
+                "responses": _answers(
+                    ("200", "Answered."), ("403", "Refused."),
+                    ("408", "The body did not come in time."), ("413", "The body is too large."),
+                ),
             }
         },
     }  # fmt: skip

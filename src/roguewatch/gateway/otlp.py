@@ -46,6 +46,9 @@ SECONDS = 20.0
 
 RETRY_SECONDS = 1
 
+TELL_SECONDS = 60.0
+"""How often at most it is said that detection cannot keep up."""
+
 
 class OverloadError(Exception):
     """Too much waits; try again after `RETRY_SECONDS`."""
@@ -91,6 +94,9 @@ class Receiver:
         self._child: asyncio.subprocess.Process | None = None
         self._starting = asyncio.Lock()
         self._reader: asyncio.Task[None] | None = None
+        self._unheard = 0
+        """Events that live detection had no time for, and that nobody was told of."""
+        self._told_at = float("-inf")
         self.accepted = 0
         """Events made durable."""
 
@@ -258,6 +264,16 @@ class Receiver:
                 _settle(ticket)
         for watcher in self._house.watchers:
             watcher([event for _, event in batch])
+        for ticket, event in batch:
+            if event.kind != "other" and not self._house.gate.overhear(ticket.deployment, event):
+                self._unheard += 1
+        if self._unheard and time.monotonic() - self._told_at > TELL_SECONDS:
+            self._told_at = time.monotonic()
+            self._house.complain(
+                f"{self._unheard} records of telemetry came too fast for live detection; they "
+                "are in the ledger, where `roguewatch assess` looks at them"
+            )
+            self._unheard = 0
 
 
 def _settle(ticket: _Ticket) -> None:

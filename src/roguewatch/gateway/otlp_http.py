@@ -13,7 +13,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from roguewatch.gateway.app import RefusedError, admitted, body_of, note_refusal
+from roguewatch.gateway.app import admitted, note_refusal
+from roguewatch.gateway.bodies import RefusedError, read_body
 from roguewatch.gateway.house import House
 from roguewatch.gateway.otlp import RETRY_SECONDS, OverloadError, Receiver, UnavailableError
 from roguewatch.gateway.otlp_answer import answer_of
@@ -56,7 +57,7 @@ class Telemetry:
             encoding = request.headers.get("content-encoding", "").strip().casefold()
             if not re.fullmatch(r"(gzip|deflate|identity)?", encoding):
                 raise RefusedError(415, "expected gzip, deflate or no content encoding")
-            body = await body_of(request, MAX_BODY)
+            body = await read_body(request.receive, MAX_BODY)
             told = await self._receiver.receive(
                 deployment, signal, body, json=json, encoding=encoding
             )

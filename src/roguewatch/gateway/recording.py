@@ -15,6 +15,7 @@ from starlette.routing import BaseRoute, Route
 
 from roguewatch.events import Event
 from roguewatch.gateway.admin import is_admin
+from roguewatch.gateway.bodies import RefusedError, read_body
 from roguewatch.gateway.house import House
 from roguewatch.printable import printable
 
@@ -66,13 +67,11 @@ class Recording:
     async def _understood(self, request: Request, kind: Any) -> tuple[Any, Response | None]:
         if not is_admin(request, self._house.admin_token):
             return None, JSONResponse({"error": "for the gate's own user only"}, 403)
-        raw = bytearray()
-        async for piece in request.stream():
-            raw += piece
-            if len(raw) > MAX_BODY:
-                return None, JSONResponse({"error": f"more than {MAX_BODY} bytes"}, 413)
         try:
-            return msgspec.json.decode(bytes(raw), type=kind), None
+            raw = await read_body(request.receive, MAX_BODY)
+            return msgspec.json.decode(raw, type=kind), None
+        except RefusedError as refusal:
+            return None, JSONResponse({"error": str(refusal)}, refusal.status)
         except msgspec.MsgspecError as error:
             return None, JSONResponse({"error": printable(str(error), 300)}, 400)
 

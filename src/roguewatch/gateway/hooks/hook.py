@@ -13,6 +13,7 @@ import msgspec
 from roguewatch.control.decision import Decision
 from roguewatch.errors import InputError
 from roguewatch.events import Author, Event, Kind, Origin, event_id
+from roguewatch.gateway.arguments import arguments_of as arguments_of
 from roguewatch.printable import printable
 
 MAX_TEXT = 1 << 20
@@ -123,20 +124,6 @@ def text_of(payload: Mapping[str, Any], *keys: str) -> str:
         if value is not None:
             return value if isinstance(value, str) else msgspec.json.encode(value).decode()
     return ""
-
-
-def arguments_of(value: object) -> str:
-    """A tool's arguments as the JSON text of an object."""
-    if isinstance(value, str):
-        try:
-            if isinstance(msgspec.json.decode(value), dict):
-                return value
-        except (msgspec.DecodeError, RecursionError):
-            return msgspec.json.encode({"input": value}).decode()
-        return msgspec.json.encode({"input": value}).decode()
-    if isinstance(value, dict):
-        return msgspec.json.encode(value).decode()
-    return msgspec.json.encode({"input": value}).decode() if value is not None else ""
 
 
 def hook_event(

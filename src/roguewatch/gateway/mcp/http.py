@@ -19,7 +19,7 @@ from starlette.types import Receive, Scope, Send
 
 from roguewatch.errors import InputError
 from roguewatch.events import Event
-from roguewatch.gateway.app import RefusedError
+from roguewatch.gateway.bodies import RefusedError
 from roguewatch.gateway.carried import holder, note_refused, read_body, respond, respond_json
 from roguewatch.gateway.house import House
 from roguewatch.gateway.latency import Latency

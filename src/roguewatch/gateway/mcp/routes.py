@@ -13,7 +13,7 @@ from starlette.datastructures import Headers
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from roguewatch.gateway.app import RefusedError
+from roguewatch.gateway.bodies import RefusedError
 from roguewatch.gateway.carried import holder, note_refused, read_body, respond_json
 from roguewatch.gateway.house import House
 from roguewatch.gateway.latency import Latency

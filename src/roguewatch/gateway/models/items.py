@@ -8,6 +8,7 @@ from typing import Any, Protocol
 import msgspec
 
 from roguewatch.events import Author, Kind, Usage
+from roguewatch.gateway.arguments import arguments_of
 
 
 class Item(msgspec.Struct, frozen=True, kw_only=True):
@@ -117,16 +118,8 @@ def listed(value: Any) -> list[Any]:
 
 
 def as_arguments(value: Any) -> str:
-    """A call's arguments as JSON text of an object; other text stands under `input`."""
-    if isinstance(value, dict):
-        return msgspec.json.encode(value).decode()
-    if isinstance(value, str):
-        try:
-            if isinstance(msgspec.json.decode(value), dict):
-                return value
-        except (msgspec.DecodeError, UnicodeError, RecursionError):
-            pass  # not JSON: wrapped below, like any other text
-    return msgspec.json.encode({"input": value}).decode() if value not in (None, "") else "{}"
+    """A call's arguments as JSON text of an object; `{}` where there are none."""
+    return arguments_of(value, none="{}")
 
 
 def encoded(value: Any) -> bytes:

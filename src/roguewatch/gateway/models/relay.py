@@ -14,7 +14,7 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from roguewatch.errors import InputError
-from roguewatch.gateway.app import RefusedError
+from roguewatch.gateway.bodies import RefusedError
 from roguewatch.gateway.carried import holder, note_refused, read_body, respond
 from roguewatch.gateway.house import House
 from roguewatch.gateway.latency import Latency

@@ -1,0 +1,55 @@
+"""Bodies of requests, bounded in size, in time, and all together."""
+
+from __future__ import annotations
+
+import asyncio
+
+from starlette.types import Receive
+
+MAX_BODIES = 128 << 20
+"""Of all requests together that are being read."""
+
+BODY_SECONDS = 10.0
+"""A client that sends a byte now and then would hold its place for ever."""
+
+_reading = 0
+
+
+class RefusedError(Exception):
+    """A request is refused before anything is decided; it is recorded all the same."""
+
+    def __init__(self, status: int, reason: str) -> None:
+        super().__init__(reason)
+        self.status = status
+
+
+async def read_body(receive: Receive, most: int) -> bytes:
+    """The whole body of a request, `most` bytes at most.
+
+    Raises:
+        RefusedError: it is larger, takes too long, or was cut off.
+    """
+    global _reading
+    pieces: list[bytes] = []
+    size = 0
+    try:
+        async with asyncio.timeout(BODY_SECONDS):
+            more = True
+            while more:
+                message = await receive()
+                if message["type"] == "http.disconnect":
+                    raise RefusedError(400, "the request was cut off")
+                piece = message.get("body", b"")
+                size += len(piece)
+                _reading += len(piece)
+                if size > most:
+                    raise RefusedError(413, f"the body is larger than {most} bytes")
+                if _reading > MAX_BODIES:
+                    raise RefusedError(503, "too many large requests at once")
+                pieces.append(piece)
+                more = message.get("more_body", False)
+    except TimeoutError as error:
+        raise RefusedError(408, f"the body took more than {BODY_SECONDS:g} s") from error
+    finally:
+        _reading -= size
+    return pieces[0] if len(pieces) == 1 else b"".join(pieces)
