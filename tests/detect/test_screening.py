@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from roguewatch.detect.sigma.expression import And, Like, Not, Or, Regex
-from roguewatch.detect.sigma.gates import Key, required_literals
+from roguewatch.detect.sigma.gates import Key
+from roguewatch.detect.sigma.literals import required_literals
 from roguewatch.detect.sigma.prefilter import clause, formula, keys_in, need, skeleton
 from roguewatch.detect.sigma.screening import Lexicon
 from roguewatch.detect.sigma.view import fold_bytes
@@ -46,7 +47,7 @@ def test_a_text_of_nothing_but_literals_is_searched_in_linear_time() -> None:
 def test_a_condition_needs_all_of_a_conjunction_and_any_of_a_choice_and_nothing_denied() -> None:
     program = Like("command.program", ("git",))
     pushes = Or((Like("command.text", (0, "push", 0)), Like("command.text", (0, "send", 0))))
-    forced = Regex("command.arguments", "^--force")
+    forced = Regex("command.arguments", "^--force", "", ("--force",))
     kind = Like("kind", ("tool_call",))
     condition = And((kind, program, pushes, forced, Not(Like("text", (0, "dry", 0)))))
     wanted = need(skeleton(condition), {"kind": "tool_call"}, ())

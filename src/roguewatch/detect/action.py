@@ -185,6 +185,8 @@ def normal_path(path: str) -> str:
 
 def clean(text: str) -> str:
     """`text` with lone surrogates replaced, so that it can be encoded and scanned."""
+    if text.isascii():
+        return text
     try:
         text.encode()
     except UnicodeEncodeError:

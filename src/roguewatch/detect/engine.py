@@ -10,14 +10,13 @@ from __future__ import annotations
 import time
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
-from importlib.resources import files
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from roguewatch.detect.action import Action, clean
 from roguewatch.detect.cause import Provenance, Provenances
-from roguewatch.detect.commands.session import SessionShell
 from roguewatch.detect.detector import Detector
 from roguewatch.detect.detectors import detectors, reasons_checked
 from roguewatch.detect.sigma.reading import read_rules
@@ -28,6 +27,9 @@ from roguewatch.errors import RuleError
 from roguewatch.events import Event
 from roguewatch.findings import Finding, finding_id
 from roguewatch.printable import printable
+
+if TYPE_CHECKING:
+    from roguewatch.detect.commands.session import SessionShell
 
 MAX_SESSIONS = 4_096
 """Sessions that are followed at once; the one that was fed longest ago is finished
@@ -183,6 +185,9 @@ class Engine:
             return None
         shell = session.shells.get(event.agent)
         if shell is None:
+            # The parsers are loaded at the first call, not at start-up.
+            from roguewatch.detect.commands.session import SessionShell
+
             shell = session.shells[event.agent] = SessionShell()
         return shell
 
@@ -323,7 +328,7 @@ def excerpt(hit: Hit) -> str:
 
 def pack() -> Path:
     """The folder of the shipped rules."""
-    return Path(str(files("roguewatch.detect"))) / "pack"
+    return Path(__file__).parent / "pack"
 
 
 def merged(sets: Sequence[RuleSet]) -> RuleSet:

@@ -36,7 +36,7 @@ class Field(NamedTuple):
 
 
 def _texts(values: Iterable[str]) -> Values:
-    return tuple(clean(value) for value in values)
+    return tuple([value if value.isascii() else clean(value) for value in values])
 
 
 def _one(value: str) -> Values:

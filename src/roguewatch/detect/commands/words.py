@@ -34,8 +34,9 @@ MAX_WORD = 65_536
 _MAX_BRACES = 64
 _GLOB = re.compile(r"[*?\[]")
 _BRACE = re.compile(r"\{([^{}\s]*(?:,|\.\.)[^{}\s]*)\}")
-_PROTECT = {ord(char): 0xE100 + ord(char) for char in "*?[]{},"}
-_RESTORE = {0xE100 + ord(char): char for char in "*?[]{},"}
+_PROTECTED = "*?[]{},"
+_PROTECT = {ord(char): 0xE100 + ord(char) for char in _PROTECTED}
+_RESTORE = {0xE100 + ord(char): char for char in _PROTECTED}
 _SPECIAL = {"HOME": "~", "IFS": " ", "SHELL": "bash", "BASH": "bash", "0": "bash", "PS4": "+ "}
 _ROOTED = frozenset(("PATH", "HOME", "PWD", "OLDPWD", "SHELL", "BASH"))
 """Variables whose first character is `/`, wherever the shell runs."""
@@ -76,10 +77,8 @@ class Expansion:
         fields = self._join(word)
         if any(isinstance(part, Literal) and not part.quoted and "{" in part.text for part in word):
             fields = [piece for field in fields for piece in _braces(field)]
-        return [
-            restored if (restored := field.translate(_RESTORE)).isascii() else self._plain(restored)
-            for field in fields
-        ]
+        restored = [field if field.isascii() else field.translate(_RESTORE) for field in fields]
+        return [field if field.isascii() else self._plain(field) for field in restored]
 
     def _plain(self, text: str) -> str:
         normal = plain(text)
@@ -93,7 +92,7 @@ class Expansion:
         some = False
         for index, part in enumerate(word):
             if isinstance(part, Literal):
-                current.append(part.text.translate(_PROTECT) if part.quoted else part.text)
+                current.append(_protected(part.text) if part.quoted else part.text)
                 some = some or part.quoted or bool(part.text)
                 continue
             if isinstance(part, Parameter) and part.name == "@" and not part.operator:
@@ -101,7 +100,7 @@ class Expansion:
                     if place:
                         fields.append("".join(current))
                         current = []
-                    current.append(positional.translate(_PROTECT))
+                    current.append(_protected(positional))
                     some = True
                 continue
             following = word[index + 1] if index + 1 < len(word) else None
@@ -110,7 +109,7 @@ class Expansion:
                 value = value[:MAX_WORD]
                 self.certain = False
             if not split:
-                current.append(value.translate(_PROTECT))
+                current.append(_protected(value))
                 some = True
                 continue
             separators = self.runner.state.variables.get("IFS")
@@ -243,6 +242,14 @@ class Expansion:
         if name == "PWD":
             return self.runner.state.cwd or self.runner.state.start or None
         return _SPECIAL.get(name)
+
+
+def _protected(text: str) -> str:
+    """A text whose special characters stand for themselves, until the word is whole."""
+    for char in _PROTECTED:
+        if char in text:
+            return text.translate(_PROTECT)
+    return text
 
 
 def _glued(before: list[str], after: Part | None) -> bool:

@@ -50,6 +50,7 @@ from roguewatch.detect.sigma.expression import (
     Regex,
     fold,
 )
+from roguewatch.detect.sigma.literals import required_literals
 
 _FLAGS = {
     SigmaRegularExpressionFlag.IGNORECASE: "i",
@@ -187,7 +188,7 @@ def _regex(name: str, value: SigmaRegularExpression) -> Expression:
         ) from error
     if program.programsize > MAX_PATTERN_PROGRAM:
         raise Unsupported(name or "keywords", "the expression is too large")
-    return Regex(name, pattern, flags)
+    return Regex(name, pattern, flags, tuple(sorted(required_literals(pattern) or ())))
 
 
 def alternatives(tree: Any) -> tuple[tuple[str, ...], ...]:

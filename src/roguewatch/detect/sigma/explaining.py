@@ -50,7 +50,7 @@ def _describe(expression: Expression, view: View, at: int) -> str:
         test = ", ".join(
             f"{name} {value!r}"
             for name, value in msgspec.structs.asdict(expression).items()
-            if name != "field" and value not in (False, "")
+            if name not in ("field", "literals") and value not in (False, "")
         )
         test = f"{type(expression).__name__.lower()}: {test}"
     values = " | ".join(view.texts(expression.field, at)) or "(absent)"

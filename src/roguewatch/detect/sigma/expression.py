@@ -28,6 +28,8 @@ class Regex(msgspec.Struct, frozen=True, tag="regex"):
     pattern: str
     flags: str = ""
     """Some of `ims`."""
+    literals: tuple[str, ...] = ()
+    """Case folded texts of which one is in everything that it matches; none: not known."""
 
 
 class Number(msgspec.Struct, frozen=True, tag="number"):

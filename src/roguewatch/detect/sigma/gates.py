@@ -6,14 +6,8 @@ field, a value, or any value at all. `prefilter` puts these together for a whole
 
 from __future__ import annotations
 
-import re
-
-# The parser of `re` has no public name since `sre_parse` was deprecated.
-import re._constants as sre  # type: ignore[import-not-found]
-import re._parser as sre_parser  # type: ignore[import-not-found]
 from collections.abc import Iterable
-from functools import lru_cache
-from typing import Any, Literal, NamedTuple, get_args
+from typing import Literal, NamedTuple, get_args
 
 from roguewatch.detect.sigma.expression import (
     KEYWORD,
@@ -28,6 +22,7 @@ from roguewatch.detect.sigma.expression import (
     fold,
 )
 from roguewatch.detect.sigma.rule import Rule
+from roguewatch.detect.sigma.words import LEAST, telling
 from roguewatch.detect.tools import ToolClass
 from roguewatch.errors import RuleError
 from roguewatch.events import Kind
@@ -47,15 +42,6 @@ class Key(NamedTuple):
 Keys = frozenset[Key]
 
 _CLOSED = {"kind": frozenset(get_args(Kind)), "tool.class": frozenset(get_args(ToolClass))}
-_COMMON = frozenset(
-    """the and all not but for are was has this that with from you your out use new get set any
-    error fail failed test tests file files code system user users return running without
-    please prompt done result name path type data text line value import print""".split()
-)
-"""Words that most texts hold: needing one of them lets nearly everything through."""
-LEAST = 3
-"""A shorter literal is in nearly every text."""
-
 _UNSEARCHED = frozenset(
     """surface sighting session agent parent_agent author model permission_mode cwd exit_status
     failed usage.total kind tool.class command.background command.certain
@@ -75,17 +61,11 @@ def worth(key: Key) -> float:
         return 2.0 if key.field.startswith(_RARE) else _PRESENT.get(key.field, 0.9)
     if key.how == "is":
         return 0.2 if key.text == "false" else 40.0
-    return _worth(key.text)
+    return telling(key.text)
 
 
 _PRESENT = {"text": 0.1, "arguments": 0.3, "command.text": 0.7, "command.program": 0.7}
 _RARE = ("command.decoded", "command.via", "command.redirects", "command.assignments", "detail.")
-
-
-def _worth(literal: str) -> float:
-    """How much a literal tells texts apart: its length, next to nothing for common words."""
-    word = literal.strip()
-    return 3.0 + len(word) / 100 if word in _COMMON or len(word) < 3 else float(min(len(word), 30))
 
 
 def keys_of(leaf: Leaf) -> Keys | None:
@@ -103,10 +83,10 @@ def keys_of(leaf: Leaf) -> Keys | None:
             return None
         if len(leaf.parts) == 1 and texts and name in LOOKED_UP:
             return _keys("is", scope, name, texts)
-        longest = max(texts, key=_worth, default="")
+        longest = max(texts, key=telling, default="")
         literals = frozenset([longest]) if len(longest) >= LEAST else None
     elif isinstance(leaf, Regex):
-        literals = required_literals(leaf.pattern, leaf.flags)
+        literals = frozenset(leaf.literals) or None
     elif isinstance(leaf, Boolean) and name in _UNSEARCHED:
         return _keys("is", scope, name, ["true" if leaf.value else "false"])
     if name == KEYWORD:
@@ -123,100 +103,6 @@ def keys_of(leaf: Leaf) -> Keys | None:
 def _keys(how: Literal["in", "is", "has"], scope: str, name: str, texts: Iterable[str]) -> Keys:
     field = scope + name.partition(".")[2] if scope else name
     return frozenset(Key(how, field, text) for text in texts)
-
-
-@lru_cache(maxsize=4096)  # a rule's gate and its skeleton ask the same
-def required_literals(pattern: str, flags: str = "") -> frozenset[str] | None:
-    """Folded texts of which one is in every match; None where none could be shown.
-
-    Python's parser reads the expression; it is never run.
-    """
-    try:
-        parsed = sre_parser.parse(pattern)
-    except (re.error, RecursionError, OverflowError):
-        return None
-    return _required(list(parsed))
-
-
-_MOST = 60
-"""Literals of which one must be there: with more, they are no telling set."""
-
-
-def _required(items: list[Any]) -> frozenset[str] | None:
-    """The best set among the runs of known texts and the groups of a sequence."""
-    found: list[frozenset[str]] = []
-    run = frozenset([""])
-    for op, value in items:
-        if op is sre.AT:  # an anchor has no width: what stands around it is adjacent
-            continue
-        texts = _texts(op, value)
-        if texts is not None and len(texts) * len(run) <= _MOST:
-            run = frozenset(before + after for before in run for after in texts)
-            continue
-        found.append(run)
-        run = frozenset([""]) if texts is None else texts
-        inner = _inner(op, value)
-        if inner:
-            found.append(inner)
-    found.append(run)
-    shortest = (_shortest(one) for one in found)
-    usable = [one for one in shortest if min(map(len, one)) >= LEAST and len(one) <= _MOST]
-    return max(usable, key=lambda one: (min(map(_worth, one)), -len(one)), default=None)
-
-
-def _shortest(texts: frozenset[str]) -> frozenset[str]:
-    """Folded, without those that contain another: where they stand, it stands too."""
-    kept: list[str] = []
-    for text in sorted(map(fold, texts), key=len):
-        if not any(one in text for one in kept):
-            kept.append(text)
-    return frozenset(kept)
-
-
-def _texts(op: Any, value: Any) -> frozenset[str] | None:
-    """All texts that a part of an expression matches, where they are few."""
-    if op is sre.LITERAL:
-        return frozenset([chr(value)])
-    if op is sre.SUBPATTERN:
-        return _sequence(list(value[3]))
-    if op is sre.BRANCH:
-        branches = [_sequence(list(branch)) for branch in value[1]]
-        known = [one for one in branches if one is not None]
-        union = frozenset(text for one in known for text in one)
-        return union if len(known) == len(branches) and len(union) <= _MOST else None
-    if op is sre.IN and len(value) <= 4 and all(kind is sre.LITERAL for kind, _ in value):
-        return frozenset(chr(code) for _, code in value)
-    if op in (sre.MAX_REPEAT, sre.MIN_REPEAT) and value[1] == 1:
-        inner = _sequence(list(value[2]))
-        return inner and (inner | {""} if value[0] == 0 else inner)
-    return None
-
-
-def _sequence(items: list[Any]) -> frozenset[str] | None:
-    known = frozenset([""])
-    for op, value in items:
-        texts = frozenset([""]) if op is sre.AT else _texts(op, value)
-        if texts is None or len(texts) * len(known) > _MOST:
-            return None
-        known = frozenset(before + after for before in known for after in texts)
-    return known
-
-
-def _inner(op: Any, value: Any) -> frozenset[str] | None:
-    if op is sre.SUBPATTERN:
-        return _required(list(value[3]))
-    if op in (sre.MAX_REPEAT, sre.MIN_REPEAT):
-        least, _, body = value
-        return _required(list(body)) if least >= 1 else None
-    if op is sre.BRANCH:
-        union: set[str] = set()
-        for branch in value[1]:
-            one = _required(list(branch))
-            if one is None:
-                return None
-            union |= one
-        return frozenset(union)
-    return None
 
 
 def allowed(expression: Expression, field: str) -> frozenset[str] | None:

@@ -206,9 +206,13 @@ def like_pattern(parts: tuple[Part, ...]) -> str:
 
 
 def _search(name: str, pattern: str, flags: str, texts: Texts) -> Match:
-    search = searcher(regex(pattern, flags))
+    search: Callable[[bytes], bool] | None = None
 
     def test(view: View, at: int) -> bool:
+        nonlocal search
+        if search is None:
+            # Compiled when first needed: most rules meet no event for a long time.
+            search = searcher(regex(pattern, flags))
         for text in texts(view, name, at):
             view.scanned += len(text)
             if search(text):

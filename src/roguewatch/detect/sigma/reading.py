@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
-import yaml
 
 from roguewatch import __version__
 from roguewatch.detect.sigma.rule import Correlation, RuleSet
@@ -22,7 +21,7 @@ if TYPE_CHECKING:
     from roguewatch.detect.sigma.document import Document
 
 MAX_RULE_BYTES = 1 << 20
-_FORMAT = b"roguewatch rules 1 " + __version__.encode()
+_FORMAT = b"roguewatch rules 2 " + __version__.encode()
 _CACHE_FOLDER = "__pycache__"
 
 
@@ -31,20 +30,6 @@ class _Compiled(msgspec.Struct, frozen=True):
 
     key: str
     rules: RuleSet
-
-
-class _Loader(yaml.CSafeLoader):
-    """Safe YAML in which a key given twice is an error: the first would be lost."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        seen = set()
-        for key, _ in node.value:
-            if key.value in seen:
-                raise yaml.constructor.ConstructorError(
-                    None, None, f"the key {key.value!r} is given twice", key.start_mark
-                )
-            seen.add(key.value)
-        return super().construct_mapping(node, deep=deep)
 
 
 def rule_files(folder: Path) -> list[Path]:
@@ -143,10 +128,11 @@ def compile_rules(texts: Sequence[tuple[Path, bytes]], *, examples: bool = True)
     from sigma.filters import SigmaFilter
     from sigma.rule import SigmaRule
 
+    from roguewatch.detect.sigma.documents import documents_of
     from roguewatch.detect.sigma.examples import example_faults
     from roguewatch.detect.sigma.gates import check_possible
 
-    documents = [document for path, text in texts for document in _documents(path, text)]
+    documents = [document for path, text in texts for document in documents_of(path, text)]
     ids: dict[str, str] = {}
     for document in documents:
         for name in dict.fromkeys((document.id, str(document.sigma.id or document.id))):
@@ -169,24 +155,6 @@ def compile_rules(texts: Sequence[tuple[Path, bytes]], *, examples: bool = True)
         for fault in example_faults(compiled):
             raise RuleError(fault)
     return compiled
-
-
-def _documents(path: Path, text: bytes) -> list[Document]:
-    from roguewatch.detect.sigma.document import Document
-
-    file = printable_path(path)
-    try:
-        contents = list(yaml.load_all(text.decode(), _Loader))
-    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
-        raise RuleError(f"{file}: is not YAML: {error}") from error
-    found = []
-    for content in contents:
-        if content is None:
-            continue
-        if not isinstance(content, dict):
-            raise RuleError(f"{file}: expected a rule (a mapping), found {type(content).__name__}")
-        found.append(Document(content, file))
-    return found
 
 
 def _apply(document: Document, rules: dict[str, Document], ids: dict[str, str]) -> None:

@@ -69,7 +69,9 @@ class View:
         key = (name, at)
         found = self._texts.get(key)
         if found is None:
-            found = self._texts[key] = tuple([text_of(v) for v in self.values(name, at)])
+            found = self._texts[key] = tuple(
+                [v if isinstance(v, str) else text_of(v) for v in self.values(name, at)]
+            )
         return found
 
     def folded(self, name: str, at: int) -> tuple[bytes, ...]:
