@@ -101,17 +101,18 @@ def _fields(tree: Any) -> list[str]:
 
 
 def _holds(tree: Any, action: Action, command: Any) -> bool:
+    # The commonest first: these classes are abstract ones', and asking costs.
+    if isinstance(tree, ConditionFieldEqualsValueExpression):
+        values = _get(tree.field, action, command)
+        return _test(tree.value, values, lambda name: _get(name, action, command))
     if isinstance(tree, ConditionAND):
         return all(_holds(arg, action, command) for arg in tree.args)
     if isinstance(tree, ConditionOR):
         return any(_holds(arg, action, command) for arg in tree.args)
     if isinstance(tree, ConditionNOT):
         return not _holds(tree.args[0], action, command)
-    if isinstance(tree, ConditionValueExpression):
-        return _keyword(tree.value, [action.text, *action.strings])
-    assert isinstance(tree, ConditionFieldEqualsValueExpression)
-    values = _get(tree.field, action, command)
-    return _test(tree.value, values, lambda name: _get(name, action, command))
+    assert isinstance(tree, ConditionValueExpression)
+    return _keyword(tree.value, [action.text, *action.strings])
 
 
 def _get(name: str, action: Action, command: Any) -> list[Any]:
@@ -165,12 +166,6 @@ def _text(value: Any) -> str:
 
 
 def _test(value: Any, values: list[Any], get: Any) -> bool:
-    if isinstance(value, SigmaExpansion):
-        return any(_test(inner, values, get) for inner in value.values)
-    if isinstance(value, SigmaNull):
-        return not values
-    if isinstance(value, SigmaExists):
-        return bool(values) == bool(value)
     if isinstance(value, SigmaString):
         if not value.s:
             return not values or "" in [_text(one) for one in values]
@@ -181,6 +176,12 @@ def _test(value: Any, values: list[Any], get: Any) -> bool:
     if isinstance(value, SigmaRegularExpression):
         compiled = _once(value, lambda: python_regex(value))
         return any(compiled.search(_text(one)) for one in values)
+    if isinstance(value, SigmaExpansion):
+        return any(_test(inner, values, get) for inner in value.values)
+    if isinstance(value, SigmaNull):
+        return not values
+    if isinstance(value, SigmaExists):
+        return bool(values) == bool(value)
     if isinstance(value, SigmaBool):
         return _text(bool(value)) in [_text(v).casefold() for v in values if not _is_number(v)]
     if isinstance(value, SigmaNumber):
