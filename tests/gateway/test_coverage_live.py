@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -13,7 +14,7 @@ import httpx
 from roguewatch.state.database import connect
 from roguewatch.state.findings import Findings
 from roguewatch.state.register import Deployment, Register
-from tests.gateway.relaying import Daemon, daemon, recorded
+from tests.gateway.relaying import ROGUEWATCH, Daemon, daemon, recorded
 
 OPTIONS = ("--listen", "127.0.0.1:0", "--settle-seconds", "1")
 
@@ -126,3 +127,22 @@ def test_what_a_claimed_source_misses_is_a_gap_and_what_differs_a_finding(
         assert httpx.get(f"{gate.url}/coverage").status_code == 403
     (gap,) = [one for one in recorded(store, "gap") if "unhooked" in one.text]
     assert gap.parsed_detail()["source"] == "hook"
+
+
+def test_coverage_goes_on_after_a_restart_and_the_status_shows_it(tmp_path: Path) -> None:
+    store = tmp_path / "store"
+    token = registered(store, "hook", "otel")
+    with daemon(store, *OPTIONS, "--canary-minutes", "0") as gate:
+        hook(gate, token, "both", "ls")
+        span(gate, token, "both", "ls")
+        hook(gate, token, "untold", "ls")
+    with daemon(store, *OPTIONS, "--canary-minutes", "0") as gate:
+        time.sleep(1.2)
+        rows = {row["source"]: row for row in coverage(gate)["coverage"]}
+        assert (rows["hook"]["seen"], rows["otel"]["seen"], rows["otel"]["missing"]) == (2, 1, 1)
+        said = subprocess.run(
+            [*ROGUEWATCH, "gate", "status", "--store", str(store), "--json"],
+            capture_output=True, check=False, timeout=60,
+        )  # fmt: skip
+        shown = {row["source"]: row for row in json.loads(said.stdout)["coverage"]}
+        assert (shown["hook"]["state"], shown["otel"]["state"]) == ("covered", "partial")

@@ -21,6 +21,8 @@ def status(store: Path, as_json: bool) -> None:
     said: dict[str, Any] | None = ask(store, "GET", "/status")
     if said is None:
         said = _offline(store)
+    else:
+        said["coverage"] = (ask(store, "GET", "/coverage") or {}).get("coverage", [])
     said["readiness"] = _readiness(store)
     if as_json:
         print_json(said)
@@ -93,6 +95,7 @@ def _print(said: dict[str, Any]) -> None:
         cells = (one["deployment"], mode, lease, "\n".join(claimed), "\n".join(seen), counts)
         table.add_row(*(Text(printable(cell, 300) if "\n" not in cell else cell) for cell in cells))
     console.print(table)
+    _print_coverage(console, said.get("coverage", []))
     for kind, figures in sorted(said.get("latency_ms", {}).items()):
         shown = ", ".join(
             f"{name} {value:.2f} ms" for name, value in figures.items() if name != "count"
@@ -106,3 +109,23 @@ def _print(said: dict[str, Any]) -> None:
     for complaint in said["complaints"][-10:]:
         line = f"{iso(complaint['time'])} {printable(complaint['text'], 500)}"
         console.print(line, markup=False, highlight=False)
+
+
+def _print_coverage(console: Any, rows: list[dict[str, Any]]) -> None:
+    from rich.table import Table
+    from rich.text import Text
+
+    from roguewatch.printable import printable
+
+    if not rows:
+        return
+    table = Table("deployment", "source", "coverage", "seen of expected", "heartbeat", "canaries")
+    for row in rows:
+        cells = (
+            row["deployment"] or "(none)", f"{row['surface']} {row['source']}",
+            row["state"].upper() if row["state"] != "covered" else row["state"],
+            f"{row['seen']} of {row['expected']}", row["heartbeat"],
+            f"{row['canaries_seen']} of {row['canaries_sent']}",
+        )  # fmt: skip
+        table.add_row(*(Text(printable(cell, 200)) for cell in cells))
+    console.print(table)

@@ -24,6 +24,8 @@ from roguewatch.gateway.canary import Canaries
 from roguewatch.gateway.coverage import Measured, Observed
 from roguewatch.gateway.coverage_sightings import Planted
 from roguewatch.gateway.house import House, own_event
+from roguewatch.ledger.ledger import Ledger
+from roguewatch.ledger.record import decode
 from roguewatch.printable import printable
 
 MAX_LIVE = 20_000
@@ -35,6 +37,9 @@ the ledger, and no gap is told of what was before."""
 
 EACH_ROUND = 3000
 """Events looked at in one round: coverage must not slow what it watches."""
+
+RECALLED = 5000
+"""Latest events of the ledger, not sealed yet, that are looked at again after a start."""
 
 EVERY_SECONDS = 0.5
 CHECK_SECONDS = 10.0
@@ -78,6 +83,7 @@ class CoverageWatch:
         self._lost = 0
         self._observed = Observed(MAX_LIVE)
         self._measuring = asyncio.Lock()
+        self._recalled = False
         self._random = random.SystemRandom()
         self._due: dict[str, float] = {}
         self._open: list[Planted] = []
@@ -89,6 +95,10 @@ class CoverageWatch:
 
     async def run(self) -> None:
         """Watch until cancelled."""
+        if not self._recalled:
+            self._recalled = True
+            async with self._measuring:
+                await asyncio.to_thread(self._recall)
         checked = time.monotonic()
         while True:
             await asyncio.sleep(EVERY_SECONDS)
@@ -158,6 +168,18 @@ class CoverageWatch:
                 planted = await self._canaries.plant(entry)
                 if planted is not None:
                     self._open.append(planted)
+
+    def _recall(self) -> None:
+        """Begin from what was seen before the start, so that a restart hides nothing."""
+        with Ledger.open(self._house.store, readonly=True) as ledger:
+            first = ledger.size() - RECALLED
+            for segment in ledger.hot.segments():
+                first = max(first, segment.first + segment.count)
+            first = max(first, 0)
+            while rows := ledger.hot.rows(first, 256):
+                first = rows[-1][0] + 1
+                for _, _, _, _, record, raw in rows:
+                    self._observed.see(decode(record, raw))
 
     def _take(self, events: Sequence[Event]) -> None:
         room = MAX_QUEUED - len(self._queue)
