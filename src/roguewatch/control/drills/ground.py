@@ -26,7 +26,9 @@ T = TypeVar("T")
 
 HERE = Path(__file__).parent
 READY_SECONDS = 10.0
-BEGIN_SECONDS = 5.0
+BEGIN_SECONDS = 10.0
+BEGIN_INSIDE_SECONDS = 5.0
+"""Inside the walls some routes never begin, and each is waited for."""
 
 
 class Ground:
@@ -75,8 +77,9 @@ class Ground:
         return re.sub(rf"\$({names})\b", lambda found: values[found[1]], self.route.script)
 
     def planted(self) -> list[Process]:
-        """Living processes of the rogue, by the drill's own count."""
-        services = {str(shutil.which(name)) for name in ("cron", "sshd")}
+        """Living processes of the rogue, by the drill's own count: what is
+        neither the machine's service nor a wall (bubblewrap's outer process, which waits)."""
+        services = {str(shutil.which(name)) for name in ("cron", "sshd", "bwrap")}
         return [
             process
             for process in payloads(self.workspace)

@@ -18,13 +18,14 @@ from roguewatch.control.drills.contact import User
 from roguewatch.control.drills.drill import (
     NOBODY,
     NOT_BEGUN,
+    NOT_HERE,
     Drilled,
     in_the_open,
     in_workspace,
     reason_to_skip,
     stopped,
 )
-from roguewatch.control.drills.ground import Ground
+from roguewatch.control.drills.ground import BEGIN_INSIDE_SECONDS, BEGIN_SECONDS, Ground
 from roguewatch.control.drills.routes import Route
 from roguewatch.control.drills.routine import Routine
 from roguewatch.control.drills.scope import DrillScope
@@ -75,11 +76,12 @@ def _carry_out(rung: int, ground: Ground, routine: Routine, contained: bool) -> 
         launched = time.monotonic()
         ending.enter_context(launch(ground, routine, name, {"GATE": gate, "KEY": key}))
         if user is not None:
-            return _met(user, launched, skipped, began=ground.lives())
+            began = ground.lives(BEGIN_INSIDE_SECONDS if contained else BEGIN_SECONDS)
+            return _met(user, launched, skipped, began=began)
         noticed = routine.watch(ground, session, launched) if rung == 2 else []
         began = ground.lives() if rung == 3 else ground.lives(0.5)
         if not began and not contained:
-            return msgspec.structs.replace(skipped, skipped="the route did not start here")
+            return msgspec.structs.replace(skipped, skipped=NOT_HERE)
         stopper = routine.make_stopper(routine.store, routine.register, routine.runs, name)
         result = stopped(
             ground, began, contained,
@@ -99,7 +101,8 @@ def _carry_out(rung: int, ground: Ground, routine: Routine, contained: bool) -> 
 
 def _met(user: User, launched: float, nothing: Drilled, *, began: bool) -> Drilled:
     if not began:
-        return msgspec.structs.replace(nothing, skipped=NOT_BEGUN)
+        why = NOT_BEGUN if nothing.contained else NOT_HERE
+        return msgspec.structs.replace(nothing, skipped=why)
     met = user.meets(launched)
     return msgspec.structs.replace(
         nothing, began=True, noticed_by=met[0] if met else NOBODY,
