@@ -456,3 +456,13 @@ def test_counts_equal_what_inspect_ai_reads(path: Path) -> None:
     calls = sum(len(m.tool_calls or ()) for m in theirs if m.role == "assistant")
     assert sum(e.kind == "tool_call" for e in events) == calls
     assert len({e.id for e in events}) == len(events)
+
+
+def test_a_field_of_a_sample_that_is_new_is_counted_and_told_once(tmp_path: Path) -> None:
+    path = tmp_path / "log.json"
+    samples = [sample(1, mood="good", store={}), sample(2, mood="bad")]
+    path.write_text(json.dumps({**header(), "samples": samples}))
+    events, counts = read(path)
+    assert counts.unknown_field == 2
+    (gap,) = [event for event in events if event.kind == "gap"]
+    assert "mood" in gap.text and gap.parsed_detail()["code"] == "unknown_field"

@@ -398,6 +398,18 @@ def test_a_call_without_a_result_is_a_gap_where_the_file_ends(tmp_path: Path) ->
     assert counts.orphan_call == 0 and not [e for e in events if e.kind == "gap"]
 
 
+def test_each_session_of_a_file_has_its_own_calls_without_a_result(tmp_path: Path) -> None:
+    path = tmp_path / "two.json"
+    spans = [
+        inference(n, ASKED, [CALLED], gen_ai__conversation__id=name)
+        for n, name in enumerate(("one", "two", "three"), 1)
+    ]
+    path.write_text(json.dumps(request(*spans)))
+    events, counts = read(path)
+    gaps = [event.session for event in events if event.kind == "gap"]
+    assert counts.orphan_call == 3 and sorted(gaps) == ["one", "three", "two"]
+
+
 def test_a_result_in_a_later_request_leaves_no_gap(tmp_path: Path) -> None:
     path = tmp_path / "two.jsonl"
     later = inference(2, [*ASKED, CALLED, answered("response")], [])

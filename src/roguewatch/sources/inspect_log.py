@@ -16,13 +16,14 @@ from roguewatch.events import Event, Origin, event_id
 from roguewatch.printable import printable
 from roguewatch.sources.inspect_events import SampleReading
 from roguewatch.sources.inspect_messages import Bytes
-from roguewatch.sources.inspect_sample import NOTHING, Sample
+from roguewatch.sources.inspect_sample import NOTHING, Sample, unknown_fields
 from roguewatch.sources.repair import decode, repaired
 from roguewatch.sources.source import Counts
 from roguewatch.sources.telling import Telling, compact
 from roguewatch.sources.times import time_of
 
 _MOST_DETAIL = 256 << 10
+_MOST_NAMES = 1_000
 _LONGEST_NAME = 120
 
 
@@ -69,6 +70,7 @@ class Log:
         self._counts = counts
         self._told: dict[str, int] = {}
         self._gaps: dict[str, Telling] = {}
+        self._unknown: set[str] = set()
 
     def session(self, sample: Any, epoch: Any, content: bytes = b"") -> str:
         """The session id of a sample.
@@ -114,6 +116,7 @@ class Log:
         # one log tells a sample once; what claims to be the same is kept beside it
         telling = self._telling(session if times == 1 else f"{session}#{times}")
         yield self._start(sample, telling, origin)
+        yield from self._unknown_fields(used, telling, origin)
         reading = SampleReading(sample, Bytes(file, offset, data, used), telling, self._counts)
         try:
             yield from reading.events()
@@ -121,6 +124,15 @@ class Log:
             self._counts.malformed += 1
             yield telling.gap("malformed", f"the sample's rest does not decode: {error}", origin)
         yield self._end(sample, telling, origin)
+
+    def _unknown_fields(self, data: bytes, telling: Telling, origin: Origin) -> Iterator[Event]:
+        """Counts fields of a sample that are new to this reader; a gap for each name's first."""
+        for name in map(printable, unknown_fields(data)):
+            self._counts.unknown_field += 1
+            if name not in self._unknown and len(self._unknown) < _MOST_NAMES:
+                self._unknown.add(name)
+                reason = f"a sample has the field {name[:200]}, which this reader does not know"
+                yield telling.gap("unknown_field", reason, origin)
 
     def _start(self, sample: Sample, telling: Telling, origin: Origin) -> Event:
         about = self.head.eval

@@ -146,6 +146,26 @@ class Sample(msgspec.Struct, frozen=True, gc=False):
         return self.message_pool or []
 
 
+_FIELDS = msgspec.json.Decoder(dict[str, msgspec.Raw])
+
+_UNREAD = frozenset(
+    "description events_truncated message_limit model_fallbacks role_usage setup store time_limit "
+    "timelines token_limit token_limit_type token_limit_usage turn_count".split()
+)
+"""Fields of inspect_ai's `EvalSample` (0.3.41 to 0.3.285) that tell nothing more of the agent."""
+
+_SAMPLE_FIELDS = frozenset(Sample.__struct_fields__) | _UNREAD
+
+
+def unknown_fields(data: bytes) -> list[str]:
+    """The fields of an encoded sample that this reader does not know.
+
+    Raises:
+        msgspec.DecodeError: it is no JSON object.
+    """
+    return [name for name in _FIELDS.decode(data) if name not in _SAMPLE_FIELDS]
+
+
 class Attachments:
     """Resolves references to a sample's attachments.
 

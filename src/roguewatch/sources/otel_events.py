@@ -143,7 +143,7 @@ class Traces:
 
     def unanswered(self) -> Iterator[Event]:
         """A gap for each call without a result, when nothing more is to come."""
-        for session, state in self._sessions.items():
+        for session, state in list(self._sessions.items()):
             waiting, state.waiting = state.waiting, {}
             for call_id, call in waiting.items():
                 self.counts.orphan_call += 1
