@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -24,7 +25,9 @@ class Example:
         with keys_of_the_commands():
             self.arguments = make(folder, today + timedelta(days=1))
         formats = [part for name in ("md", "xlsx", "oscal") for part in ("--format", name)]
+        began = time.monotonic()
         self.done = roguewatch(*self.arguments, *formats)
+        self.seconds = time.monotonic() - began
         self.store, self.out = folder / "store", folder / "assessment"
 
     def again(self, where: Path, *more: str | Path) -> subprocess.CompletedProcess[str]:

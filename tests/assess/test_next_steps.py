@@ -105,6 +105,15 @@ def test_a_class_of_deployments_weighs_its_share() -> None:
     assert shared["drill-stops"].tells == pytest.approx(2 * alone["drill-stops"].tells)
 
 
+def test_what_only_a_class_lacks_tells_nothing_of_the_whole() -> None:
+    facts = made({
+        "incidents.overreach": {"none": 0}, "incidents.deception": {"none": 0},
+        "incidents.judged_share": 1.0,
+    })  # fmt: skip
+    judge = {one.id: one for one in steps(facts, ("ci",))}["judge-findings"]
+    assert {cell.deployment for cell in judge.cells} == {"ci"}
+
+
 def test_the_fact_that_puts_cells_well_within_is_the_first_headline() -> None:
     facts = made({
         "findings.own": 3, "modes.unrestricted": 0.4, "scenarios.deception": (0.4, (0.3, 0.5)),

@@ -142,3 +142,8 @@ def test_every_fact_with_a_value_has_evidence_and_every_judgement_names_known_fa
     judged = (*document["verdict"], *document["questions"], *document["buyer_questions"], *forms)
     for one in (*judged, *clauses, *document["steps"]):
         assert all(f"fact-{id}" in page.ids for id in one["facts"]), one
+
+
+def test_the_whole_report_of_the_example_builds_in_under_a_minute(example: Example) -> None:
+    assert example.done.returncode == 0
+    assert example.seconds < 60

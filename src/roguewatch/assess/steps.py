@@ -117,11 +117,12 @@ def _altered(facts: Facts, id: str, ends: _Ends, which: Outcome) -> Fact:
 def _step(facts: Facts, classes: Sequence[str], now: Sequence[Cell], measure: Measure) -> Step:
     best = outcome(facts, classes, measure, "best")
     worst = outcome(facts, classes, measure, "worst")
-    views = (facts, *(facts.of(name) for name in classes))
-    unknown = any(view[id] is None for id in measure.facts for view in views)
+    views = {ENTITY: facts, **{name: facts.of(name) for name in classes}}
+    lacking = {name: any(view[id] is None for id in measure.facts) for name, view in views.items()}
     removes = tells = 0.0
     moved = []
     for cell, good, bad in zip(now, verdict(best, classes), verdict(worst, classes), strict=True):
+        unknown = lacking[cell.deployment]
         weight = 1.0 if cell.deployment == ENTITY else 1.0 / len(classes)
         removes += weight * max(0.0, RISK[cell.state] - RISK[good.state])
         tells += weight * max(0.0, RISK[bad.state] - RISK[good.state]) * unknown

@@ -29,9 +29,11 @@ def drills(given: list[DrillResult]) -> Measured | None:
       method="latest drill of the route was skipped, with a reason", scope="entity")  # fmt: skip
 def skipped(given: list[DrillResult]) -> Measured:
     """Routes of which nothing is known."""
-    ran = {drill.route for drill in _current(given)}
-    names = sorted({drill.route for drill in given if drill.skipped} - ran)
-    return Measured(value=names, evidence=_drills(given), as_of=_oldest(given))
+    latest = _latest(given)
+    ran = {drill.route for drill in latest if not drill.skipped}
+    left = [drill for drill in latest if drill.skipped and drill.route not in ran]
+    return Measured(value=sorted({drill.route for drill in left}),
+                    evidence=_drills(left or latest), as_of=_oldest(left or latest))  # fmt: skip
 
 
 NOBODY = "nobody"
@@ -122,10 +124,16 @@ def by_route(given: list[DrillResult]) -> Measured | None:
 
 def _current(given: Iterable[DrillResult]) -> list[DrillResult]:
     """The latest of each route, containment and rung, unless it was skipped."""
+    return [one for one in _latest(given) if not one.skipped]
+
+
+def _latest(given: Iterable[DrillResult]) -> list[DrillResult]:
+    """The latest of each route, containment and rung, of drills that plant a deployment."""
     latest: dict[tuple[str, bool, int], DrillResult] = {}
     for drill in sorted(given, key=lambda drill: (drill.began, drill.id)):
-        latest[drill.route, drill.contained, drill.rung] = drill
-    return [one for one in latest.values() if not one.skipped and one.kind not in _OTHER]
+        if drill.kind not in _OTHER:
+            latest[drill.route, drill.contained, drill.rung] = drill
+    return list(latest.values())
 
 
 def _oldest(given: Iterable[DrillResult]) -> int | None:
