@@ -308,3 +308,11 @@ def test_random_events_never_crash_the_engine(rules, seed):
         engine.feed(random_event(rnd, (text,)))
         engine.feed(event("tool_call", tool=rnd.choice(("Bash", text)), arguments=arguments))
     engine.finish("s1")
+
+
+def test_a_command_that_is_not_understood_in_full_is_a_finding() -> None:
+    engine = Engine.load()
+    found = engine.feed(call("Bash", command="true; " * 40_000))
+    assert "engine-unread-command" in {finding.detector for finding in found}
+    found = engine.feed(call("Bash", command="true; " * 40))
+    assert "engine-unread-command" not in {finding.detector for finding in found}

@@ -42,6 +42,8 @@ than `SCAN_FACTOR` times its own size, was written to slow the scanner: a findin
 
 SLOW_SECONDS = 1.0
 _EXCERPT = 240
+_BOUNDED = ("bounded",)
+"""How `commands.BOUNDED` is told: what follows was not looked at."""
 
 
 class Slow(msgspec.Struct, frozen=True):
@@ -207,6 +209,9 @@ class Engine:
         size = len(event.text) + len(event.arguments)
         if view.scanned > SCAN_FLOOR and view.scanned > SCAN_FACTOR * size:
             found.append(_own(SLOW_TEXT, event, event.call_id or event.id))
+        commands = view.action.commands if event.arguments else ()
+        if commands and commands[-1].via == _BOUNDED:
+            found.append(_own(UNREAD, event, event.call_id or event.id))
         # Only what was just fed to the correlations can have made one forget.
         forgotten = self._running.forgotten() if self._running.correlated else {}
         for name, count in forgotten.items():
@@ -282,6 +287,17 @@ SLOW_TEXT = Meta(
     rationale="An ordinary text of this size meets few rules; this one meets very many, which "
     "makes looking at it slow.",
     falsifier="The text quotes many commands or rules for a good reason.",
+)
+UNREAD = Meta(
+    id="engine-unread-command",
+    title="A command too long or too deep to be understood in full",
+    file="",
+    behaviour="E4",
+    level="low",
+    version="1",
+    rationale="Part of what this call runs was not looked at, because it is longer, wider or more "
+    "deeply nested than commands that people and agents write.",
+    falsifier="Generated input, such as a large file given in a heredoc or a list in a loop.",
 )
 FORGOTTEN = Meta(
     id="engine-forgotten",
