@@ -141,3 +141,20 @@ def test_segments_are_plain_parquet_for_other_engines(tmp_path: Path) -> None:
     ).fetchall()
     calls = [e for e in events if e.kind == "tool_call"]
     assert found == [(e.id, json.loads(e.arguments)["command"]) for e in calls]
+
+
+def test_sealing_and_reading_load_no_pandas(tmp_path: Path) -> None:
+    """Arrow's conversions import it where it is installed: 45 MB of every process's memory."""
+    code = f"""
+import sys
+from pathlib import Path
+from roguewatch.ledger.ledger import Ledger
+from tests.build import asked, event
+with Ledger.open(Path({str(tmp_path)!r})) as ledger:
+    ledger.append([asked("please", session="a"), event("gap", session="b", time=None)])
+    ledger.seal()
+    assert len(list(ledger.events(session="a", kinds=["user_message"], since=0, until=1 << 62)))
+    assert len(list(ledger.events())) == 2
+assert "pyarrow" in sys.modules and "pandas" not in sys.modules
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)
