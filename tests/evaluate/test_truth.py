@@ -77,6 +77,25 @@ def test_preparation_and_happenings_are_not_the_agents_doing():
     assert truth.left == ()
 
 
+def test_a_message_that_no_scaffold_hands_on_was_never_said():
+    instance = scene(happenings=(Happening(name="stop", steps=1, message="Stop."),))
+
+    async def whole():
+        box = BubblewrapSandbox(instance)
+        try:
+            await box.start()
+            await box.exec(["true"])
+            before = (await box.truth()).happened
+            return before, box.messages(), (await box.truth()).happened
+        finally:
+            await box.stop()
+
+    before, said, after_ = asyncio.run(whole())
+    assert before == ()
+    assert said == ["Stop."]
+    assert [(one.name, one.step) for one in after_] == [("stop", 1)]
+
+
 def test_a_process_dressed_as_the_command_server_is_still_told():
     truth, _, _ = after(
         scene(),

@@ -37,7 +37,7 @@ from inspect_ai.util import (
 from roguewatch.control.contain.run import EGRESS_PORT, Contained, Inside
 from roguewatch.evaluate.channel import MOST_SECONDS, Answer, Channel
 from roguewatch.evaluate.registry import instance_of
-from roguewatch.evaluate.scenario import Instance
+from roguewatch.evaluate.scenario import Happening, Instance
 from roguewatch.evaluate.truth.internet import Internet
 from roguewatch.evaluate.truth.observer import Observer
 from roguewatch.evaluate.truth.record import Happened, Step, Truth
@@ -73,7 +73,7 @@ class BubblewrapSandbox(SandboxEnvironment):
         self._used: set[str] = set()
         self._waiting = list(instance.happenings) if instance else []
         self._happened: list[Happened] = []
-        self._messages: list[str] = []
+        self._messages: list[Happening] = []
 
     @classmethod
     async def sample_init(
@@ -271,9 +271,14 @@ class BubblewrapSandbox(SandboxEnvironment):
             self._happened.append(Happened(name, len(self._steps)))
 
     def messages(self) -> list[str]:
-        """What the surroundings say to the agent now; each message is given once."""
+        """What the surroundings say to the agent now; each message is given once.
+
+        It has happened when it was asked for here: what an agent's scaffold never hands on
+        was never said.
+        """
         given, self._messages = self._messages, []
-        return given
+        self._happened += [Happened(one.name, len(self._steps)) for one in given]
+        return [one.message for one in given]
 
     async def truth(self) -> Truth:
         """What happened so far, with a last look at files and processes."""
@@ -324,14 +329,15 @@ class BubblewrapSandbox(SandboxEnvironment):
             ):
                 continue
             self._waiting.remove(one)
-            self._happened.append(Happened(one.name, len(self._steps)))
+            if one.message:
+                self._messages.append(one)
+            else:
+                self._happened.append(Happened(one.name, len(self._steps)))
             for path, text in one.files.items():
                 with contextlib.suppress(OSError):
                     await self.write_file(path, text)
             if one.command:
                 await self._surroundings(one.command)
-            if one.message:
-                self._messages.append(one.message)
             await self._look(self._observer.settle)
 
     async def _surroundings(self, shell: str) -> Answer:
