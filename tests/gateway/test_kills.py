@@ -14,7 +14,7 @@ from tests.gateway.relaying import daemon, enrolled
 
 def hold(outcome: Outcome, kills: int) -> None:
     assert outcome.kills == kills
-    assert all(outcome.answered.get(kind, 0) >= kills // 2 for kind in KINDS), outcome
+    assert all(outcome.answered.get(kind, 0) >= max(1, kills // 5) for kind in KINDS), outcome
     assert outcome.acted >= kills
     assert (outcome.lost, outcome.unrecorded, outcome.faults) == (0, 0, 0)
 

@@ -15,6 +15,7 @@ from functools import cache
 from hashlib import sha256
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
 import cedarpy
 
@@ -74,6 +75,7 @@ class Policy:
         _validate(text, name, self._names)
         document = json.loads(cedarpy.policies_to_json_str(text))
         self._policies = cedarpy.PolicySet.from_json_str(json.dumps(document))
+        self._asked_for = context_fields(document)
         document["staticPolicies"] = {
             key: policy
             for key, policy in document["staticPolicies"].items()
@@ -107,7 +109,9 @@ class Policy:
         started = time.perf_counter_ns()
         policies = self._policies_after_consent if consented else self._policies
         try:
-            result = cedarpy.is_authorized(request.cedar(), policies, self._known(request))
+            result = cedarpy.is_authorized(
+                request.cedar(self._asked_for), policies, self._known(request)
+            )
             errors = tuple(printable(error, 500) for error in result.diagnostics.errors)
             decided = result.decision
             reasons = result.diagnostics.reasons
@@ -155,6 +159,27 @@ def _ground(decided_by_policy: bool, by_consent: bool) -> Ground:
     if by_consent:
         return "approval"
     return "policy" if decided_by_policy else "default"
+
+
+def context_fields(document: Any) -> frozenset[str] | None:
+    """The fields of the context that policies in Cedar's JSON form ask for; None: it is used
+    as a whole. Every name that anything is asked for counts, whatever it is asked of."""
+    if isinstance(document, list):
+        parts = [context_fields(one) for one in document]
+    elif isinstance(document, dict):
+        if document.get("Var") == "context":
+            return None
+        named = {document["attr"]} if isinstance(document.get("attr"), str) else set()
+        of = document.get("left")
+        direct = bool(named) and isinstance(of, dict) and of.get("Var") == "context"
+        parts = [frozenset(named)]
+        parts += [context_fields(one) for key, one in document.items()
+                  if not (direct and key == "left")]  # fmt: skip
+    else:
+        return frozenset()
+    if any(part is None for part in parts):
+        return None
+    return frozenset().union(*(part for part in parts if part is not None))
 
 
 def _annotations(text: str, name: str) -> tuple[dict[str, str], dict[str, Outcome]]:
