@@ -72,8 +72,7 @@ def _inside(target: Target) -> list[Process]:
     except OSError:
         return []
     try:
-        init = read_process(target.init[0])
-        if init is None or init.identity != target.init or init.dead:
+        if _lives(target) is None:
             return []
         return [
             process
@@ -82,6 +81,12 @@ def _inside(target: Target) -> list[Process]:
         ]
     finally:
         os.close(held)
+
+
+def _lives(target: Target) -> Process | None:
+    """The containment's first process, while it does."""
+    init = read_process(target.init[0])
+    return init if init is not None and init.identity == target.init and not init.dead else None
 
 
 class ContainedAdapter:
@@ -105,12 +110,12 @@ class ContainedAdapter:
             send(process, signal.SIGSTOP)
         frozen = time.monotonic() - began
         evidence = preserve(inside)
-        init = read_process(known.init[0])
-        if init is not None and init.identity == known.init:
+        if (init := _lives(known)) is not None:
             send(init, signal.SIGKILL)
         deadline = time.monotonic() + KILL_SECONDS
         left = _inside(known)
-        while left and time.monotonic() < deadline:
+        # Its first process is the last to die; where it does, nobody can be inside any more.
+        while (left or _lives(known)) and time.monotonic() < deadline:
             for process in left:
                 send(process, signal.SIGKILL)
             time.sleep(0.002)
@@ -127,8 +132,7 @@ class ContainedAdapter:
         """Whether any process shows the namespace, or the first process lives."""
         known = _decode(target)
         left = [describe(process) for process in _inside(known)]
-        init = read_process(known.init[0])
-        if init is not None and init.identity == known.init and not init.dead:
+        if (init := _lives(known)) is not None:
             left.append(f"first process {describe(init)}")
         return [Probe(name="namespace", survivors=tuple(dict.fromkeys(left)))]
 
