@@ -88,6 +88,7 @@ def test_what_was_kept_is_not_compared_with_once_it_was_changed(
     finally:
         kept.write_bytes(original)
     assert [one["kind"] for one in told["comparisons"]] == ["period"]
+    assert "not what was committed" in told["notes"][0]
 
 
 @pytest.mark.parametrize(

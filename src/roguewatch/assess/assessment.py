@@ -15,7 +15,7 @@ import msgspec
 
 from roguewatch import __version__
 from roguewatch.assess.asking import Period, Request
-from roguewatch.assess.beside import beside
+from roguewatch.assess.beside import beside, changed_since
 from roguewatch.assess.crosswalk import crosswalks
 from roguewatch.assess.detection import Detectors
 from roguewatch.assess.document import (
@@ -151,6 +151,7 @@ class _Run:
         )
         made = self._made(seen, coverage, facts, classes)
         made.questionnaires = [answered(facts, path) for path in request.questionnaires]
+        made.notes += changed_since(self.store)
         ids = [line.id for line in seen.findings]
         made.comparisons = beside(
             request, self.store, paths, made.facts, made.verdict, ids,

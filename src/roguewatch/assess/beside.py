@@ -65,6 +65,18 @@ def beside(
     return found
 
 
+def changed_since(store: Path) -> list[str]:
+    """A line for the last assessment kept in a store, where its copy is not what was
+    committed: it is not compared with."""
+    for run, path in kept(store)[:1]:
+        if kept_digest(store, run) != load(path)[1]:
+            return [
+                f"The copy kept of run {run} is not what was committed to the ledger of "
+                "reports, so this assessment is not compared with it."
+            ]
+    return []
+
+
 Previous = tuple[Kept, str, Kind, str, str]
 
 
