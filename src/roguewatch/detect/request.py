@@ -43,7 +43,7 @@ class Request:
             if message:
                 self._text = f"{self._text} {plain}"[-MAX_KEPT:]
                 self._words |= frozenset(_WORD.findall(head))
-                self._delegated = self._delegated or delegates(plain)
+                self._delegated = self._delegated or delegates(plain[:MAX_KEPT])
         self._unread.clear()
 
     @property
