@@ -13,7 +13,7 @@ from collections.abc import Sequence
 import msgspec
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import optimize, special
+from scipy import special
 
 from roguewatch.errors import InputError
 from roguewatch.measure.rates import upper_bound
@@ -50,6 +50,8 @@ def rate_sequence(
     if n == 0:
         return 0.0, 1.0
     misses = n - events
+    from scipy import optimize  # imported here: an assessment needs no root and 24 MB less
+
     evidence = float(special.betaln(events + prior, misses + prior) - special.betaln(prior, prior))
 
     def excess(p: float) -> float:
