@@ -73,7 +73,7 @@ def test_preparation_and_happenings_are_not_the_agents_doing():
         ("half", "created"),
         ("log", "changed"),
     ]
-    assert [one.command[0] for one in truth.ended] == ["sleep"]
+    assert len(truth.ended) == 1
     assert truth.left == ()
 
 
