@@ -19,6 +19,7 @@ from pathlib import Path
 import pytest
 
 from roguewatch.events import Event
+from roguewatch.gateway.recorder import gate_consents
 from roguewatch.gateway.settings import INSTALLERS
 from roguewatch.ledger.ledger import Ledger
 from roguewatch.state.database import connect
@@ -119,6 +120,7 @@ def test_a_full_disk(store: Path, token_file: Path) -> None:
         assert not outcomes[0]
         assert outcomes[-1]
         assert outcomes == sorted(outcomes)  # once full, never open again
+        assert gate_consents(store)("builder") == "the gate cannot decide or record"
     finally:
         process.kill()
         process.wait()

@@ -85,7 +85,7 @@ class House:
         self.admin_token = ""
         self.guard = Guard()
         self.group = GroupCommit(self.ledger)
-        self.leases = Leases([self._open_stop, self._owner_gone], clock)
+        self.leases = Leases([self._open_stop, self._owner_gone, self._unwell], clock)
         self.refusals = Refusals()
         self.complaints: deque[tuple[int, str]] = deque(maxlen=100)
         self.outcomes: dict[str, dict[str, int]] = {}
@@ -266,6 +266,9 @@ class House:
 
     def _open_stop(self, deployment: str) -> str:
         return "a stop is open" if self.live_register.stopped(deployment) else ""
+
+    def _unwell(self, deployment: str) -> str:
+        return "" if self.well() else "the gate cannot decide or record"
 
     def _owner_gone(self, deployment: str) -> str:
         entry = self.live_register.get(deployment)

@@ -10,7 +10,7 @@ import msgspec
 
 from roguewatch.control.discovery.recognition import Looks, Recogniser, inside, looks, matches
 from roguewatch.control.ownership import folders_of
-from roguewatch.control.stop.adapters.contained import namespace_of
+from roguewatch.control.stop.adapters.contained import members as contained
 from roguewatch.control.stop.adapters.process import lineage_of
 from roguewatch.control.stop.members import Members
 from roguewatch.control.stop.process import Process, processes
@@ -64,7 +64,7 @@ def running(
     """
     now = {process.pid: process for process in processes() if not process.dead}
     spared = set(_line(os.getpid(), now))
-    run_of = _members(runs, now)
+    run_of = _members(runs)
     recogniser = Recogniser(home, variables)
     seen = {pid: looks(pid) for pid in now if pid not in spared}
     found: dict[int, Running] = {}
@@ -124,7 +124,7 @@ def _told(
     )
 
 
-def _members(runs: Iterable[Run], now: Mapping[int, Process]) -> dict[int, str]:
+def _members(runs: Iterable[Run]) -> dict[int, str]:
     """The deployment of every process that belongs to an open run."""
     found: dict[int, str] = {}
     for run in runs:
@@ -134,11 +134,10 @@ def _members(runs: Iterable[Run], now: Mapping[int, Process]) -> dict[int, str]:
                 members.look()
                 pids = [process.pid for process in members.living()]
             elif run.adapter == "contained":
-                namespace = msgspec.json.decode(run.target).get("namespace")
-                pids = [pid for pid in now if namespace and namespace_of(pid) == namespace]
+                pids = [process.pid for process in contained(run.target)]
             else:
                 continue
-        except (ControlError, msgspec.DecodeError, AttributeError):
+        except ControlError:
             continue  # a target of another version says nothing of what runs now
         found |= dict.fromkeys(pids, run.deployment)
     return found

@@ -59,6 +59,15 @@ def _decode(target: str) -> Target:
         raise ControlError(f"not a containment target: {printable(str(error), 200)}") from error
 
 
+def members(target: str) -> list[Process]:
+    """Who lives in a containment now; nobody once its first process is dead.
+
+    Raises:
+        ControlError: the target is none of a containment, or may not be looked into.
+    """
+    return _inside(_decode(target))
+
+
 def _inside(target: Target) -> list[Process]:
     """Who lives in the containment: nobody once its first process is dead (pid_namespaces(7)).
 
