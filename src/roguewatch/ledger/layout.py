@@ -32,7 +32,7 @@ FORMAT = 1
 GROUP_EVENTS = 2048
 """Events in a row group at most: what a point read decompresses."""
 
-GROUP_BYTES = 8 << 20
+GROUP_BYTES = 4 << 20
 """Text and source bytes in a row group at most (one event may be larger)."""
 
 
