@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from roguewatch.cli.drill_investigation import investigation
 from roguewatch.cli.options import existing_store, iso, json_option, print_json, store_option
 
 if TYPE_CHECKING:
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
 @click.group(help="Prove by harmless rogues who notices, and that stopping works.")
 def command() -> None:
     """The group."""
+
+
+command.add_command(investigation)
 
 
 @command.command(name="list", help="The routes and outages, and which cannot be tried here.")
@@ -164,11 +168,34 @@ def report(store: Path, as_json: bool) -> None:
                         "stale": proof.stale})  # fmt: skip
             continue
         inside = "contained" if proof.contained else "uncontained"
-        aged = "  STALE: versions changed, unassessed" if proof.stale else ""
+        aged = "  STALE: what it depends on has changed; unassessed" if proof.stale else ""
         click.echo(f"{proof.route}  {inside}  rung {proof.rung}  {iso(proof.began)}  "
                    f"{_said(proof.body)}{aged}")  # fmt: skip
     for line in _summary(proofs):
         print_json(line) if as_json else click.echo(_sentence(line))
+    _readiness(store, as_json)
+
+
+def _readiness(store: Path, as_json: bool) -> None:
+    """Of each route and adapter whether stopping is proven now, and what changed since."""
+    import msgspec
+
+    from roguewatch.control.drills.routes import ROUTES
+    from roguewatch.control.readiness import counted, proofs
+    from roguewatch.printable import printable
+    from roguewatch.state.database import connect
+
+    found = proofs(connect(store), [route.name for route in ROUTES])
+    for one in found:
+        if as_json:
+            print_json({**msgspec.structs.asdict(one), "stale": one.state == "stale"})
+        elif one.state != "proven":
+            where = {True: "  contained", False: "  uncontained", None: ""}[one.contained]
+            click.echo(f"{printable(one.subject, 100)}{where}  {one.state.upper()}  "
+                       f"{printable(one.why, 600)}")  # fmt: skip
+    if not as_json:
+        told = ", ".join(f"{count} {state}" for state, count in counted(found).items())
+        click.echo(f"stopping, by route and adapter: {told}")
 
 
 def _said(body: dict[str, Any]) -> str:

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import platform
 from collections.abc import Iterable
-from hashlib import sha256
 from typing import Any, Literal
 
 import msgspec
 from scipy.stats import beta
 from sqlalchemy import Engine, insert, select
 
-from roguewatch import __version__
+from roguewatch.control.readiness import changes, circumstances, recorded
 from roguewatch.state import tables
 from roguewatch.state.database import transaction
 
@@ -43,20 +41,15 @@ class Share(msgspec.Struct, frozen=True, kw_only=True):
     high: float
 
 
-def circumstances() -> str:
-    """Digest of what a proof depends on: our version, the kernel, Python."""
-    parts = (__version__, platform.release(), platform.python_version())
-    return sha256("\0".join(parts).encode()).hexdigest()
-
-
 def keep(
     engine: Engine, kind: Kind, began: int, result: msgspec.Struct, *,
     route: str, contained: bool, rung: int,
 ) -> None:  # fmt: skip
-    """Keep one result; `began` in ns UTC."""
+    """Keep one result, with what it depends on; `began` in ns UTC."""
     row = {
         "kind": kind, "route": route, "contained": contained, "rung": rung, "began": began,
-        "circumstances": circumstances(), "body": msgspec.json.encode(result).decode(),
+        "circumstances": recorded(circumstances(engine)),
+        "body": msgspec.json.encode(result).decode(),
     }  # fmt: skip
     with transaction(engine) as connection:
         connection.execute(insert(tables.drills).values(row))
@@ -66,11 +59,12 @@ def latest(engine: Engine) -> list[Proof]:
     """The latest of each kind, route, containment and rung, in that order."""
     with transaction(engine) as connection:
         rows = connection.execute(select(tables.drills).order_by(tables.drills.c.id)).all()
-    now = circumstances()
+    now = circumstances(engine)
     proofs = {
         (row.kind, row.route, row.contained, row.rung): Proof(
             id=row.id, kind=row.kind, route=row.route, contained=row.contained, rung=row.rung,
-            began=row.began, stale=row.circumstances != now, body=msgspec.json.decode(row.body),
+            began=row.began, stale=bool(changes(row.circumstances, now)),
+            body=msgspec.json.decode(row.body),
         )
         for row in rows
     }  # fmt: skip
