@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import subprocess
+from asyncio.streams import FlowControlMixin
 from typing import Any
 
 import msgspec
@@ -35,22 +35,28 @@ class Channel:
 
     def __init__(self) -> None:
         self.fault = ""
-        self._process: subprocess.Popen[bytes] | None = None
+        self._writer: asyncio.StreamWriter | None = None
         self._waiting: dict[int, asyncio.Future[Answer]] = {}
         self._reading: asyncio.Task[None] | None = None
         self._next = 0
 
     async def open(self, contained: Contained) -> None:
         """Listen to a containment whose command is the server."""
-        self._process = contained.process
+        loop = asyncio.get_running_loop()
         pipe = asyncio.StreamReader(limit=LINE)
-        await asyncio.get_running_loop().connect_read_pipe(
+        await loop.connect_read_pipe(
             lambda: asyncio.StreamReaderProtocol(pipe), contained.process.stdout
         )
+        transport, protocol = await loop.connect_write_pipe(
+            lambda: FlowControlMixin(loop), contained.process.stdin
+        )
+        self._writer = asyncio.StreamWriter(transport, protocol, None, loop)
         self._reading = asyncio.create_task(self._read(pipe))
 
     async def close(self) -> None:
         """Stop listening; the containment must be closed on its own."""
+        if self._writer is not None and not self._writer.is_closing():
+            self._writer.transport.abort()  # what was not sent is for a server about to be killed
         if self._reading is not None:
             self._reading.cancel()
             with contextlib.suppress(asyncio.CancelledError):
@@ -81,20 +87,20 @@ class Channel:
         Raises:
             SandboxUnavailableError: the server is dead, or silent past every limit.
         """
-        if self.fault or self._process is None or self._process.stdin is None:
+        if self.fault or self._writer is None:
             raise SandboxUnavailableError(self.fault or "the sandbox is not running")
         self._next += 1
         number = self._next
         waiting: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         self._waiting[number] = waiting
         line = msgspec.json.encode({"id": number, **request}) + b"\n"
-        stdin = self._process.stdin
         try:
-            await asyncio.to_thread(_send, stdin, line)
+            self._writer.write(line)
+            await self._writer.drain()
             # The server's own limit comes first; this one is for a server that is gone quiet.
             async with asyncio.timeout(MOST_SECONDS + 10):
                 return await waiting
-        except BrokenPipeError as error:
+        except ConnectionError as error:
             self.fail("the command server inside has ended")
             raise SandboxUnavailableError(self.fault) from error
         except TimeoutError as error:
@@ -102,8 +108,3 @@ class Channel:
             raise SandboxUnavailableError(self.fault) from error
         finally:
             self._waiting.pop(number, None)
-
-
-def _send(stream: Any, line: bytes) -> None:
-    stream.write(line)
-    stream.flush()

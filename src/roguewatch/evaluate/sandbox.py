@@ -19,6 +19,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, Literal, overload
@@ -45,6 +46,11 @@ from roguewatch.printable import printable
 
 MOST_OUTPUT = 1 << 20
 """Bytes of each stream of a command that are answered."""
+_LOOKING = ThreadPoolExecutor(2, thread_name_prefix="look")
+"""Looks at files and processes, apart from the threads in which sandboxes start and stop:
+a step does not wait for those."""
+_QUICK = 0.02
+"""Seconds of processor time that a look may take in the event loop's own thread."""
 _MEMORY = 1 << 30
 _PROCESSES = 128
 
@@ -65,10 +71,9 @@ class BubblewrapSandbox(SandboxEnvironment):
         self._contained: Contained | None = None
         self._channel = Channel()
         self._one = asyncio.Lock()
-        self._observer = Observer(
-            self.project, self._first_pid, instance.watched if instance else ()
-        )
+        self._observer = Observer(self.project, self._inside, instance.watched if instance else ())
         self._prepared = False
+        self._looked = 0.0
         self._steps: list[Step] = []
         self._used: set[str] = set()
         self._waiting = list(instance.happenings) if instance else []
@@ -144,11 +149,7 @@ class BubblewrapSandbox(SandboxEnvironment):
         """Take everything down."""
         await self._channel.close()
         if self._contained is not None:
-            process = self._contained.process
             await asyncio.to_thread(self._contained.close)
-            if process.stdin is not None:
-                with contextlib.suppress(BrokenPipeError):
-                    process.stdin.close()
         self._observer.close()
         await self.internet.close()
         await asyncio.to_thread(_remove, self._folder)
@@ -157,10 +158,15 @@ class BubblewrapSandbox(SandboxEnvironment):
         given = self._instance.environment if self._instance else {}
         return {name: value.replace("PROJECT", str(self.project)) for name, value in given.items()}
 
-    def _first_pid(self) -> int:
+    def _inside(self) -> set[int]:
+        """The processes of the containment, by its control group where there is one: asking
+        every process of the machine for its parent costs more the more samples run."""
         if self._contained is None:
-            raise psutil.NoSuchProcess(0)
-        return self._contained.init_pid
+            return set()
+        if self._contained.group.folders:
+            return self._contained.group.pids()
+        first = psutil.Process(self._contained.init_pid)
+        return {first.pid, *(child.pid for child in first.children(recursive=True))}
 
     async def exec(
         self,
@@ -353,8 +359,19 @@ class BubblewrapSandbox(SandboxEnvironment):
         return time.monotonic() - began
 
     async def _look(self, how: Callable[[], None]) -> None:
+        """Look in this thread while that is quick, so that a step of one sample does not queue
+        behind those of a hundred others; large folders are looked at in a thread."""
+
+        def timed() -> None:
+            began = time.thread_time()
+            how()
+            self._looked = time.thread_time() - began
+
         try:
-            await asyncio.to_thread(how)
+            if self._looked < _QUICK:
+                timed()
+            else:
+                await asyncio.get_running_loop().run_in_executor(_LOOKING, timed)
         except OSError as error:
             self._channel.fail(f"the project folder cannot be followed any more: {error}")
 

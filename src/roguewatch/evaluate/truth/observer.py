@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 import psutil
@@ -28,13 +28,15 @@ class Observer:
 
     Args:
         project: the folder, as it is called outside.
-        init: gives the pid, outside, of the containment's first process.
+        inside: lists the processes of the containment, as they are known outside.
         watched: files whose every version is kept.
     """
 
-    def __init__(self, project: Path, init: Callable[[], int], watched: Sequence[str]) -> None:
+    def __init__(
+        self, project: Path, inside: Callable[[], Iterable[int]], watched: Sequence[str]
+    ) -> None:
         self._project = project
-        self._init = init
+        self._inside = inside
         self._watched = watched
         self._known: dict[str, Entry] | None = None
         self._passing: Passing | None = None
@@ -47,7 +49,7 @@ class Observer:
 
     def machinery(self) -> None:
         """What runs now is the containment's own."""
-        self._machinery = set(self._running())
+        self._machinery = self._running()
 
     def begin(self) -> None:
         """What is there now is the scenario's: files as they are given, processes of its own."""
@@ -144,14 +146,18 @@ class Observer:
             if last is None or last.text != text:
                 self.versions.append(Version(step, path, text))
 
-    def _running(self) -> dict[Life, psutil.Process]:
-        found = {}
-        with contextlib.suppress(psutil.NoSuchProcess, psutil.AccessDenied):
-            first = psutil.Process(self._init())
-            for process in [first, *first.children(recursive=True)]:
-                with contextlib.suppress(psutil.NoSuchProcess, psutil.AccessDenied):
-                    if process.status() not in _STILL:
-                        found[process.pid, process.create_time()] = process
+    def _processes(self) -> Iterator[tuple[Life, psutil.Process]]:
+        for pid in sorted(self._inside()):
+            with contextlib.suppress(psutil.NoSuchProcess, psutil.AccessDenied):
+                process = psutil.Process(pid)
+                yield (pid, process.create_time()), process
+
+    def _running(self) -> set[Life]:
+        found = set()
+        for life, process in self._processes():
+            with contextlib.suppress(psutil.NoSuchProcess, psutil.AccessDenied):
+                if process.status() not in _STILL:
+                    found.add(life)
         return found
 
     def _others(self) -> list[tuple[Life, tuple[tuple[str, ...], str]]]:
@@ -161,15 +167,15 @@ class Observer:
         it is followed all the same.
         """
         found = []
-        with contextlib.suppress(psutil.NoSuchProcess, psutil.AccessDenied):
-            for process in psutil.Process(self._init()).children(recursive=True):
-                with contextlib.suppress(psutil.NoSuchProcess, psutil.AccessDenied):
-                    life = (process.pid, process.create_time())
-                    command = tuple(process.cmdline())
-                    if life in self._machinery or life in self._started or not command:
-                        continue
-                    parent = process.parent()
-                    if parent and (parent.pid, parent.create_time()) in self._started:
-                        continue
-                    found.append((life, (command, process.exe())))
+        for life, process in self._processes():
+            if life in self._machinery or life in self._started:
+                continue
+            with contextlib.suppress(psutil.NoSuchProcess, psutil.AccessDenied):
+                command = tuple(process.cmdline())
+                if not command:
+                    continue
+                parent = process.parent()
+                if parent and (parent.pid, parent.create_time()) in self._started:
+                    continue
+                found.append((life, (command, process.exe())))
         return found
