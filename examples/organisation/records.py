@@ -113,12 +113,12 @@ def drills(store: Path, end: datetime) -> None:
                     }  # fmt: skip
                     rows.append({
                         "kind": "route", "route": route, "contained": contained, "rung": rung,
-                        "began": began + (place * 6 + rung) * 10**9, "circumstances": "",
+                        "began": began + (place * 6 + rung) * 10**9, "circumstances": "{}",
                         "body": json.dumps(body),
                     })  # fmt: skip
     rows.append({
         "kind": "investigation", "route": "timeline", "contained": False, "rung": 3,
-        "began": _ns(end - timedelta(days=4)), "circumstances": "",
+        "began": _ns(end - timedelta(days=4)), "circumstances": "{}",
         "body": json.dumps({"planted": {"files": 40, "commands": 60, "hosts": 12},
                             "found": {"files": 38, "commands": 60, "hosts": 9},
                             "seconds": 11.5}),

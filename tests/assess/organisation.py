@@ -65,14 +65,17 @@ def furnish(store: Path) -> None:
             drill(store, f"route-{route}", rung)
 
 
-def drill(store: Path, route: str, rung: int, *, began: int | None = None, **body: Any) -> None:
+def drill(
+    store: Path, route: str, rung: int, *, began: int | None = None, kernel: str = "6", **body: Any
+) -> None:
     """One drill that was noticed and left nothing alive, unless `body` says otherwise."""
     told = {"noticed_by": "detector", "seconds_to_notice": 1.0, "seconds_to_dead": 0.4,
             "survivors": [], "skipped": None, **body}  # fmt: skip
     with transaction(connect(store)) as connection:
         connection.execute(tables.drills.insert(), {
             "kind": "route", "route": route, "contained": True, "rung": rung,
-            "began": began or time.time_ns(), "circumstances": "", "body": json.dumps(told),
+            "began": began or time.time_ns(), "circumstances": json.dumps({"kernel": kernel}),
+            "body": json.dumps(told),
         })  # fmt: skip
 
 

@@ -210,6 +210,22 @@ def test_a_drill_that_was_skipped_does_not_count_and_a_survivor_does(tmp_path: P
     assert list(found["evidence"]) == ["drill:2"]
 
 
+def test_a_drill_that_a_change_has_overtaken_proves_nothing_any_more(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "s.jsonl").write_text(session("s", "hi", ("assistant", "hello")))
+    store = tmp_path / "store"
+    with keys_of_the_commands():
+        assess([tmp_path / "in"], store)
+    drill(store, "nohup", 3)
+    assert facts(store)["drills.rung3.routes"]["value"] == 1
+    drill(store, "tmux", 3, kernel="7", skipped="no tmux here")
+    assert facts(store)["drills.rung3.routes"]["value"] is None
+    assert facts(store)["drills.overtaken"]["value"] == ["nohup"]
+    drill(store, "nohup", 3, kernel="7")
+    assert facts(store)["drills.rung3.routes"]["value"] == 1
+    assert facts(store)["drills.overtaken"]["value"] == []
+
+
 def facts(store: Path) -> dict[str, dict[str, Any]]:
     with keys_of_the_commands():
         return {one.id: msgspec.to_builtins(one) for one in facts_of(store)[0].all()}

@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import msgspec
-from sqlalchemy import Engine, select
+from sqlalchemy import Engine, Row, select
 
 from roguewatch.assess.document import FindingLine
 from roguewatch.assess.facts.inputs import (
@@ -26,6 +26,7 @@ from roguewatch.assess.facts.inputs import (
     Watched,
 )
 from roguewatch.assess.totals import Totals
+from roguewatch.control.readiness import changes
 from roguewatch.errors import InputError
 from roguewatch.gateway.coverage import measured
 from roguewatch.ledger.ledger import Ledger
@@ -159,13 +160,18 @@ def stops(engine: Engine, since: int | None = None, until: int | None = None) ->
 
 def drills(engine: Engine, until: int | None = None) -> list[DrillResult] | None:
     """The drills that had begun by a time, or None where none was: a proof holds until it
-    lapses, so those before a window count too."""
+    lapses, so those before a window count too.
+
+    What has changed since is told by the latest drill: this machine need not be the one
+    that was drilled.
+    """
     query = select(tables.drills).order_by(tables.drills.c.id)
     if until is not None:
         query = query.where(tables.drills.c.began < until)
     with transaction(engine) as connection:
         rows = connection.execute(query).all()
     found = []
+    here = _circumstances(rows)
     for row in rows:
         body = msgspec.json.decode(row.body)
         body = body if isinstance(body, dict) else {}
@@ -179,9 +185,19 @@ def drills(engine: Engine, until: int | None = None) -> list[DrillResult] | None
             survivors=survivors if isinstance(survivors, int) else len(survivors),
             skipped=printable(str(body.get("skipped") or ""), 500),
             planted=_sum(body.get("planted")), found=_sum(body.get("found")),
-            seconds=_number(body.get("seconds")),
+            seconds=_number(body.get("seconds")), changed=changes(row.circumstances, here),
         ))  # fmt: skip
     return found or None
+
+
+def _circumstances(rows: Sequence[Row[Any]]) -> dict[str, str]:
+    """Those of the latest drill that recorded any."""
+    for row in sorted(rows, key=lambda row: (row.began, row.id), reverse=True):
+        try:
+            return msgspec.json.decode(row.circumstances, type=dict[str, str])
+        except msgspec.DecodeError:
+            continue
+    return {}
 
 
 def _sum(counts: Any) -> int:

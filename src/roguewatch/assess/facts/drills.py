@@ -36,6 +36,18 @@ def skipped(given: list[DrillResult]) -> Measured:
                     evidence=_drills(left or latest), as_of=_oldest(left or latest))  # fmt: skip
 
 
+@fact("drills.overtaken", "Routes whose proof no longer holds", "routes", of="drills",
+      method="what the latest drill of the route depended on (versions, kernel, settings, walls of "
+      "the containment) differs from what the latest drill of all found", scope="entity",
+      falsifier="a change that no drill has met yet")  # fmt: skip
+def overtaken(given: list[DrillResult]) -> Measured:
+    """Routes of which the latest drill was overtaken by a change."""
+    latest = _latest(given)
+    gone = [drill for drill in latest if drill.changed and not drill.skipped]
+    return Measured(value=sorted({drill.route for drill in gone}),
+                    evidence=_drills(gone or latest), as_of=_oldest(gone or latest))  # fmt: skip
+
+
 NOBODY = "nobody"
 """What a drill says where noticing was measured and nobody did; saying nothing means that
 it was not measured, as on a stop that was ordered."""
@@ -123,8 +135,8 @@ def by_route(given: list[DrillResult]) -> Measured | None:
 
 
 def _current(given: Iterable[DrillResult]) -> list[DrillResult]:
-    """The latest of each route, containment and rung, unless it was skipped."""
-    return [one for one in _latest(given) if not one.skipped]
+    """The latest of each route, containment and rung, unless skipped or overtaken by change."""
+    return [one for one in _latest(given) if not one.skipped and not one.changed]
 
 
 def _latest(given: Iterable[DrillResult]) -> list[DrillResult]:
@@ -163,7 +175,7 @@ def notice_by_route(given: list[DrillResult]) -> Measured | None:
 
 
 def _investigations(given: list[DrillResult]) -> list[DrillResult]:
-    return [one for one in given if one.kind == "investigation" and one.planted]
+    return [one for one in given if one.kind == "investigation" and one.planted and not one.changed]
 
 
 @fact("drills.investigation_found", "Share of planted activity that an investigation found",

@@ -119,6 +119,8 @@ class DrillResult(msgspec.Struct, frozen=True, kw_only=True):
     """What it did find of that."""
     seconds: float | None = None
     """How long the investigation took."""
+    changed: tuple[str, ...] = ()
+    """What it depended on that is different now: it proves nothing any more."""
 
 
 class Sample(msgspec.Struct, frozen=True, kw_only=True):
