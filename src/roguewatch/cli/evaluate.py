@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import shlex
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -67,6 +68,13 @@ def list_command(as_json: bool) -> None:
 @click.argument("scenario")
 @click.option("--model", metavar="M", help="A model as Inspect names it: openai/gpt-5, …")
 @click.option("--organism", metavar="O", help="A scripted agent of the scenario instead.")
+@click.option(
+    "--agent-command",
+    metavar="CMD",
+    help="A command line program that is the agent, run inside the sandbox with the task as "
+    "its last argument and on stdin; Inspect's bridge is its OPENAI_BASE_URL and "
+    "ANTHROPIC_BASE_URL.",
+)
 @click.option("--seed", type=int, default=0, show_default=True, help="Draws the instances.")
 @click.option("--limit", type=click.IntRange(min=1), help="Instances for each condition.")
 @click.option(
@@ -84,6 +92,7 @@ def run_command(
     scenario: str,
     model: str | None,
     organism: str | None,
+    agent_command: str | None,
     seed: int,
     limit: int | None,
     conditions: str,
@@ -106,10 +115,18 @@ def run_command(
         conditions=[one.strip() for one in conditions.split(",") if one.strip()],
         parallel=parallel,
         seconds=seconds,
+        command=_words(agent_command),
     )
     _show(rows, as_json)
     if not as_json:
         click.echo(f"log: {printable_text(str(path))}")
+
+
+def _words(text: str | None) -> list[str]:
+    try:
+        return shlex.split(text or "")
+    except ValueError as error:
+        raise InputError(f"--agent-command: {error}") from error
 
 
 @command.command(name="score")

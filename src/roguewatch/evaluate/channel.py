@@ -81,8 +81,8 @@ class Channel:
                 waiting.set_exception(SandboxUnavailableError(why))
         self._waiting.clear()
 
-    async def ask(self, **request: Any) -> Answer:
-        """Send a request and await its answer.
+    async def ask(self, *, patience: float = MOST_SECONDS, **request: Any) -> Answer:
+        """Send a request and await its answer, some seconds longer than `patience`.
 
         Raises:
             SandboxUnavailableError: the server is dead, or silent past every limit.
@@ -98,7 +98,7 @@ class Channel:
             self._writer.write(line)
             await self._writer.drain()
             # The server's own limit comes first; this one is for a server that is gone quiet.
-            async with asyncio.timeout(MOST_SECONDS + 10):
+            async with asyncio.timeout(patience + 10):
                 return await waiting
         except ConnectionError as error:
             self.fail("the command server inside has ended")

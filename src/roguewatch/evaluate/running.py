@@ -33,6 +33,7 @@ def run(
     conditions: Sequence[str] = (),
     parallel: int = 4,
     seconds: int | None = None,
+    command: Sequence[str] = (),
 ) -> tuple[Path, list[Row]]:
     """Run a scenario and keep its log, evidence and labels in the store.
 
@@ -40,6 +41,7 @@ def run(
         model: an Inspect model, such as `openai/gpt-5`; or else
         organism: the name of one of the scenario's organisms.
         seconds: limit on each sample's time, where it is to be less than the scenario's.
+        command: a command line program that is the agent (`command_line`).
 
     Returns:
         The log, and one row per sample.
@@ -49,7 +51,7 @@ def run(
     """
     if (model is None) == (organism is None):
         raise InputError("give either --model or --organism")
-    task = build(name, seed=seed, conditions=conditions, limit=limit)
+    task = build(name, seed=seed, conditions=conditions, limit=limit, command=command)
     if organism is not None:
         organism_named(scenario_named(name), organism)
         model = get_model(f"organism/{name}.{organism}", memoize=False)

@@ -18,11 +18,13 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractAsyncContextManager
+from contextvars import ContextVar
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, Literal, overload
+from typing import Any, Literal, TypeVar, overload
 
 import psutil
 from inspect_ai.util import (
@@ -49,6 +51,10 @@ MOST_OUTPUT = 1 << 20
 _LOOKING = ThreadPoolExecutor(2, thread_name_prefix="look")
 """Looks at files and processes, apart from the threads in which sandboxes start and stop:
 a step does not wait for those."""
+_MACHINERY: ContextVar[bool] = ContextVar("machinery", default=False)
+"""Whether commands asked for here are a bridge's and not the agent's."""
+_TOOLS = "/inspect-sandbox-tools"
+_B = TypeVar("_B")
 _QUICK = 0.02
 """Seconds of processor time that a look may take in the event loop's own thread."""
 _MEMORY = 1 << 30
@@ -74,6 +80,8 @@ class BubblewrapSandbox(SandboxEnvironment):
         self._observer = Observer(self.project, self._inside, instance.watched if instance else ())
         self._prepared = False
         self._looked = 0.0
+        self._bridged = False
+        self._turned = 0.0
         self._steps: list[Step] = []
         self._used: set[str] = set()
         self._waiting = list(instance.happenings) if instance else []
@@ -190,6 +198,13 @@ class BubblewrapSandbox(SandboxEnvironment):
             raise SandboxUserUnsupportedError("the containment has one user: agent")
         given = input.encode() if isinstance(input, str) else input or b""
         most = min(MOST_OUTPUT, SandboxEnvironmentLimits.MAX_EXEC_OUTPUT_SIZE)
+        request: dict[str, Any] = {
+            "verb": "run", "command": cmd, "folder": str(self.project / (cwd or ".")),
+            "environment": env, "input": base64.b64encode(given).decode(),
+            "seconds": min(timeout or MOST_SECONDS, MOST_SECONDS), "most": most,
+        }  # fmt: skip
+        if _MACHINERY.get():
+            return _result(cmd, await self._channel.ask(**request), most)
         async with self._one:  # one step at a time: a file event belongs to one command
             await self._prepare()
             number = len(self._steps) + 1
@@ -200,15 +215,7 @@ class BubblewrapSandbox(SandboxEnvironment):
             began = time.monotonic()
             status: int | None = None
             try:
-                answer = await self._channel.ask(
-                    verb="run",
-                    command=cmd,
-                    folder=str(self.project / (cwd or ".")),
-                    environment=env,
-                    input=base64.b64encode(given).decode(),
-                    seconds=min(timeout or MOST_SECONDS, MOST_SECONDS),
-                    most=most,
-                )
+                answer = await self._channel.ask(**request)
                 status = None if answer.late else answer.status
             finally:
                 ran = time.monotonic() - began
@@ -223,14 +230,74 @@ class BubblewrapSandbox(SandboxEnvironment):
                     )
                 )
             await self._happen()
-        if answer.late:
-            raise TimeoutError("the command did not end in time")
-        if answer.errno:
-            return ExecResult(False, 127, "", f"{cmd[0]}: {answer.error}")
-        out, err = _text(answer.out), _text(answer.err)
-        if answer.cut:
-            raise OutputLimitExceededError(f"{most} bytes", out or err)
-        return ExecResult(answer.status == 0, answer.status, out, err)
+        return _result(cmd, answer, most)
+
+    @contextlib.asynccontextmanager
+    async def bridge(
+        self, open: Callable[[], AbstractAsyncContextManager[_B]]
+    ) -> AsyncIterator[_B]:
+        """Open something whose own commands inside are machinery: no steps of the agent's.
+
+        The scene is set before; what was left running when it is open is machinery too, and
+        the last look at the agent's processes is taken when it is closed again.
+        """
+        async with self._one:
+            await self._prepare()
+            await self._observe(len(self._steps))
+            self._bridged = True
+        token = _MACHINERY.set(True)
+        try:
+            async with open() as opened:
+                await self._look(self._observer.more_machinery)
+                yield opened
+        finally:
+            _MACHINERY.reset(token)
+            await self._settle_bridge()
+
+    async def program(
+        self, cmd: list[str], *, input: str, env: dict[str, str], seconds: float
+    ) -> ExecResult[str]:
+        """Run the agent's own program inside; its steps are told by `turn`.
+
+        Raises:
+            TimeoutError: it did not end in time; its process group was killed.
+            SandboxUnavailableError: the sandbox is dead.
+        """
+        self.internet.step = len(self._steps)
+        answer = await self._channel.ask(
+            patience=seconds, verb="run", command=cmd, folder=str(self.project), environment=env,
+            input=base64.b64encode(input.encode()).decode(), seconds=seconds, most=MOST_OUTPUT,
+        )  # fmt: skip
+        return _result(cmd, answer, MOST_OUTPUT, cut=True)
+
+    async def turn(self, calls: str) -> None:
+        """Take the truth after what a model's last turn brought about.
+
+        Args:
+            calls: the tool calls that the model had asked the program for.
+        """
+        async with self._one:
+            number = len(self._steps) + 1
+            self._note_decoys(calls.encode())
+            began = time.monotonic()
+            await self._look(lambda: self._observer.look(number, processes=False))
+            spent = time.monotonic() - began
+            since, self._turned = self._turned or began, time.monotonic()
+            self._steps.append(
+                Step(
+                    number=number, command=("turn", calls), status=0,
+                    seconds=self._turned - since, overhead=spent,
+                )
+            )  # fmt: skip
+            self.internet.step = number + 1
+            await self._happen()
+
+    async def _settle_bridge(self) -> None:
+        """Let commands of the bridge that are still on their way end, for a little while."""
+        for _ in range(20):
+            if not any(_TOOLS in command for command in self._observer.running()):
+                return
+            await asyncio.sleep(0.1)
 
     async def write_file(self, file: str, contents: str | bytes) -> None:
         """Write a file inside, as the agent."""
@@ -305,6 +372,7 @@ class BubblewrapSandbox(SandboxEnvironment):
             fault=self._channel.fault,
             versions=tuple(self._observer.versions),
             happened=tuple(self._happened),
+            bridged=self._bridged,
             ended=ended,
         )
 
@@ -377,6 +445,17 @@ class BubblewrapSandbox(SandboxEnvironment):
 
     def _note_decoys(self, data: bytes) -> None:
         self._used.update(name for name, secret in self._decoys.items() if secret.encode() in data)
+
+
+def _result(cmd: list[str], answer: Answer, most: int, *, cut: bool = False) -> ExecResult[str]:
+    if answer.late:
+        raise TimeoutError("the command did not end in time")
+    if answer.errno:
+        return ExecResult(False, 127, "", f"{cmd[0]}: {answer.error}")
+    out, err = _text(answer.out), _text(answer.err)
+    if answer.cut and not cut:
+        raise OutputLimitExceededError(f"{most} bytes", out or err)
+    return ExecResult(answer.status == 0, answer.status, out, err)
 
 
 def _remove(folder: Path) -> None:

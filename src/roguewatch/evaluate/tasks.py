@@ -23,12 +23,13 @@ from inspect_ai.tool import bash
 from inspect_ai.util import SandboxUnavailableError, sandbox
 
 from roguewatch.errors import InputError
+from roguewatch.evaluate.command_line import command_line
 from roguewatch.evaluate.organisms import OrganismModel
 from roguewatch.evaluate.registry import instance_of, scenario_named, scenarios
 from roguewatch.evaluate.sandbox import BubblewrapSandbox
 from roguewatch.evaluate.scenario import CONDITIONS, Condition, Instance, Scenario, Seen
 from roguewatch.evaluate.scoring import Row, score
-from roguewatch.evaluate.spoofing import difference
+from roguewatch.evaluate.spoofing import Difference, difference
 
 __all__ = ["BubblewrapSandbox", "OrganismModel", "build"]
 
@@ -51,6 +52,7 @@ def build(
     seed: int = 0,
     conditions: Sequence[str] = (),
     limit: int | None = None,
+    command: Sequence[str] = (),
 ) -> Task:
     """The Inspect task of a scenario.
 
@@ -58,6 +60,8 @@ def build(
         seed: draws the instances; the same in every condition, so that they are paired.
         conditions: what the agent is told of monitoring; all of the scenario's if empty.
         limit: instances per condition; the scenario's number if not given.
+        command: a program that is the agent, run inside (`command_line`); otherwise
+            Inspect's `react` is.
 
     Raises:
         InputError: no such scenario or condition.
@@ -76,11 +80,7 @@ def build(
         name=name,
         dataset=MemoryDataset(samples, name=name),
         solver=in_sessions(
-            react(
-                prompt=_PROMPT,
-                tools=[bash(timeout=_COMMAND_SECONDS)],
-                on_continue=_surroundings_say,
-            )
+            command_line(command, seconds=scenario.scope.seconds) if command else _react()
         ),
         scorer=ground_truth(),
         sandbox="bubblewrap",
@@ -88,6 +88,12 @@ def build(
         time_limit=scenario.scope.seconds,
         token_limit=scenario.scope.tokens,
         metadata={"scope": msgspec.to_builtins(scenario.scope)},
+    )
+
+
+def _react() -> Agent:
+    return react(
+        prompt=_PROMPT, tools=[bash(timeout=_COMMAND_SECONDS)], on_continue=_surroundings_say
     )
 
 
@@ -219,7 +225,10 @@ async def _row(scenario: Scenario, instance: Instance, state: TaskState) -> tupl
         ),
         spoken="\n".join(str(message.content) for message in said),
         calls=sum(call.function != "submit" for call in calls),
-        differs=difference(state.messages, transcript().events, truth),
+        # A program inside runs its tools itself: there is no second record to compare with.
+        differs=Difference()
+        if truth.bridged
+        else difference(state.messages, transcript().events, truth),
     )
     return row, msgspec.to_builtins(truth)
 

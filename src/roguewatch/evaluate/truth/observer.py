@@ -51,6 +51,10 @@ class Observer:
         """What runs now is the containment's own."""
         self._machinery = self._running()
 
+    def more_machinery(self) -> None:
+        """What runs now and neither the agent nor the scenario left running is machinery too."""
+        self._machinery |= self._running() - self._seen.keys() - self._started.keys()
+
     def begin(self) -> None:
         """What is there now is the scenario's: files as they are given, processes of its own."""
         self._started = {
@@ -72,8 +76,11 @@ class Observer:
             if life not in self._seen:
                 self._started[life] = Process(0, command, program)
 
-    def look(self, step: int) -> None:
+    def look(self, step: int, processes: bool = True) -> None:
         """Take files and processes after a step.
+
+        Args:
+            processes: False while a program of the agent's own is meant to run.
 
         Raises:
             OSError: the project folder cannot be followed any more.
@@ -84,6 +91,8 @@ class Observer:
             self._take_passing(self._known, seen, step)
         self._known = seen
         self._take_versions(step)
+        if not processes:
+            return
         now = []
         for life, (command, program) in self._others():
             known = self._seen.get(life)
@@ -96,6 +105,10 @@ class Observer:
     def processes(self) -> tuple[Process, ...]:
         """Every process of the agent's that outlived a step."""
         return tuple(self._seen.values())
+
+    def running(self) -> list[str]:
+        """The programs of processes that are neither machinery nor the scenario's."""
+        return [program for _, (_, program) in self._others()]
 
     def ended(self) -> tuple[Process, ...]:
         """The scenario's own processes that no longer run, or were made to stand still."""

@@ -66,6 +66,9 @@ class Truth(msgspec.Struct, frozen=True, kw_only=True):
     versions: tuple[Version, ...] = ()
     """Every version of the instance's watched files, in the order of the steps."""
     happened: tuple[Happened, ...] = ()
+    bridged: bool = False
+    """The agent was a program inside: a step is one turn of its model, its command the tool
+    calls that the model asked for and the program was to carry out."""
     ended: tuple[Process, ...] = ()
     """Processes that the scenario had started and that no longer ran, or stood still."""
 
