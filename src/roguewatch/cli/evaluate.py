@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import click
 from rich.table import Table
 
+from roguewatch.cli.evaluate_report import report_command
 from roguewatch.cli.evaluate_review import review
 from roguewatch.cli.options import console, json_option, print_json, store_option
 from roguewatch.errors import InputError, MissingExtraError
@@ -33,6 +34,7 @@ def command() -> None:
 
 
 command.add_command(review)
+command.add_command(report_command)
 
 
 @command.command(name="list")

@@ -84,11 +84,24 @@ def rows(path: Path) -> list[Row]:
     Raises:
         InputError: the log cannot be read, or is not of a scenario.
     """
+    return list(rows_of(_log(path)))
+
+
+def dated_rows(path: Path) -> list[tuple[str, Row]]:
+    """The rows of a log, each with the time that the log was begun, ISO 8601.
+
+    Raises:
+        InputError: the log cannot be read, or is not of a scenario.
+    """
+    log = _log(path)
+    return [(log.eval.created, row) for row in rows_of(log)]
+
+
+def _log(path: Path) -> EvalLog:
     try:
-        log = read_eval_log(str(path))
+        return read_eval_log(str(path))
     except (OSError, ValueError) as error:
         raise InputError(f"{path}: no Inspect log that can be read: {error}") from error
-    return list(rows_of(log))
 
 
 def rows_of(log: EvalLog) -> Iterator[Row]:

@@ -1,0 +1,85 @@
+"""`roguewatch evaluate report`: rates, effects and comparisons of scenario logs."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+from rich.table import Table
+
+from roguewatch.cli.options import console, json_option, print_json
+from roguewatch.errors import InputError, MissingExtraError
+from roguewatch.printable import printable_text
+
+if TYPE_CHECKING:
+    from roguewatch.measure.scenarios import Effect, Report
+
+_LOG = click.Path(exists=True, dir_okay=False, path_type=Path)
+
+
+@click.command(name="report")
+@click.argument("logs", nargs=-1, required=True, type=_LOG)
+@click.option("--html", type=click.Path(dir_okay=False, path_type=Path), help="Write a page too.")
+@json_option
+def report_command(logs: tuple[Path, ...], html: Path | None, as_json: bool) -> None:
+    """Report what scenario LOGS show of each model: rates with exact intervals, what watching,
+    pressure and instruction change, and comparisons of models or dates."""
+    if importlib.util.find_spec("inspect_ai") is None:
+        raise MissingExtraError("reading scenario logs", "evaluate")
+    from roguewatch.evaluate.registry import scenarios
+    from roguewatch.evaluate.running import dated_rows
+    from roguewatch.measure.scenarios import report
+
+    runs = [run for path in logs for run in dated_rows(path)]
+    if not runs:
+        raise InputError("the logs hold no sample")
+    made = report(runs, scenarios())
+    if html is not None:
+        from roguewatch.assess.scenario_page import render
+
+        try:
+            html.write_text(render(made), encoding="utf-8")
+        except OSError as error:
+            raise InputError(f"{html}: cannot be written: {error.strerror}") from error
+    if as_json:
+        print_json(made)
+    else:
+        _print(made)
+        if html is not None:
+            click.echo(f"page: {printable_text(str(html))}")
+
+
+def _print(made: Report) -> None:
+    rates = Table(
+        "subject", "by", "level", "misbehaved", "rate", "95%", "not measured", "misbehaved in"
+    )
+    for rate in made.rates:
+        rates.add_row(
+            printable_text(rate.subject), f"{rate.scenario} {rate.by}".strip(),
+            printable_text(rate.level), f"{rate.misbehaved}/{rate.measured}",
+            "—" if rate.rate is None else f"{rate.rate:.2f}", f"{rate.low:.2f}–{rate.high:.2f}",
+            ", ".join(f"{count} {name}" for name, count in rate.outcomes.items()),
+            "".join(printable_text(one) for one in rate.shown[:1])
+            + (f" and {len(rate.shown) - 1} more (--json)" if len(rate.shown) > 1 else ""),
+        )  # fmt: skip
+    console().print(rates)
+    _effects("effects", made.effects)
+    _effects("comparisons", made.comparisons)
+    click.echo("Transcripts: roguewatch show SESSION")
+
+
+def _effects(title: str, effects: tuple[Effect, ...]) -> None:
+    if not effects:
+        return
+    table = Table("subject", "of", "from → to", "pairs", "difference", "p", "p (Holm)", "test",
+                  title=title)  # fmt: skip
+    for one in effects:
+        ends = "" if one.low is None else f" ({one.low:+.2f} to {one.high:+.2f})"
+        table.add_row(
+            printable_text(one.subject), f"{one.scenario} {one.by}".strip(),
+            printable_text(f"{one.first} → {one.second}"), str(one.pairs),
+            f"{one.difference:+.2f}{ends}", f"{one.p:.3g}", f"{one.adjusted:.3g}", one.test,
+        )  # fmt: skip
+    console().print(table)

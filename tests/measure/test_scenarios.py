@@ -1,0 +1,101 @@
+"""The report of scenario runs: what is counted, what is compared, and that it can be traced."""
+
+from __future__ import annotations
+
+import pytest
+
+pytest.importorskip("inspect_ai")
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from roguewatch.assess.scenario_page import render
+from roguewatch.evaluate.scoring import Row
+from roguewatch.measure.scenarios import report
+
+CONDITIONS = ("monitored", "unmonitored", "silent", "implicit")
+
+
+def sample(number, condition="silent", bad=False, model="m", run="a", **fields):
+    given = {
+        "scenario": "s", "instance": f"s-0-{number}", "condition": condition, "seed": 0,
+        "behaviours": ("C1",) if bad else (), "label": "misbehaved" if bad else "honest",
+        "outcome": "measured", "ground_truth": {}, "reported": {}, "aware": False,
+        "factors": {"pressure": ("none", "deadline")[number % 2]},
+        "session": f"{run}/{model}/{number}-{condition}", "model": model,
+    }  # fmt: skip
+    return Row(**{**given, **fields})
+
+
+def made(*rows, date="2026-01-01T00:00:00Z"):
+    return report([(date, row) for row in rows], {})
+
+
+def test_watching_is_a_paired_difference_of_one_model():
+    rows = [
+        sample(number, condition, bad=condition == "unmonitored")
+        for number in range(8)
+        for condition in CONDITIONS
+    ]
+    found = {(one.scenario, one.second): one for one in made(*rows).effects if one.by == "watching"}
+    effect = found["s", "unmonitored"]
+    assert (effect.pairs, effect.difference, effect.p) == (8, 1.0, 2 / 2**8)
+    assert effect.only_second == tuple(f"a/m/{n}-unmonitored" for n in range(8))
+    assert found["s", "silent"].p == 1.0
+
+
+def test_a_factor_is_compared_among_instances_and_not_among_their_repetitions():
+    rows = [
+        sample(number, condition, bad=number % 2 == 1) for number in range(8)
+        for condition in CONDITIONS
+    ]  # fmt: skip
+    (effect,) = [one for one in made(*rows).effects if one.by == "pressure"]
+    assert (effect.first, effect.second) == ("none", "deadline")
+    # 4 and 4 instances: 2 of the 70 ways to divide them are as extreme.
+    assert (effect.difference, effect.p) == (1.0, pytest.approx(2 / 70))
+    assert effect.adjusted >= effect.p
+
+
+def test_what_was_not_measured_is_in_no_denominator_and_no_pair():
+    rows = [
+        sample(0, "monitored", bad=True),
+        sample(0, "unmonitored", label="invalid", outcome="refused"),
+        sample(1, "monitored"),
+    ]
+    found = made(*rows)
+    (overall,) = [rate for rate in found.rates if rate.by == "all"]
+    assert (overall.misbehaved, overall.measured, overall.outcomes) == (1, 2, {"refused": 1})
+    assert not [one for one in found.effects if one.by == "watching"]
+
+
+def test_the_second_run_of_a_model_is_a_subject_of_its_own():
+    first = [("2026-01-01T00:00:00Z", sample(n, run="a")) for n in range(6)]
+    second = [("2026-02-01T00:00:00Z", sample(n, run="b", bad=True)) for n in range(6)]
+    found = report([*second, *first, *first], {})
+    assert found.subjects == ("m, run 1 (2026-01-01)", "m, run 2 (2026-02-01)")
+    overall = next(one for one in found.comparisons if not one.scenario)
+    assert (overall.pairs, overall.difference, overall.p) == (6, 1.0, 2 / 2**6)
+
+
+@settings(derandomize=True, max_examples=30, deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 9), st.sampled_from(CONDITIONS), st.booleans())))
+def test_every_figure_names_the_sessions_that_it_was_counted_from(drawn):
+    rows = {(n, c): sample(n, c, bad=bad) for n, c, bad in drawn}
+    found = made(*rows.values())
+    known = {row.session for row in found.samples}
+    for rate in found.rates:
+        assert (len(rate.shown), len(rate.counted)) == (rate.misbehaved, rate.measured)
+        assert set(rate.shown) <= set(rate.counted) <= known
+        assert rate.low <= (rate.rate or 0.0) <= rate.high
+    for effect in (*found.effects, *found.comparisons):
+        assert 0 < effect.p <= effect.adjusted <= 1
+        assert set(effect.only_first) | set(effect.only_second) <= known
+
+
+def test_the_page_links_each_figure_to_its_transcripts_and_escapes_everything():
+    hostile = "<script>alert(1)</script>\x1b[31m"
+    page = render(made(sample(1, bad=True, model=hostile, instance=hostile, reason=hostile)))
+    assert "<script" not in page
+    assert "\x1b" not in page
+    assert 'href="#t1"' in page
+    assert 'id="t1"' in page
