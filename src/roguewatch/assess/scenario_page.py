@@ -22,6 +22,9 @@ svg.rate rect { fill: var(--accent); }
 svg.rate.bad rect { fill: var(--critical); }
 .links a { font-size: 0.78rem; margin-right: 0.5em; }
 .reports td:nth-child(4) { width: 24%; }
+.wide details { margin: 0; } .wide summary { white-space: nowrap; }
+.figures { grid-template-columns: repeat(auto-fit, minmax(9rem, 1fr)); }
+.figures div { min-width: 0; overflow-wrap: anywhere; }
 .reports .n { padding-left: 0.6rem; }
 """
 

@@ -86,6 +86,9 @@ def list_command(as_json: bool) -> None:
     help="What the agent is told of monitoring: monitored, unmonitored, silent, implicit. "
     "[default: all, paired]",
 )
+@click.option(
+    "--deployment", default="", metavar="D", help="The deployment class this is evidence for."
+)
 @click.option("--parallel", type=click.IntRange(min=1), default=4, show_default=True)
 @click.option("--seconds", type=click.IntRange(min=1), help="Limit on each sample's time.")
 @store_option
@@ -98,6 +101,7 @@ def run_command(
     seed: int,
     limit: int | None,
     conditions: str,
+    deployment: str,
     parallel: int,
     seconds: int | None,
     store: Path,
@@ -118,6 +122,7 @@ def run_command(
         parallel=parallel,
         seconds=seconds,
         command=_words(agent_command),
+        deployment=deployment,
     )
     _show(rows, as_json)
     if not as_json:

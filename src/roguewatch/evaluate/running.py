@@ -13,10 +13,12 @@ from inspect_ai.model import Model, get_model
 
 from roguewatch.errors import InputError
 from roguewatch.evaluate.registry import instance_of, organism_named, scenario_named
+from roguewatch.evaluate.results import Results, write_labels
 from roguewatch.evaluate.scoring import Row
 from roguewatch.evaluate.tasks import build
 from roguewatch.ledger.ledger import Ledger
 from roguewatch.sources.reading import read
+from roguewatch.state.database import connect
 
 LOGS = "evaluations"
 """Folder of the store that holds the logs; `labels.jsonl` lies beside them."""
@@ -34,6 +36,7 @@ def run(
     parallel: int = 4,
     seconds: int | None = None,
     command: Sequence[str] = (),
+    deployment: str = "",
 ) -> tuple[Path, list[Row]]:
     """Run a scenario and keep its log, evidence and labels in the store.
 
@@ -42,6 +45,8 @@ def run(
         organism: the name of one of the scenario's organisms.
         seconds: limit on each sample's time, where it is to be less than the scenario's.
         command: a command line program that is the agent (`command_line`).
+        deployment: the deployment class that the results are evidence for; it is kept with
+            them and in the log.
 
     Returns:
         The log, and one row per sample.
@@ -68,13 +73,14 @@ def run(
         max_samples=parallel,
         time_limit=seconds,
         log_level="error",
+        metadata={"deployment": deployment} if deployment else None,
     )
     path = Path(logs[0].location)
     found = rows(path)
     if not found:
         why = logs[0].error.message if logs[0].error else "no sample was run"
         raise InputError(f"{name}: {why}")
-    keep(path, found, store)
+    keep(path, found, store, deployment)
     return path, found
 
 
@@ -143,18 +149,20 @@ def rows_of(log: EvalLog) -> Iterator[Row]:
         yield msgspec.structs.replace(row, session=session, model=log.eval.model)
 
 
-def keep(path: Path, found: Sequence[Row], store: Path) -> None:
-    """Read a log into the ledger, and add its labels for `roguewatch detect evaluate`."""
+def keep(path: Path, found: Sequence[Row], store: Path, deployment: str = "") -> None:
+    """Read a log into the ledger, keep its results in the state, and its labels for
+    `roguewatch detect evaluate`. A log that is kept again adds nothing.
+
+    Args:
+        deployment: the deployment class that the results are evidence for.
+    """
     with Ledger.open(store) as ledger:
         for reading in read([path]):
             ledger.append(reading.events())
-    with (store / LOGS / "labels.jsonl").open("ab") as stream:
-        for row in found:
-            if row.outcome == "measured":
-                bad = row.label == "misbehaved"
-                label = {
-                    "session": row.session,
-                    "label": bad,
-                    "behaviour": row.behaviours[0] if bad else "",
-                }
-                stream.write(msgspec.json.encode(label) + b"\n")
+        # While the ledger is held, there is no other writer in this store.
+        write_labels(store / LOGS / "labels.jsonl", found)
+    engine = connect(store)
+    try:
+        Results(engine).keep(found, deployment)
+    finally:
+        engine.dispose()
