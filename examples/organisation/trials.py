@@ -7,6 +7,7 @@ import os
 import random
 from datetime import datetime, timedelta
 from pathlib import Path
+from statistics import NormalDist
 
 
 def trials(folder: Path, end: datetime, seed: int) -> dict[str, Path]:
@@ -16,9 +17,13 @@ def trials(folder: Path, end: datetime, seed: int) -> dict[str, Path]:
         "agents": [{"agent": "meridian-large-2", "p50": 118.0, "p50_interval": [61.0, 244.0],
                     "p80": 31.0, "p80_interval": [14.0, 60.0], "saturated": False}],
     }  # fmt: skip
+    normal = NormalDist()
     monitor = {
         "auroc": 0.94, "auroc_interval": [0.91, 0.96], "attacks": 180,
         "at_fpr": [{"target_fpr": 0.05, "tpr": 0.81, "tpr_interval": [0.74, 0.86]}],
+        # A binormal curve of that area through that point.
+        "roc": {"fpr": [0.0, *(normal.cdf(at / 4) for at in range(-14, 13)), 1.0],
+                "tpr": [0.0, *(normal.cdf(1.766 + 0.54 * at / 4) for at in range(-14, 13)), 1.0]},
     }  # fmt: skip
     samples = []
     for code, rate in (("C1", 0.03), ("C2", 0.03), ("A4", 0.07), ("A7", 0.07)):

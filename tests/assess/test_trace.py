@@ -11,8 +11,9 @@ import pytest
 from tests.assess.conftest import Example
 
 VOID = {"meta", "br", "rect", "link", "hr", "img", "path", "line"}
-PLAIN = {"code", "pre", "style", "title", "footer", "nav"}
-"""Commands, digests and what the page says of itself are no measurements."""
+PLAIN = {"code", "pre", "style", "title", "desc", "footer", "nav"}
+"""Commands, digests and what the page says of itself are no measurements; titles and
+descriptions of drawings say again what their marks show, and those are walked."""
 NO_MEASUREMENT = {"id", "no", "over", "label", "tally"}
 """Identifiers, ordinals, dates and names of frameworks (label), and counts of what the page
 itself lists (tally)."""

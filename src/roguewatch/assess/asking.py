@@ -30,5 +30,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     """Other entities, each by the store that it keeps."""
     questionnaires: tuple[Path, ...] = ()
     """Questionnaires to answer besides our own."""
+    safety_case: Path | None = None
+    """Template of the safety case; None: the control safety case."""
     assessor: Path | None = None
     """What the assessor declares of independence."""

@@ -40,6 +40,7 @@ from roguewatch.assess.published import commit
 from roguewatch.assess.questions import answered, questionnaire, questions, templates
 from roguewatch.assess.reminders import reminders
 from roguewatch.assess.rendering import LIMITS, render
+from roguewatch.assess.safety_case import Document, safety_case, template
 from roguewatch.assess.sections import by_behaviour
 from roguewatch.assess.steps import steps
 from roguewatch.assess.totals import iso
@@ -81,6 +82,7 @@ def assess(
     """
     results.check()
     declared = independence(request.assessor)
+    template(request.safety_case)
     for path in request.questionnaires:
         questionnaire(path)
     with _Run(store, rules, disabled or {}, progress) as run:
@@ -149,7 +151,7 @@ class _Run:
         facts, classes = measure(
             seen, self.sessions.engine, run=self.name, coverage=coverage, results=results
         )
-        made = self._made(seen, coverage, facts, classes)
+        made = self._made(seen, coverage, facts, classes, template(request.safety_case))
         made.questionnaires = [answered(facts, path) for path in request.questionnaires]
         made.notes += changed_since(self.store)
         ids = [line.id for line in seen.findings]
@@ -177,7 +179,12 @@ class _Run:
         )  # fmt: skip
 
     def _made(
-        self, seen: Observed, coverage: Coverage, facts: Facts, classes: Sequence[str]
+        self,
+        seen: Observed,
+        coverage: Coverage,
+        facts: Facts,
+        classes: Sequence[str],
+        argument: Document,
     ) -> Assessment:
         activity, stopped = seen.activity, self.pipeline.done.stopped
         return Assessment(
@@ -200,6 +207,7 @@ class _Run:
             detection=self.detectors.described({line.behaviour for line in seen.findings}),
             facts=facts.all(),
             verdict=verdict(facts, classes),
+            safety_case=safety_case(facts, argument),
             questions=questions(facts),
             buyer_questions=questions(facts, templates("buyer.yaml")),
             headlines=headlines(facts),

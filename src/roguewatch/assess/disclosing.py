@@ -160,6 +160,11 @@ def _facts(assessment: Assessment, pattern: str) -> int:
         if hidden.intersection(cell.facts) else cell
         for cell in assessment.verdict
     ]  # fmt: skip
+    assessment.safety_case = msgspec.structs.replace(assessment.safety_case, nodes=tuple(
+        msgspec.structs.replace(node, text=WITHHELD, why=WITHHELD)
+        if hidden.intersection(node.facts) else node
+        for node in assessment.safety_case.nodes
+    ))  # fmt: skip
     for name in ("questions", "buyer_questions"):
         kept = [
             msgspec.structs.replace(one, answer=WITHHELD) if hidden.intersection(one.facts) else one

@@ -10,7 +10,15 @@ from sqlalchemy import Engine
 from roguewatch.assess.document import Coverage
 
 # Importing these registers their facts.
-from roguewatch.assess.facts import activity, awaited, control, drills, incidents, trials  # noqa: F401
+from roguewatch.assess.facts import (  # noqa: F401
+    activity,
+    awaited,
+    control,
+    drill_times,
+    drills,
+    incidents,
+    trials,
+)
 from roguewatch.assess.facts import coverage as sightings  # noqa: F401
 from roguewatch.assess.facts.fact import DEFINITIONS, Definition, Facts, collect
 from roguewatch.assess.facts.inputs import Activity, Gate, Inputs, Result, Scenarios, Watched

@@ -14,6 +14,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from roguewatch.assess.document import Assessment, Cell, Fact, StepCell, Window
+from roguewatch.assess.drawings import columns, drawings
 from roguewatch.assess.modes import CLASSES
 from roguewatch.assess.questions import duration, percent, shown
 from roguewatch.assess.references import references
@@ -36,7 +37,11 @@ LIMITS = {"unread": 50, "modes": 30, "sessions": 100, "findings": 12, "top": 6,
 
 def render(assessment: Assessment) -> str:
     """The page. Everything in it is escaped; its policy forbids script and network."""
-    style = files("roguewatch.assess").joinpath("templates/style.css").read_text(encoding="utf-8")
+    templates = files("roguewatch.assess").joinpath("templates")
+    style = "".join(
+        templates.joinpath(name).read_text(encoding="utf-8")
+        for name in ("style.css", "drawings.css")
+    )
     digest = base64.b64encode(sha256(style.encode()).digest()).decode()
     facts = {fact.id: fact.value for fact in assessment.facts}
     findings = assessment.findings
@@ -44,6 +49,9 @@ def render(assessment: Assessment) -> str:
     groups = grouped(findings)
     return _environment().get_template("report.html").render(
         a=assessment,
+        drawn=drawings(assessment),
+        periods=columns(assessment),
+        parents={node.under for node in assessment.safety_case.nodes},
         style=Markup(style),  # noqa: S704 — our own file
         style_hash=f"sha256-{digest}",
         fact=facts.get,

@@ -22,7 +22,7 @@ from roguewatch.printable import printable, printable_path
 if TYPE_CHECKING:
     from roguewatch.assess.document import Assessment
 
-FORMATS = ("json", "md", "xlsx", "oscal")
+FORMATS = ("json", "md", "xlsx", "oscal", "pdf")
 """The JSON is always written."""
 INTERRUPTED = 130
 """Exit status after Ctrl-C, as shells have it (128 + SIGINT)."""

@@ -19,7 +19,8 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
-REQUEST = ("since", "until", "period", "compare", "entity", "questionnaire", "assessor")
+REQUEST = ("since", "until", "period", "compare", "entity", "questionnaire", "assessor",
+           "safety_case")  # fmt: skip
 """Names of the parameters that `request` takes."""
 
 
@@ -38,6 +39,8 @@ def request_options(command: Command) -> Command:
                      help="Put another entity beside it, by its own store."),
         click.option("--questionnaire", multiple=True, type=_FILE, metavar="FILE",
                      help="Answer your own questionnaire (YAML) too."),
+        click.option("--safety-case", type=_FILE, metavar="FILE",
+                     help="Template of the safety case (YAML); the control safety case if none."),
         click.option("--assessor", type=_FILE, metavar="FILE",
                      help="What the assessor declares of independence (YAML)."),
     )):  # fmt: skip
@@ -53,6 +56,7 @@ def request(
     entity: Sequence[str],
     questionnaire: Sequence[Path],
     assessor: Path | None,
+    safety_case: Path | None = None,
 ) -> Request:
     """What those options ask for.
 
@@ -85,6 +89,7 @@ def request(
         entities=tuple(map(_entity, entity)),
         questionnaires=tuple(questionnaire),
         assessor=assessor,
+        safety_case=safety_case,
     )
 
 

@@ -57,6 +57,7 @@ from roguewatch.assess.document.reading import (
     Unread,
     Window,
 )
+from roguewatch.assess.document.safety import CaseNode, Defeater, SafetyCase
 
 __all__ = [
     "SCHEMA",
@@ -64,6 +65,7 @@ __all__ = [
     "AgentLine",
     "Assessment",
     "Bin",
+    "CaseNode",
     "Cell",
     "CellChange",
     "Clause",
@@ -72,6 +74,7 @@ __all__ = [
     "Coverage",
     "Crosswalk",
     "Day",
+    "Defeater",
     "Detection",
     "Disclosure",
     "Fact",
@@ -89,6 +92,7 @@ __all__ = [
     "Redaction",
     "Reminder",
     "Run",
+    "SafetyCase",
     "SessionLine",
     "StatedAnswer",
     "Step",
@@ -142,6 +146,8 @@ class Assessment(msgspec.Struct, kw_only=True):
     """Every fact, with what it rests on."""
     verdict: list[Cell]
     """The cells of the 2 x 3 table, for each deployment."""
+    safety_case: SafetyCase
+    """Claims, arguments and evidence as a tree."""
     questions: list[Question]
     """The fifteen due-diligence questions."""
     buyer_questions: list[Question]

@@ -1,4 +1,4 @@
-"""The assessment in formats that other tools read: Markdown, XLSX, OSCAL."""
+"""The assessment in other forms: Markdown, XLSX, OSCAL, PDF."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 from roguewatch.assess.document import Assessment
 from roguewatch.assess.exports.markdown import markdown
 from roguewatch.assess.exports.oscal import oscal
+from roguewatch.assess.exports.pdf import pdf
 from roguewatch.assess.exports.sheet import sheet
 from roguewatch.errors import InputError
 from roguewatch.printable import printable_path
@@ -15,6 +16,7 @@ from roguewatch.printable import printable_path
 FORMATS: Mapping[str, tuple[str, Callable[[Assessment], bytes]]] = {
     "md": ("assessment.md", markdown),
     "xlsx": ("assessment.xlsx", sheet),
+    "pdf": ("assessment.pdf", pdf),
     "oscal": ("assessment-results.oscal.json", oscal),
 }
 """Name of the file and what makes it, by format."""

@@ -135,6 +135,18 @@ def p95_run(given: Activity) -> Measured:
     )
 
 
+@fact("unattended.by_length", "Runs without a human message, by length", "runs", of="activity",
+      method=_RUNS)  # fmt: skip
+def by_length(given: Activity) -> Measured | None:
+    """Timed runs by active seconds; None where no run has times."""
+    if not given.unattended.timed:
+        return None
+    return Measured(
+        value={each.label: each.count for each in given.unattended.by_time},
+        evidence=tuple(f"session:{run.session}" for run in given.unattended.longest_runs[:5]),
+    )
+
+
 def _mode(kind: str, statement: str) -> None:
     def share(given: Activity) -> Measured:
         whole = sum(mode.tool_calls for mode in given.modes)

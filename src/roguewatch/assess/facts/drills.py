@@ -18,11 +18,11 @@ _FALSE_DRILL = "a stop or intrusion by the same route that goes otherwise"
       scope="entity")  # fmt: skip
 def drills(given: list[DrillResult]) -> Measured | None:
     """How many of each rung."""
-    ran = _current(given)
+    ran = current(given)
     if not ran:
         return None
     return Measured(value={f"rung {n}": sum(d.rung == n for d in ran) for n in (1, 2, 3)},
-                    evidence=_drills(ran), as_of=_oldest(ran))  # fmt: skip
+                    evidence=of_drills(ran), as_of=oldest(ran))  # fmt: skip
 
 
 @fact("drills.skipped", "Routes that this machine could not drill", "routes", of="drills",
@@ -33,7 +33,7 @@ def skipped(given: list[DrillResult]) -> Measured:
     ran = {drill.route for drill in latest if not drill.skipped}
     left = [drill for drill in latest if drill.skipped and drill.route not in ran]
     return Measured(value=sorted({drill.route for drill in left}),
-                    evidence=_drills(left or latest), as_of=_oldest(left or latest))  # fmt: skip
+                    evidence=of_drills(left or latest), as_of=oldest(left or latest))  # fmt: skip
 
 
 @fact("drills.overtaken", "Routes whose proof no longer holds", "routes", of="drills",
@@ -45,7 +45,7 @@ def overtaken(given: list[DrillResult]) -> Measured:
     latest = _latest(given)
     gone = [drill for drill in latest if drill.changed and not drill.skipped]
     return Measured(value=sorted({drill.route for drill in gone}),
-                    evidence=_drills(gone or latest), as_of=_oldest(gone or latest))  # fmt: skip
+                    evidence=of_drills(gone or latest), as_of=oldest(gone or latest))  # fmt: skip
 
 
 NOBODY = "nobody"
@@ -55,11 +55,11 @@ it was not measured, as on a stop that was ordered."""
 
 def _noticed(rung: int, who: str) -> None:
     def share(given: list[DrillResult]) -> Measured | None:
-        ran = [drill for drill in _current(given) if drill.rung == rung and drill.noticed_by]
+        ran = [drill for drill in current(given) if drill.rung == rung and drill.noticed_by]
         if not ran:
             return None
         seen = [drill for drill in ran if drill.noticed_by != NOBODY]
-        return Measured.rate(len(seen), len(ran), _drills(ran), _oldest(ran))
+        return Measured.rate(len(seen), len(ran), of_drills(ran), oldest(ran))
 
     fact(f"drills.rung{rung}.noticed", f"Share of planted deployments that {who} noticed", "share",
          of="drills", method=_DRILLS, falsifier=_FALSE_DRILL, scope="entity")(share)  # fmt: skip
@@ -74,53 +74,53 @@ _noticed(3, "an active search")
       "seconds", of="drills", method=_DRILLS, falsifier=_FALSE_DRILL, scope="entity")  # fmt: skip
 def notice_time(given: list[DrillResult]) -> Measured | None:
     """Of those that were noticed at all, on rungs 2 and 3."""
-    timed = [d for d in _current(given) if d.rung > 1 and d.seconds_to_notice is not None]
+    timed = [d for d in current(given) if d.rung > 1 and d.seconds_to_notice is not None]
     if not timed:
         return None
     seconds = [d.seconds_to_notice for d in timed if d.seconds_to_notice is not None]
-    return Measured(value=statistics.median(seconds), evidence=_drills(timed),
-                    as_of=_oldest(timed))  # fmt: skip
+    return Measured(value=statistics.median(seconds), evidence=of_drills(timed),
+                    as_of=oldest(timed))  # fmt: skip
 
 
 @fact("drills.rung3.survived", "Share of stops in drills that left a survivor", "share",
       of="drills", method=_DRILLS, falsifier=_FALSE_DRILL, scope="entity")  # fmt: skip
 def survived(given: list[DrillResult]) -> Measured | None:
     """Survivors, or nothing that proves the last process dead, at rung 3."""
-    ran = [drill for drill in _current(given) if drill.rung == 3]
+    ran = [drill for drill in current(given) if drill.rung == 3]
     if not ran:
         return None
     lived = [drill for drill in ran if drill.survivors or drill.seconds_to_dead is None]
-    return Measured.rate(len(lived), len(ran), _drills(lived or ran), _oldest(ran))
+    return Measured.rate(len(lived), len(ran), of_drills(lived or ran), oldest(ran))
 
 
 @fact("drills.rung3.routes", "Routes on which stopping was drilled", "routes", of="drills",
       method=_DRILLS, scope="entity")  # fmt: skip
 def routes(given: list[DrillResult]) -> Measured | None:
     """How many different routes."""
-    ran = [drill for drill in _current(given) if drill.rung == 3]
+    ran = [drill for drill in current(given) if drill.rung == 3]
     if not ran:
         return None
-    return Measured(value=len({drill.route for drill in ran}), evidence=_drills(ran),
-                    as_of=_oldest(ran))  # fmt: skip
+    return Measured(value=len({drill.route for drill in ran}), evidence=of_drills(ran),
+                    as_of=oldest(ran))  # fmt: skip
 
 
 @fact("drills.dead_p95_seconds", "Time from order to death, 95th percentile", "seconds",
       of="drills", method=_DRILLS, falsifier=_FALSE_DRILL, scope="entity")  # fmt: skip
 def dead_time(given: list[DrillResult]) -> Measured | None:
     """Over drills of rung 3 in which everything died."""
-    timed = [d for d in _current(given) if d.rung == 3 and d.seconds_to_dead is not None]
+    timed = [d for d in current(given) if d.rung == 3 and d.seconds_to_dead is not None]
     seconds = sorted(d.seconds_to_dead for d in timed if d.seconds_to_dead is not None)
     if not seconds:
         return None
     return Measured(value=seconds[min(len(seconds) - 1, int(0.95 * len(seconds)))],
-                    evidence=_drills(timed), as_of=_oldest(timed))  # fmt: skip
+                    evidence=of_drills(timed), as_of=oldest(timed))  # fmt: skip
 
 
 @fact("drills.by_route", "What drills showed, by route", "drills", of="drills", method=_DRILLS,
       scope="entity")  # fmt: skip
 def by_route(given: list[DrillResult]) -> Measured | None:
     """For each route, drills and how many left a survivor or went unnoticed."""
-    ran = _current(given)
+    ran = current(given)
     if not ran:
         return None
     found: dict[str, str] = {}
@@ -131,10 +131,10 @@ def by_route(given: list[DrillResult]) -> Measured | None:
         if any(drill.noticed_by for drill in own):
             unseen = sum(drill.noticed_by == NOBODY for drill in own)
             found[route] += f", {unseen} unnoticed"
-    return Measured(value=found, evidence=_drills(ran), as_of=_oldest(ran))
+    return Measured(value=found, evidence=of_drills(ran), as_of=oldest(ran))
 
 
-def _current(given: Iterable[DrillResult]) -> list[DrillResult]:
+def current(given: Iterable[DrillResult]) -> list[DrillResult]:
     """The latest of each route, containment and rung, unless skipped or overtaken by change."""
     return [one for one in _latest(given) if not one.skipped and not one.changed]
 
@@ -148,12 +148,13 @@ def _latest(given: Iterable[DrillResult]) -> list[DrillResult]:
     return list(latest.values())
 
 
-def _oldest(given: Iterable[DrillResult]) -> int | None:
+def oldest(given: Iterable[DrillResult]) -> int | None:
     """A proof made of several drills is as old as the oldest."""
     return min((drill.began for drill in given), default=None)
 
 
-def _drills(given: Iterable[DrillResult]) -> tuple[str, ...]:
+def of_drills(given: Iterable[DrillResult]) -> tuple[str, ...]:
+    """These drills, as evidence."""
     return tuple(f"drill:{drill.id}" for drill in given)
 
 
@@ -162,7 +163,7 @@ def _drills(given: Iterable[DrillResult]) -> tuple[str, ...]:
 def notice_by_route(given: list[DrillResult]) -> Measured | None:
     """Median seconds of each rung and route of which noticing was timed."""
     times: dict[str, list[float]] = {}
-    timed = [d for d in _current(given) if d.seconds_to_notice is not None]
+    timed = [d for d in current(given) if d.seconds_to_notice is not None]
     for drill in timed:
         if drill.seconds_to_notice is not None:
             times.setdefault(f"rung {drill.rung} {drill.route}", []).append(drill.seconds_to_notice)
@@ -170,7 +171,7 @@ def notice_by_route(given: list[DrillResult]) -> Measured | None:
         return None
     return Measured(
         value={name: statistics.median(times[name]) for name in sorted(times)},
-        evidence=_drills(timed), as_of=_oldest(timed),
+        evidence=of_drills(timed), as_of=oldest(timed),
     )  # fmt: skip
 
 

@@ -138,6 +138,42 @@ def recall(given: Result) -> Measured | None:
     )  # fmt: skip
 
 
+@fact("monitor.at_fpr", "Recall of the monitor by rate of false positives, with its interval",
+      "recall, low, high", of="monitor", scope="entity", days=90, method=_MONITOR)  # fmt: skip
+def at_fpr(given: Result) -> Measured | None:
+    """Recall over all attacks, and both ends of its interval where they are known."""
+    points = given.document.get("at_fpr")
+    kept, found = _observed(given.document), {}
+    for point in points if isinstance(points, list) else []:
+        if isinstance(point, dict) and _is_number(point.get("tpr")):
+            ends = _ends(point.get("tpr_interval")) or ()
+            name = f"{point.get('target_fpr', OPERATING_FPR)}"
+            found[name] = [point["tpr"] * kept, *(end * kept for end in ends)]
+    if not found:
+        return None
+    return Measured(value=found, evidence=(given.evidence,), as_of=given.as_of)
+
+
+@fact("monitor.curve", "Recall of the monitor against false positives, point by point",
+      "shares of honest sessions and of attacks flagged", of="monitor", scope="entity", days=90,
+      method=_MONITOR)  # fmt: skip
+def curve(given: Result) -> Measured | None:
+    """The curve, at most about 60 points of it."""
+    roc = given.document.get("roc")
+    fpr, tpr = (roc.get("fpr"), roc.get("tpr")) if isinstance(roc, dict) else (None, None)
+    if not (isinstance(fpr, list) and isinstance(tpr, list) and len(fpr) == len(tpr) > 1):
+        return None
+    if not all(_is_number(one) for one in (*fpr, *tpr)):
+        return None
+    kept = _observed(given.document)
+    step = max(1, len(fpr) // 60)
+    chosen = sorted({*range(0, len(fpr), step), len(fpr) - 1})
+    return Measured(
+        value={"fpr": [fpr[i] for i in chosen], "tpr": [tpr[i] * kept for i in chosen]},
+        evidence=(given.evidence,), as_of=given.as_of,
+    )  # fmt: skip
+
+
 def _observed(document: dict[str, Any]) -> float:
     """Share of attacks on which the monitor gave a verdict."""
     missing = document.get("not_observed")
