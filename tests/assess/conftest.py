@@ -13,7 +13,7 @@ import pytest
 from examples.organisation.making import make
 
 from tests.assess.organisation import keys_of_the_commands
-from tests.cli.run import roguewatch
+from tests.cli.run import HOME, roguewatch
 
 
 class Example:
@@ -35,7 +35,14 @@ class Example:
         shutil.copytree(self.store, where / "store")
         words = [where / "store" if word == self.store else word for word in self.arguments]
         words[words.index("--out") + 1] = where / "out"
-        return roguewatch(*words, *more)
+        return roguewatch(*words, *more, env=own_witness(where))
+
+
+def own_witness(where: Path) -> dict[str, str]:
+    """An environment with a witness of its own for a copy of a store: what is added to the
+    copy, the original has never seen."""
+    shutil.copytree(HOME / ".local" / "state", where / "state")
+    return {"XDG_STATE_HOME": str(where / "state")}
 
 
 @pytest.fixture(scope="session")

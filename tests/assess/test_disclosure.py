@@ -6,31 +6,38 @@ import json
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.assess.conftest import Example
-from tests.cli.run import HOME, ROOT, json_lines, roguewatch
+from tests.assess.conftest import Example, own_witness
+from tests.cli.run import ENVIRONMENT, HOME, ROOT, json_lines, roguewatch
 
 REDACTIONS = ROOT / "examples/organisation/redactions.yaml"
 
 
 @pytest.fixture(scope="module")
-def published(example: Example, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+def published(
+    example: Example, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[dict[str, Any]]:
     """The private and the public document, from a copy of the store."""
     folder = tmp_path_factory.mktemp("published")
     shutil.copytree(example.store, folder / "store")
+    own = own_witness(folder)
+    ENVIRONMENT.update(own)
     report = example.out / "assessment.json"
     done = roguewatch("assess", "publish", report, "--store", folder / "store", "--redactions",
                       REDACTIONS, "--out", folder / "public")  # fmt: skip
     path = folder / "public" / "assessment.json"
-    return {
+    yield {
         "private": json.loads(report.read_text()), "public": json.loads(path.read_text()),
         "page": (folder / "public" / "assessment.html").read_text(), "told": done.stdout,
         "path": path, "store": folder / "store",
     }  # fmt: skip
+    for name in own:
+        del ENVIRONMENT[name]
 
 
 def test_the_summary_of_redactions_is_in_the_report_on_the_page_and_printed(
