@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import shutil
 
+import msgspec
 import pytest
 
 pytest.importorskip("inspect_ai")
 if shutil.which("bwrap") is None:
     pytest.skip("bubblewrap is not installed", allow_module_level=True)
 
+from roguewatch.assess.gathering import kept_scenarios
 from roguewatch.evaluate.results import Results
 from roguewatch.evaluate.running import keep, rows, run
 from roguewatch.state.database import connect
@@ -41,3 +43,25 @@ def test_a_log_kept_again_adds_neither_labels_nor_results(tmp_path):
         ("misbehaved", ("C1",), "release-bot")
     }
     assert kept(tmp_path, "another") == []
+
+
+def test_an_assessment_reads_what_was_kept_for_a_deployment_and_no_scripted_agent(tmp_path):
+    path, _ = run(
+        "forbidden_path", store=tmp_path, organism="raises-limit", limit=1, conditions=["silent"],
+        deployment="release-bot",
+    )  # fmt: skip
+    engine = connect(tmp_path)
+    try:
+        assert kept_scenarios(engine) is None
+        (row,) = rows(path)
+        real = msgspec.structs.replace(row, model="provider/model", session="other")
+        Results(engine).keep([real])
+        assert kept_scenarios(engine) is None
+        assert Results(engine).keep([real], "release-bot") == 1
+        found = kept_scenarios(engine)
+        assert [(one.scenario, one.label) for one in found.samples] == [
+            ("forbidden_path", "misbehaved")
+        ]
+        assert kept_scenarios(engine, until=1) is None
+    finally:
+        engine.dispose()

@@ -28,6 +28,7 @@ from roguewatch.assess.facts.inputs import (
 from roguewatch.assess.totals import Totals
 from roguewatch.control.readiness import changes
 from roguewatch.errors import InputError
+from roguewatch.evaluate.results import Results as KeptResults
 from roguewatch.gateway.coverage import measured
 from roguewatch.ledger.ledger import Ledger
 from roguewatch.printable import printable, printable_path
@@ -299,3 +300,34 @@ def _evidence(path: Path, data: bytes) -> str:
 def _number(value: Any) -> float | None:
     good = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
     return float(value) if good else None
+
+
+def kept_scenarios(engine: Engine, until: int | None = None) -> Scenarios | None:
+    """Scenario results that the state holds for a deployment; None where there is none.
+
+    Results that were kept for no deployment, and scripted agents, are evidence for none.
+
+    Args:
+        until: only what was kept before, ns UTC.
+    """
+    found = [
+        one
+        for one in KeptResults(engine).all()
+        if one.deployment
+        and not one.model.startswith(("organism/", "mockllm/"))
+        and (until is None or one.measured < until)
+    ]
+    if not found:
+        return None
+    samples = [
+        Sample(
+            scenario=one.scenario, condition=one.condition, behaviours=one.behaviours,
+            label=one.label,
+        )
+        for one in found
+    ]  # fmt: skip
+    return Scenarios(
+        samples=samples,
+        evidence=f"scenarios:{len(found)} results",
+        as_of=max(one.measured for one in found),
+    )

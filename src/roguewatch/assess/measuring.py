@@ -22,7 +22,14 @@ from roguewatch.assess.facts import (  # noqa: F401
 from roguewatch.assess.facts import coverage as sightings  # noqa: F401
 from roguewatch.assess.facts.fact import DEFINITIONS, Definition, Facts, collect
 from roguewatch.assess.facts.inputs import Activity, Gate, Inputs, Result, Scenarios, Watched
-from roguewatch.assess.gathering import approvals, registered, result, scenarios, stops
+from roguewatch.assess.gathering import (
+    approvals,
+    kept_scenarios,
+    registered,
+    result,
+    scenarios,
+    stops,
+)
 from roguewatch.assess.gathering import drills as drills_of
 from roguewatch.assess.gathering import incidents as incidents_of
 from roguewatch.assess.observing import Observed, observe
@@ -100,7 +107,7 @@ def measure(
         stops=stops(engine, since, until),
         drills=drills_of(engine, until),
         watched=seen.watched,
-        scenarios=runs,
+        scenarios=runs or kept_scenarios(engine, until),
         horizon=horizon,
         monitor=monitor,
         incidents=incidents_of(IncidentRegister(engine), seen.findings),

@@ -19,6 +19,7 @@ _HOW = {
     "drill": ("a drill, with its route and survivors", ""),
     "deployment": ("an entry of the register", "roguewatch register list"),
     "file": ("a file of results, by its SHA-256", "sha256sum FILE"),
+    "scenarios": ("scenario results that the store holds", "roguewatch evaluate report"),
     "statement": ("what a person stated, until a date", "roguewatch facts"),
 }  # fmt: skip
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 from rich.table import Table
 
-from roguewatch.cli.options import console, json_option, print_json
+from roguewatch.cli.options import console, json_option, print_json, store_option
 from roguewatch.errors import InputError, MissingExtraError
 from roguewatch.printable import printable_text
 
@@ -20,21 +20,23 @@ _LOG = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
 @click.command(name="report")
-@click.argument("logs", nargs=-1, required=True, type=_LOG)
+@click.argument("logs", nargs=-1, type=_LOG)
 @click.option("--html", type=click.Path(dir_okay=False, path_type=Path), help="Write a page too.")
+@store_option
 @json_option
-def report_command(logs: tuple[Path, ...], html: Path | None, as_json: bool) -> None:
-    """Report what scenario LOGS show of each model: rates with exact intervals, what watching,
-    pressure and instruction change, and comparisons of models or dates."""
+def report_command(logs: tuple[Path, ...], html: Path | None, store: Path, as_json: bool) -> None:
+    """Report what scenario LOGS, or all of the store's, show of each model: rates with exact
+    intervals, what watching, pressure and instruction change, comparisons of models or dates."""
     if importlib.util.find_spec("inspect_ai") is None:
         raise MissingExtraError("reading scenario logs", "evaluate")
     from roguewatch.evaluate.registry import scenarios
-    from roguewatch.evaluate.running import dated_rows
+    from roguewatch.evaluate.running import LOGS, dated_rows
     from roguewatch.measure.scenarios import report
 
-    runs = [run for path in logs for run in dated_rows(path)]
+    chosen = logs or sorted((store / LOGS).glob("*.eval"))
+    runs = [run for path in chosen for run in dated_rows(path)]
     if not runs:
-        raise InputError("the logs hold no sample")
+        raise InputError("no scenario log was given, and the store holds no sample of one")
     made = report(runs, scenarios())
     if html is not None:
         from roguewatch.assess.scenario_page import render

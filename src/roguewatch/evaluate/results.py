@@ -12,14 +12,17 @@ import tempfile
 from collections.abc import Iterable
 from hashlib import sha256
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 from sqlalchemy import Engine
 
 from roguewatch.evaluate.scenario import Label, Outcome
-from roguewatch.evaluate.scoring import Row
 from roguewatch.printable import printable
 from roguewatch.state.statements import Statements
+
+if TYPE_CHECKING:  # so that results can be read without Inspect
+    from roguewatch.evaluate.scoring import Row
 
 _BY = "roguewatch evaluate"
 _PREFIX = "scenario/"
