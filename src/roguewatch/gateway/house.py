@@ -244,6 +244,7 @@ class House:
             "well": self.well(),
             "unrecorded": self._unrecorded,
             "witness_error": printable(self.ledger.witness_error, 300),
+            "seal_error": self.ledger.seal_error,
             "rules": len(self.detection.engine.rules.rules),
             "refused": self.refusals.total,
             "questions": len(self.approvals.queue()),

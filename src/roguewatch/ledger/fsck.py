@@ -28,7 +28,7 @@ import msgspec
 
 from roguewatch.errors import LedgerError, TamperError
 from roguewatch.ledger.durable import TEMPORARY
-from roguewatch.ledger.hot import SCHEMA, Hot, SegmentRow
+from roguewatch.ledger.hot import SCHEMA, Hot, HotRow, SegmentRow
 from roguewatch.ledger.ids import index_of, pack
 from roguewatch.ledger.layout import Identity, Layout
 from roguewatch.ledger.lock import writer_state
@@ -277,24 +277,38 @@ class Check:
 
     def _hot_rows(self, hot: Hot, leaves: list[bytes]) -> None:
         first = len(leaves)
-        with hot.reading():
-            stray = hot.db.execute("SELECT count(*) FROM hot WHERE leaf < ?", (first,)).fetchone()
-        if stray[0]:
-            self._fault("hot.sqlite: hot", f"{stray[0]} rows of leaves that are sealed already")
+        self._sealed_rows(hot, leaves)
         while rows := hot.rows(first, 256):
-            for leaf, identity, session, digest, record, raw in rows:
-                place = f"hot.sqlite: row of leaf {leaf}"
-                if leaf != len(leaves):
-                    self._fault(place, f"expected leaf {len(leaves)} here")
-                event = decode(record, raw)
-                if encode(event) != record:
-                    self._fault(place, "its record or source bytes were altered")
-                if (event.id, event.session) != (identity, session):
-                    self._fault(place, "its id or session is not that of its record")
-                if leaf_hash(record) != digest:
-                    self._fault(place, "its record is not the one that was hashed")
-                leaves.append(leaf_hash(record))
-                first = leaf + 1
+            for row in rows:
+                if row[0] != len(leaves):
+                    self._fault(_place(row), f"expected leaf {len(leaves)} here")
+                self._row(row)
+                leaves.append(leaf_hash(row[4]))
+                first = row[0] + 1
+
+    def _sealed_rows(self, hot: Hot, leaves: list[bytes]) -> None:
+        """Rows that are in a segment too: there may be some until they are deleted, which a
+        close does; until then they are what was sealed."""
+        first, count = -(1 << 63), 0
+        while rows := hot.sealed_rows(first, 256):
+            for row in rows:
+                self._row(row)
+                if row[0] < 0 or leaves[row[0]] != row[3]:
+                    self._fault(_place(row), "is not the event that was sealed")
+            count += len(rows)
+            first = rows[-1][0] + 1
+        if count and self._state == "closed":
+            self._fault("hot.sqlite: hot", f"{count} rows of leaves that are sealed already")
+
+    def _row(self, row: HotRow) -> None:
+        _, identity, session, digest, record, raw = row
+        event = decode(record, raw)
+        if encode(event) != record:
+            self._fault(_place(row), "its record or source bytes were altered")
+        if (event.id, event.session) != (identity, session):
+            self._fault(_place(row), "its id or session is not that of its record")
+        if leaf_hash(record) != digest:
+            self._fault(_place(row), "its record is not the one that was hashed")
 
     def _signed(
         self, note: Checkpoint, forest: Forest, size: int, segments: int, which: str
@@ -395,6 +409,10 @@ def fsck(store: Path, witness: Path | str | None = None) -> list[Fault]:
     except LedgerError as error:
         return [Fault("ledger.json", str(error))]
     return Check(layout, witness_at(witness_place(identity.id, witness))).run()
+
+
+def _place(row: HotRow) -> str:
+    return f"hot.sqlite: row of leaf {row[0]}"
 
 
 def _differing(found: bytes, expected: bytes) -> Iterator[int]:

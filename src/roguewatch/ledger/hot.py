@@ -3,8 +3,9 @@
 WAL with `synchronous=FULL`: a commit is write(wal) → fsync(wal), and only then does
 `commit` return. The same transaction holds the rows and the signed checkpoint over
 them, so there is no moment at which a committed row is not covered by a signature.
-Moving rows into a segment is one transaction too: the segment's registration, the
-new checkpoint and the removal of the rows (`Hot.register`).
+Moving rows into a segment is one transaction too: the segment's registration and the
+new checkpoint (`Hot.register`). Rows of registered segments are passed over from then
+on, and deleted a few at a time (`Hot.sweep`), so that no commit waits for it.
 
 Known sad paths: a disk that says it synced and did not; a full disk (SQLite rolls
 the transaction back and nothing of it is acknowledged).
@@ -37,6 +38,14 @@ CREATE TABLE segment_sessions (
   first INTEGER, last INTEGER, events INTEGER NOT NULL, groups BLOB NOT NULL,
   PRIMARY KEY (session, segment)) STRICT, WITHOUT ROWID;
 """
+
+_VIEWS = """
+CREATE TEMP VIEW unsealed AS SELECT * FROM hot
+  WHERE leaf >= coalesce((SELECT first + count FROM segments ORDER BY number DESC LIMIT 1), 0);
+CREATE TEMP VIEW sealed AS SELECT * FROM hot
+  WHERE leaf < coalesce((SELECT first + count FROM segments ORDER BY number DESC LIMIT 1), 0);
+"""
+"""Of this connection, not of the file. Rows that are sealed are on their way out (`sweep`)."""
 
 HotRow = tuple[int, str, str, bytes, bytes, bytes]
 """(leaf, id, session, leaf hash, record, raw)"""
@@ -96,9 +105,11 @@ class Hot:
                 timeout=10,
             )
             self.db.execute("PRAGMA trusted_schema=OFF")
+            self.db.execute("PRAGMA temp_store=MEMORY")
             if write:
                 self._prepare()
-            else:
+            self.db.executescript(_VIEWS)
+            if not write:
                 self.db.execute("PRAGMA query_only=ON")
                 self.db.execute("SELECT count(*) FROM meta").fetchone()
         except sqlite3.Error as error:
@@ -180,8 +191,8 @@ class Hot:
         """Up to `limit` rows from leaf `first` on, in order."""
         with self.reading():
             found = self.db.execute(
-                "SELECT leaf, id, session, hash, record, raw FROM hot WHERE leaf >= ? "
-                "ORDER BY leaf LIMIT ?",
+                "SELECT leaf, id, session, hash, record, raw FROM unsealed "
+                "WHERE leaf >= ? ORDER BY leaf LIMIT ?",
                 (first, limit),
             ).fetchall()
         return [_typed(row) for row in found]
@@ -190,8 +201,8 @@ class Hot:
         """All rows of one session from leaf `first` on, in order."""
         with self.reading():
             found = self.db.execute(
-                "SELECT leaf, id, session, hash, record, raw FROM hot WHERE session = ? "
-                "AND leaf >= ? ORDER BY leaf",
+                "SELECT leaf, id, session, hash, record, raw FROM unsealed "
+                "WHERE session = ? AND leaf >= ? ORDER BY leaf",
                 (session, first),
             ).fetchall()
         return [_typed(row) for row in found]
@@ -207,13 +218,23 @@ class Hot:
     def count(self) -> int:
         """Number of hot rows."""
         with self.reading():
-            count: int = self.db.execute("SELECT count(*) FROM hot").fetchone()[0]
+            count: int = self.db.execute("SELECT count(*) FROM unsealed").fetchone()[0]
         return count
 
     def hashes(self) -> list[tuple[int, str, bytes]]:
         """(leaf, id, leaf hash) of every row, in order."""
         with self.reading():
-            return self.db.execute("SELECT leaf, id, hash FROM hot ORDER BY leaf").fetchall()
+            return self.db.execute("SELECT leaf, id, hash FROM unsealed ORDER BY leaf").fetchall()
+
+    def sealed_rows(self, first: int, limit: int) -> list[HotRow]:
+        """Up to `limit` rows from leaf `first` on that are in a segment already, in order."""
+        with self.reading():
+            found = self.db.execute(
+                "SELECT leaf, id, session, hash, record, raw FROM sealed "
+                "WHERE leaf >= ? ORDER BY leaf LIMIT ?",
+                (first, limit),
+            ).fetchall()
+        return [_typed(row) for row in found]
 
     def segments(self, first: int = 0) -> list[SegmentRow]:
         """Registered segments that hold leaves from `first` on, in order."""
@@ -243,7 +264,8 @@ class Hot:
         return [SessionPart(*row) for row in found]
 
     def register(self, row: SegmentRow, ids: bytes, parts: Iterable[SessionPart]) -> None:
-        """Within a transaction: a segment takes the place of the hot rows it holds."""
+        """Within a transaction: a segment takes the place of the hot rows it holds. They
+        count no more; `sweep` removes them."""
         self.db.execute(
             "INSERT INTO segments VALUES (?, ?, ?, ?, ?, ?)",
             (row.number, row.first, row.count, row.size, row.sha256, ids),
@@ -252,7 +274,15 @@ class Hot:
             "INSERT INTO segment_sessions VALUES (?, ?, ?, ?, ?, ?, ?)",
             ((p.session, p.segment, p.surface, p.first, p.last, p.events, p.groups) for p in parts),
         )
-        self.db.execute("DELETE FROM hot WHERE leaf < ?", (row.first + row.count,))
+
+    def sweep(self, limit: int) -> bool:
+        """Within a transaction: delete up to `limit` rows that are sealed; whether there
+        may be more."""
+        swept = self.db.execute(
+            "DELETE FROM hot WHERE leaf IN (SELECT leaf FROM sealed ORDER BY leaf LIMIT ?)",
+            (limit,),
+        )
+        return swept.rowcount >= limit
 
     def close(self, *, settle: bool = False) -> bool:
         """Close the file.

@@ -58,6 +58,13 @@ class KnownKeys:
     def __init__(self) -> None:
         self._runs: list[tuple[Keys, Keys]] = []
 
+    def with_index(self, index: bytes) -> KnownKeys:
+        """These and those of a segment's index; this one stays as it is."""
+        more = KnownKeys()
+        more._runs = list(self._runs)
+        more.add(index)
+        return more
+
     def add(self, index: bytes) -> None:
         """Take in a segment's index."""
         entries = np.frombuffer(index, dtype=ENTRY)

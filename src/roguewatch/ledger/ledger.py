@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,13 +23,18 @@ from roguewatch.ledger.note import Checkpoint, open_checkpoint
 from roguewatch.ledger.places import signing_key, witness_place
 from roguewatch.ledger.proof import ConsistencyProof, Proof
 from roguewatch.ledger.record import decode, encode
+from roguewatch.ledger.sealing import REST_SECONDS, Sealing
 from roguewatch.ledger.tiles import Tiles
 from roguewatch.ledger.witness import FileWitness, HttpWitness, witness_at
-from roguewatch.ledger.writer import Appended, Writer
+from roguewatch.ledger.writer import MOST_HOT, Appended, Writer, take
 from roguewatch.printable import printable, printable_path
 
 if TYPE_CHECKING:
     from roguewatch.ledger.segment import Segment
+
+
+SEAL_AGAIN_SECONDS = 10.0
+"""After a sealing in the background has failed, as on a full disk."""
 
 
 class SessionRow(msgspec.Struct):
@@ -59,6 +65,13 @@ class Ledger:
         self.tiles = Tiles(layout.tiles)
         self._writer = writer
         self._mutex = threading.RLock()
+        self._settled = threading.Condition(self._mutex)
+        """Is told when a sealing in the background has ended."""
+        self._sealing: threading.Thread | None = None
+        self._seal_again = 0.0
+        self.seal_error = ""
+        """Why hot rows could not be sealed in the background; empty where they were. They
+        are durable all the same, and it is tried again."""
         self._closed = False
 
     @staticmethod
@@ -135,8 +148,16 @@ class Ledger:
             LedgerError: they could not be stored (disk full, …). Full segments before
                 that may have been; appending all again is harmless.
         """
+        iterator = iter(events)
         with self._mutex:
-            return self._writing().append(events)
+            self._writing()
+            batch, many = take(iterator)
+            if many:
+                self._settle()
+                return self._writing().append_segments(batch, iterator)
+            appended = self._writing().append_rows(batch)
+            self._seal_in_time()
+        return appended
 
     def seal(self) -> Checkpoint:
         """Move the hot rows into a segment, sign, publish and witness.
@@ -148,7 +169,52 @@ class Ledger:
             LedgerError: the segment could not be written; the rows stay hot.
         """
         with self._mutex:
+            self._settle()
             return self._writing().seal()
+
+    def _settle(self) -> None:
+        """Wait, without the mutex, until nothing is being sealed in the background."""
+        self._settled.wait_for(lambda: self._sealing is None)
+
+    def _seal_in_time(self) -> None:
+        """Begin to seal the hot rows once they fill a segment; where that is too slow for
+        what comes in, let those wait who bring more."""
+        fullness = self._writing().fullness()
+        if fullness >= MOST_HOT:
+            self._settle()
+            if not self._closed and self._writing().fullness() >= MOST_HOT:
+                self._writing().seal()
+        elif fullness >= 1 and self._sealing is None and time.monotonic() >= self._seal_again:
+            writer = self._writing()
+            sealing = writer.begin()
+            self._sealing = threading.Thread(
+                target=self._seal_behind, args=(writer, sealing), name="seal"
+            )
+            self._sealing.start()
+
+    def _seal_behind(self, writer: Writer, sealing: Sealing) -> None:
+        """Seal while events go on being stored; the mutex is held for a commit at a time."""
+        switched = False
+        try:
+            sealing.build()
+            with self._mutex:
+                writer.switch(sealing)
+                switched = True
+            more = True
+            while more:
+                with self._mutex:
+                    more = writer.sweep()
+                time.sleep(REST_SECONDS)  # else the lock would seldom be another's
+            self.seal_error = ""
+        except (LedgerError, OSError) as error:
+            self.seal_error = printable(str(error), 500)
+            self._seal_again = time.monotonic() + SEAL_AGAIN_SECONDS
+        finally:
+            with self._mutex:
+                if not switched:
+                    writer.give_up(sealing)
+                self._sealing = None
+                self._settled.notify_all()
 
     def _writing(self) -> Writer:
         if self._closed:
@@ -389,6 +455,7 @@ class Ledger:
     def close(self) -> None:
         """Let go of the ledger; a writer first settles, signs and witnesses what it holds."""
         with self._mutex:
+            self._settle()
             if self._closed:
                 return
             self._closed = True

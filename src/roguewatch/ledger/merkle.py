@@ -74,6 +74,11 @@ class Edge:
             ]
             level += 1
 
+    def take(self, old: int, size: int) -> None:
+        """Forget the fresh nodes of the tree of `size` leaves; `old`: where they began."""
+        for level, nodes in enumerate(self.fresh):
+            del nodes[: (size >> 8 * level) - (old >> 8 * level)]
+
     def root(self) -> bytes:
         """The root hash of the tree as it stands."""
         root: bytes | None = None

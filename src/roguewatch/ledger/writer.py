@@ -5,6 +5,9 @@ SQLite commit; acknowledgement is `append` returning):
 
     few events    encode, hash, sign → commit(hot rows + checkpoint) → acknowledged
                   → write(witness), at most once a second
+    enough hot    (`sealing.py`, while few events go on being stored) the same files as
+    rows          for many events → commit(register segment, checkpoint) → replace
+                  `checkpoint` → commit(delete some of its hot rows) …
     many events   per segment: write(segment.tmp) → fsync → rename → fsync(folder)
                   → write, fsync, rename tiles → commit(register segment, remove the hot
                   rows it holds, checkpoint) → acknowledged → replace `checkpoint`
@@ -20,17 +23,16 @@ copy of itself goes unnoticed; everything that remains in it is always signed.
 from __future__ import annotations
 
 import time as clock
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from hashlib import sha256
-from typing import TYPE_CHECKING
 
 import msgspec
 
 from roguewatch.errors import LedgerError, TamperError
 from roguewatch.events import Event
 from roguewatch.ledger.durable import sync_folder, write_file
-from roguewatch.ledger.hot import Hot, HotRow
+from roguewatch.ledger.hot import Hot, HotRow, SegmentRow, SessionPart
 from roguewatch.ledger.ids import KnownKeys, pack
 from roguewatch.ledger.layout import GROUP_BYTES, GROUP_EVENTS, Layout
 from roguewatch.ledger.lock import WriterLock
@@ -43,16 +45,21 @@ from roguewatch.ledger.note import (
     open_checkpoint,
     segments_digest,
 )
-from roguewatch.ledger.record import decode, encode, storable
+from roguewatch.ledger.record import encode, storable
+from roguewatch.ledger.sealing import Sealing, hot_groups
 from roguewatch.ledger.tiles import Tiles
 from roguewatch.ledger.witness import FileWitness, HttpWitness
 
-if TYPE_CHECKING:
-    from roguewatch.ledger.segment import SegmentWriter
-
 SEGMENT_EVENTS = 32 * 1024
 SEGMENT_BYTES = 64 << 20
-"""A segment, and the hot rows, hold no more than these (one event may be larger)."""
+"""A segment holds no more than these (one event may be larger), and as many hot rows are
+sealed."""
+
+MOST_HOT = 4
+"""Times as many hot rows may there be, while the disk is too slow to seal them as fast."""
+
+SWEPT = 256
+"""Rows deleted in one commit: a few milliseconds."""
 
 WITNESS_SECONDS = 1.0
 """How often at most a commit of hot rows is witnessed."""
@@ -100,6 +107,10 @@ class Writer:
         self._keys = KnownKeys()
         self._hot_ids: set[str] = set()
         self._hot_bytes = 0
+        self._sealing_ids: set[str] = set()
+        self._sealing_bytes = 0
+        """Of the hot rows that a `Sealing` under way holds; the others are not among them."""
+        self._unswept = False
         self._edge = Edge()
         self._segments = 0
         self._digest = NO_SEGMENTS
@@ -153,9 +164,7 @@ class Writer:
             self._segments += 1
             self._digest = segments_digest(self._digest, row.first, row.count, row.size, row.sha256)
             self._keys.add(self.hot.index(row.number))
-        stored = self.hot.get("edge") or b""
-        peaks = [stored[at : at + 32] for at in range(0, len(stored), 32)]
-        self._edge = Edge(self._sealed, [None if peak == bytes(32) else peak for peak in peaks])
+        self._edge = self._sealed_edge()
         rows = self.hot.hashes()
         self._edge.extend([row[2] for row in rows])
         self._hot_ids = {row[1] for row in rows}
@@ -170,11 +179,19 @@ class Writer:
             )
         self.checkpoint = checkpoint
 
+    def _sealed_edge(self) -> Edge:
+        """The tree over the segments."""
+        stored = self.hot.get("edge") or b""
+        peaks = [stored[at : at + 32] for at in range(0, len(stored), 32)]
+        return Edge(self._sealed, [None if peak == bytes(32) else peak for peak in peaks])
+
     def _recover(self) -> None:
         """Clear away what a killed writer left; after a clean close, insist on order."""
         sealed = self.hot.get("sealed") or b""
         published = self._layout.checkpoint
         if self._lock.interrupted:
+            self._unswept = True
+            self._sweep_all()
             self._layout.clear_leftovers(self.hot.segments(), self._sealed)
             write_file(published, sealed)
         elif not published.exists() or published.read_bytes() != sealed:
@@ -205,12 +222,9 @@ class Writer:
     def _hot_hash(self, leaf: int) -> bytes:
         return self._edge.fresh[0][leaf - self._sealed]
 
-    def append(self, events: Iterable[Event]) -> Appended:
-        """See `Ledger.append`."""
-        iterator = iter(events)
-        batch, full = _take(iterator)
-        if not full:
-            return self._append_rows(batch)
+    def append_segments(self, batch: list[Event], iterator: Iterator[Event]) -> Appended:
+        """Store the hot rows, a row group of events and all that follow as segments.
+        Nothing may be being sealed."""
         seen = added = 0
         while batch:
             count, new, batch = self._append_segment(batch, iterator)
@@ -219,18 +233,21 @@ class Writer:
 
     def known(self, ids: list[str]) -> set[str]:
         """Those of `ids` that the ledger has."""
-        found = {identity for identity in ids if identity in self._hot_ids}
+        found = {identity for identity in ids if self._is_hot(identity)}
         try:
             found.update(ids[at] for at in self._keys.among(pack(ids)))
         except ValueError as error:
             raise LedgerError(str(error)) from error
         return found
 
+    def _is_hot(self, identity: str) -> bool:
+        return identity in self._hot_ids or identity in self._sealing_ids
+
     def _new(self, batch: list[Event], taken: set[str]) -> tuple[list[Event], list[bytes]]:
         """Those events that are new, and their leaves; `taken` gets their ids."""
         fresh = []
         for event in batch:
-            if event.id not in taken and event.id not in self._hot_ids:
+            if event.id not in taken and not self._is_hot(event.id):
                 taken.add(event.id)
                 fresh.append(event)
         if known := self.known([event.id for event in fresh]):
@@ -244,7 +261,7 @@ class Writer:
                 leaves.append(encode(fresh[at]))
         return fresh, leaves
 
-    def _append_rows(self, batch: list[Event]) -> Appended:
+    def append_rows(self, batch: list[Event]) -> Appended:
         """Store a few events as hot rows."""
         fresh, leaves = self._new(batch, set())
         if fresh:
@@ -266,14 +283,62 @@ class Writer:
             self.checkpoint = checkpoint
             self._hot_ids.update(event.id for event in fresh)
             self._hot_bytes += sum(len(row[4]) + len(row[5]) for row in rows)
-            if len(self._hot_ids) >= SEGMENT_EVENTS or self._hot_bytes >= SEGMENT_BYTES:
-                self.seal()
-            elif clock.monotonic() - self._witnessed > WITNESS_SECONDS:
+            if clock.monotonic() - self._witnessed > WITNESS_SECONDS:
                 self._testify(sync=False)
         return Appended(len(fresh), len(batch) - len(fresh))
 
+    def fullness(self) -> float:
+        """How full a segment of the hot rows that are not being sealed would be; 1: full."""
+        return max(len(self._hot_ids) / SEGMENT_EVENTS, self._hot_bytes / SEGMENT_BYTES)
+
+    def begin(self) -> Sealing:
+        """Set about sealing the hot rows of now; `switch` or `give_up` must follow."""
+        self._sealing_ids, self._hot_ids = self._hot_ids, set()
+        self._sealing_bytes, self._hot_bytes = self._hot_bytes, 0
+        edge = self._sealed_edge()
+        return Sealing(self._layout, self._segments, edge, self._edge.size, self._keys)
+
+    def switch(self, sealing: Sealing) -> None:
+        """Put a built segment in the place of its hot rows.
+
+        Raises:
+            LedgerError: it could not be; `give_up` then.
+            TamperError: the segment does not hold what was committed.
+        """
+        edge, count = sealing.edge, sealing.end - sealing.first
+        if edge.fresh[0] != self._edge.fresh[0][:count]:
+            raise TamperError("hot.sqlite: its rows are not those that were committed")
+        self._register(sealing.row, sealing.ids, sealing.parts, edge)
+        self._keys = sealing.keys
+        self._sealing_ids, self._sealing_bytes = set(), 0
+        self._publish(sealing.first, sync=False)
+
+    def give_up(self, sealing: Sealing) -> None:
+        """Let the rows of a sealing that failed be hot ones as before."""
+        self._hot_ids |= self._sealing_ids
+        self._hot_bytes += self._sealing_bytes
+        self._sealing_ids, self._sealing_bytes = set(), 0
+        # What cannot be cleared now is left to the next start after a kill.
+        with suppress(OSError):
+            sealing.clear()
+
+    def sweep(self) -> bool:
+        """Delete some of the hot rows that are sealed; whether there may be more.
+
+        Raises:
+            LedgerError: they could not be deleted, which harms nothing.
+        """
+        if self._unswept:
+            with self.hot.transaction():
+                self._unswept = self.hot.sweep(SWEPT)
+        return self._unswept
+
+    def _sweep_all(self) -> None:
+        while self.sweep():
+            pass
+
     def seal(self) -> Checkpoint:
-        """See `Ledger.seal`."""
+        """See `Ledger.seal`. Nothing may be being sealed."""
         if self._hot_ids:
             self._append_segment([], iter(()))
         self._testify(sync=True)
@@ -295,7 +360,7 @@ class Writer:
         mark = self._edge.mark()
         segment = SegmentWriter(self._layout.segments, self._segments, self._sealed)
         try:
-            for events in self._hot_groups():
+            for events, _ in hot_groups(self.hot, self._sealed, self._edge.size):
                 segment.add(events, pack([event.id for event in events]))
             while batch and segment.count < SEGMENT_EVENTS and segment.bytes < SEGMENT_BYTES:
                 seen += len(batch)
@@ -304,11 +369,16 @@ class Writer:
                     segment.add(fresh, pack([event.id for event in fresh]))
                     self._edge.extend([sha256(b"\x00" + leaf).digest() for leaf in leaves])
                     added += len(fresh)
-                batch, _ = _take(iterator)
+                batch, _ = take(iterator)
             if not segment.count:
                 segment.abort()
                 return seen, added, batch
-            old = self._register(segment)
+            old, (row, ids, parts) = self._sealed, segment.finish()
+            try:
+                self._tiles.extend(old, self._edge.fresh)
+            except OSError as error:
+                raise LedgerError(f"the tiles cannot be written: {error}") from error
+            self._register(row, ids, parts, self._edge)
         except BaseException:
             segment.abort()
             self._edge.reset(mark)
@@ -316,57 +386,39 @@ class Writer:
                 # What cannot be cleared now is left to the next start after a kill.
                 self._tiles.clear_beyond(self._sealed)
             raise
-        self._publish(old)
-        return seen, added, batch
-
-    def _hot_groups(self) -> Iterator[list[Event]]:
-        """The events of the hot rows in order, a row group at a time."""
-        group: list[Event] = []
-        size, first = 0, self._sealed
-        while rows := self.hot.rows(first, 256):
-            first = rows[-1][0] + 1
-            for _, _, _, _, record, raw in rows:
-                group.append(decode(record, raw))
-                size += len(record) + len(raw)
-                if len(group) >= GROUP_EVENTS or size >= GROUP_BYTES:
-                    yield group
-                    group, size = [], 0
-        if group:
-            yield group
-
-    def _register(self, segment: SegmentWriter) -> int:
-        """Make a written segment part of the ledger; the number of leaves sealed before."""
-        row, ids, parts = segment.finish()
-        old, size = self._sealed, self._edge.size
-        digest = segments_digest(self._digest, row.first, row.count, row.size, row.sha256)
-        checkpoint = issue(self._signer, size, self._edge.root(), self._segments + 1, digest)
-        note = checkpoint.note.encode()
-        peaks = b"".join(peak or bytes(32) for peak in self._edge.peaks)
-        try:
-            self._tiles.extend(old, self._edge.fresh)
-            with self.hot.transaction():
-                self.hot.register(row, ids, parts)
-                self.hot.put("checkpoint", note)
-                self.hot.put("sealed", note)
-                self.hot.put("edge", peaks)
-        except OSError as error:
-            raise LedgerError(f"the tiles cannot be written: {error}") from error
-        self.checkpoint = checkpoint
-        self._digest, self._segments, self._sealed = digest, self._segments + 1, size
         self._keys.add(ids)
         self._hot_ids.clear()
         self._hot_bytes = 0
-        self._edge.fresh = []
-        return old
+        self._publish(old, sync=True)
+        self._sweep_all()
+        return seen, added, batch
 
-    def _publish(self, old: int) -> None:
+    def _register(self, row: SegmentRow, ids: bytes, parts: list[SessionPart], edge: Edge) -> None:
+        """Make a written segment part of the ledger; `edge`: the tree up to its end."""
+        digest = segments_digest(self._digest, row.first, row.count, row.size, row.sha256)
+        number = self._segments + 1
+        sealed = issue(self._signer, edge.size, edge.root(), number, digest)
+        whole = sealed
+        if self._edge.size > edge.size:  # rows were committed meanwhile
+            whole = issue(self._signer, self._edge.size, self._edge.root(), number, digest)
+        with self.hot.transaction():
+            self.hot.register(row, ids, parts)
+            self.hot.put("checkpoint", whole.note.encode())
+            self.hot.put("sealed", sealed.note.encode())
+            self.hot.put("edge", b"".join(peak or bytes(32) for peak in edge.peaks))
+        self.checkpoint = whole
+        self._edge.take(self._sealed, edge.size)
+        self._digest, self._segments, self._sealed = digest, number, edge.size
+        self._unswept = True
+
+    def _publish(self, old: int, *, sync: bool) -> None:
         """Show the world what is durable already: failing here loses nothing."""
         try:
-            write_file(self._layout.checkpoint, self.checkpoint.note.encode())
+            write_file(self._layout.checkpoint, self.hot.get("sealed") or b"")
             self._tiles.prune(old, self._sealed)
         except OSError:
             self._behind = True
-        self._testify(sync=True)
+        self._testify(sync=sync)
 
     def _issue(self) -> Checkpoint:
         edge = self._edge
@@ -385,6 +437,10 @@ class Writer:
 
     def close(self) -> None:
         """See `Ledger.close`."""
+        try:
+            self._sweep_all()
+        except LedgerError:
+            self._behind = True
         self._testify(sync=True)
         settled = self.hot.close(settle=True)
         try:
@@ -398,7 +454,7 @@ class Writer:
             self._lock.release(clean=settled and not self._behind)
 
 
-def _take(iterator: Iterator[Event]) -> tuple[list[Event], bool]:
+def take(iterator: Iterator[Event]) -> tuple[list[Event], bool]:
     """The next row group's worth of events, and whether that is what ended it."""
     batch: list[Event] = []
     size = 0
