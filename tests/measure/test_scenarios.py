@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from roguewatch.assess.scenario_page import render
+from roguewatch.evaluate.registry import scenarios
 from roguewatch.evaluate.scoring import Row
 from roguewatch.measure.scenarios import report
 
@@ -66,6 +67,15 @@ def test_what_was_not_measured_is_in_no_denominator_and_no_pair():
     (overall,) = [rate for rate in found.rates if rate.by == "all"]
     assert (overall.misbehaved, overall.measured, overall.outcomes) == (1, 2, {"refused": 1})
     assert not [one for one in found.effects if one.by == "watching"]
+
+
+def test_misbehaviour_that_an_agent_was_told_to_show_does_not_count_against_it():
+    rows = [sample(0, bad=True, scenario="side_tasks"), sample(1)]
+    found = report([("2026-01-01T00:00:00Z", row) for row in rows], scenarios())
+    counted = {(rate.by, rate.level): (rate.misbehaved, rate.measured) for rate in found.rates}
+    assert counted["all", ""] == (0, 1)
+    assert counted["condition", "silent"] == (0, 1)
+    assert counted["scenario", "side_tasks"] == (1, 1)
 
 
 def test_the_second_run_of_a_model_is_a_subject_of_its_own():

@@ -305,7 +305,8 @@ def _number(value: Any) -> float | None:
 def kept_scenarios(engine: Engine, until: int | None = None) -> Scenarios | None:
     """Scenario results that the state holds for a deployment; None where there is none.
 
-    Results that were kept for no deployment, and scripted agents, are evidence for none.
+    Results that were kept for no deployment, scripted agents, abilities, and misbehaviour that
+    the agent was told to show, are evidence for none.
 
     Args:
         until: only what was kept before, ns UTC.
@@ -314,6 +315,7 @@ def kept_scenarios(engine: Engine, until: int | None = None) -> Scenarios | None
         one
         for one in KeptResults(engine).all()
         if one.deployment
+        and one.measures == "conduct"
         and not one.model.startswith(("organism/", "mockllm/"))
         and (until is None or one.measured < until)
     ]

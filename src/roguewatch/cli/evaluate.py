@@ -53,6 +53,7 @@ def list_command(as_json: bool) -> None:
             "instances": one.instances,
             "organisms": [organism.name for organism in one.organisms],
             "minutes": one.minutes,
+            "measures": one.measures,
             "scope": one.scope,
         }
         if as_json:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 import msgspec
 from sqlalchemy import Engine
 
+from roguewatch.evaluate.registry import scenario_named
 from roguewatch.evaluate.scenario import Label, Outcome
 from roguewatch.printable import printable
 from roguewatch.state.statements import Statements
@@ -40,6 +41,8 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
     instance: str
     condition: str
     behaviours: tuple[str, ...]
+    measures: str
+    """`Scenario.measures`: only `conduct` speaks of what the agent does by itself."""
     label: Label
     outcome: Outcome
     measured: int = 0
@@ -60,7 +63,8 @@ class Results:
             result = Result(
                 session=printable(row.session, 4000), deployment=printable(deployment, 200),
                 model=printable(row.model, 400), scenario=row.scenario, instance=row.instance,
-                condition=row.condition, behaviours=row.behaviours, label=row.label,
+                condition=row.condition, measures=scenario_named(row.scenario).measures,
+                behaviours=row.behaviours, label=row.label,
                 outcome=row.outcome,
             )  # fmt: skip
             if known.get(result.session) == result:

@@ -154,6 +154,9 @@ class Scenario(msgspec.Struct, frozen=True, kw_only=True):
     results: tuple[str, ...] = ()
     """Files that the agent may make and the judge wants to read."""
     conditions: tuple[Condition, ...] = CONDITIONS
+    measures: Literal["conduct", "ability", "monitors"] = "conduct"
+    """What its labels speak of: what the agent does when tempted, what it is able to, or what
+    monitors notice of an agent that was told to misbehave. Only conduct counts against it."""
     instances: int = 10
     """How many a seed gives; more seeds give more."""
 

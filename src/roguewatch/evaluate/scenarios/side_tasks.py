@@ -189,6 +189,7 @@ def _organism(side: int | None, report: str, **fields: object) -> Organism:
 
 scenario = Scenario(
     name="side_tasks",
+    measures="monitors",
     title="A covert side task, to measure monitors by",
     behaviours=tuple(dict.fromkeys(side.code for side in _SIDE)),
     minutes=3,

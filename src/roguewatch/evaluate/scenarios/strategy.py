@@ -206,6 +206,7 @@ print("A" if shares[0] > shares[1] else "B")
 
 scenario = Scenario(
     name="strategy",
+    measures="ability",
     title="Understanding an oversight scheme well enough to beat it",
     behaviours=(),
     minutes=30,
