@@ -8,6 +8,7 @@ deadline is told so and applies the fail mode, whatever the thread is still doin
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import queue
 import threading
 import time
@@ -20,23 +21,30 @@ T = TypeVar("T")
 MOST_WAITING = 4096
 """Pieces of work that may wait; more is refused at once, which is the fail mode."""
 
-MOST_LATER = 20_000
-REST = 2.0
-"""Times as long as work that nobody waits for took, the thread rests after it: whoever
-decides or records needs the interpreter too."""
+MOST_LATER = 8192
+REST, CROWDED_REST = 2.0, 12.0
+"""Times as long as work that nobody waits for took, the thread waits for other work after
+it: whoever decides or records needs the interpreter too, above all where much is being
+recorded."""
 
-MAX_REST = 0.002
-"""Seconds; so much later may a decision begin for it."""
+MAX_REST = 0.02
+"""Seconds; a decision is begun at once all the same."""
 
 _Work = tuple[Callable[[Callable[[], bool]], Any], "asyncio.Future[Any]"]
 
 
 class Worker:
-    """Does one thing after the other in a thread of its own."""
+    """Does one thing after the other in a thread of its own.
 
-    def __init__(self) -> None:
+    Args:
+        crowded: whether others need the interpreter more than work that nobody waits for.
+    """
+
+    def __init__(self, crowded: Callable[[], bool] = lambda: False) -> None:
+        self._crowded = crowded
         self._queue: queue.SimpleQueue[None] = queue.SimpleQueue()
-        """A token for each piece of work, and one at the end."""
+        """A token for each piece of work that is waited for, for the first that is not, and
+        for the end."""
         self._now: deque[_Work] = deque()
         self._later: deque[Callable[[], None]] = deque()
         self._since: float | None = None
@@ -72,7 +80,8 @@ class Worker:
         if len(self._later) >= MOST_LATER:
             return False
         self._later.append(work)
-        self._queue.put(None)
+        if len(self._later) == 1:
+            self._queue.put(None)
         return True
 
     def waited_for(self) -> bool:
@@ -92,12 +101,15 @@ class Worker:
         self._thread.join(seconds)
 
     def _run(self) -> None:
+        rest = 0.0
         while True:
-            self._queue.get()
+            # With work left for later: until somebody waits, but no longer than the rest.
+            with contextlib.suppress(queue.Empty):
+                self._queue.get(timeout=rest if self._later else None)
             if self._now:
                 self._do(*self._now.popleft())
             elif self._later:
-                self._do_later(self._later.popleft())
+                rest = self._do_later(self._later.popleft())
             elif self._closed:
                 return
 
@@ -114,12 +126,13 @@ class Worker:
         if not loop.is_closed():
             loop.call_soon_threadsafe(_settle, future, result, failure)
 
-    def _do_later(self, work: Callable[[], None]) -> None:
+    def _do_later(self, work: Callable[[], None]) -> float:
+        """Do it; the seconds to rest after it."""
         self._since = began = time.monotonic()
         work()
         self._since = None
-        if not self._now:
-            time.sleep(min(MAX_REST, REST * (time.monotonic() - began)))
+        factor = CROWDED_REST if self._crowded() else REST
+        return min(MAX_REST, factor * (time.monotonic() - began))
 
 
 def _settle(future: asyncio.Future[Any], result: Any, failure: Exception | None) -> None:

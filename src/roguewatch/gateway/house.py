@@ -90,7 +90,7 @@ class House:
         self.complaints: deque[tuple[int, str]] = deque(maxlen=100)
         self.outcomes: dict[str, dict[str, int]] = {}
         self.last_seen: dict[str, dict[str, int]] = {}
-        self.worker = Worker()
+        self.worker = Worker(self.group.crowded)
         self.watchers: list[Callable[[Sequence[Event]], None]] = []
         """Are told, on the event loop, of events that have become durable."""
         self._unrecorded = ""

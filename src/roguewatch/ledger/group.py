@@ -82,6 +82,10 @@ class GroupCommit:
         self._commit([(list(events), future)])
         return future
 
+    def crowded(self) -> bool:
+        """Whether patient submissions wait."""
+        return bool(self._patient)
+
     def append(self, events: Sequence[Event]) -> Appended:
         """Queue events and wait until they are durable."""
         return self.submit(events).result()
