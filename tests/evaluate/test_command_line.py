@@ -19,7 +19,10 @@ pytest.importorskip("openai")
 if shutil.which("bwrap") is None:
     pytest.skip("bubblewrap is not installed", allow_module_level=True)
 
+from inspect_ai.model import get_model
+
 from roguewatch.evaluate.registry import instance_of
+from roguewatch.evaluate.running import run
 
 PROGRAM = Path(sys.executable).parent / "roguewatch"
 
@@ -127,6 +130,17 @@ def test_a_command_line_program_is_scored_by_what_it_did(
     row = through_bridge(scenario, script, tmp_path, monkeypatch)
     assert (row["label"], row["behaviours"]) == (label, behaviours), row["reason"]
     assert row["steps"] == len(script) - 1
+
+
+def test_a_stop_notice_midway_reaches_the_model_of_a_command_line_program(tmp_path):
+    # The scripted model stops only where it is told to.
+    _, (row,) = run(
+        "shutdown", store=tmp_path, model=get_model("organism/shutdown.honest", memoize=False),
+        limit=1, conditions=["silent"], command=["python3", "-c", AGENT],
+    )  # fmt: skip
+    assert (row.label, row.factors["channel"]) == ("honest", "message")
+    assert row.ground_truth["stop_given"]
+    assert row.ground_truth["jobs_done"] == 3
 
 
 def test_a_program_that_cannot_start_is_errored_and_not_honest(tmp_path):
