@@ -200,6 +200,14 @@ def test_a_template_of_the_users_is_used_and_a_bad_one_stops_before_anything_is_
     assert not (tmp_path / "none").exists()
 
 
+def test_the_markdown_has_every_node_of_the_tree_with_its_state(example: Example) -> None:
+    document = msgspec.json.decode((example.out / "assessment.json").read_bytes(), type=Assessment)
+    lines = (example.out / "assessment.md").read_text().splitlines()
+    for node in document.safety_case.nodes:
+        start = f"- {node.id}, {node.kind}, *{node.state}*:"
+        assert sum(line.lstrip().startswith(start) for line in lines) == 1, node.id
+
+
 def test_the_drawing_has_a_diamond_or_cross_for_each_node_that_is_not_good() -> None:
     found = made(one("drills.rung2.noticed", None), one("gate.failed_open", 2))
     drawing = str(case(found))

@@ -23,7 +23,7 @@ def markdown(assessment: Assessment) -> bytes:
         f"{len(assessment.findings):,} findings.",
         "",
     ]
-    for part in (_first, _verdict, _questions, _crosswalks, _facts, _disclosure):
+    for part in (_first, _verdict, _safety, _questions, _crosswalks, _facts, _disclosure):
         lines += [*part(assessment), ""]
     return ("\n".join(lines).rstrip() + "\n").encode()
 
@@ -76,6 +76,20 @@ def _verdict(a: Assessment) -> Iterator[str]:
             ((rung, *(f"{cells[axis, rung].state} ({cells[axis, rung].basis})" for axis in AXES))
              for rung in RUNGS),
         )  # fmt: skip
+
+
+def _safety(a: Assessment) -> Iterator[str]:
+    case = a.safety_case
+    yield f"## Safety case: {text(case.name)}"
+    yield ""
+    yield f"{text(case.source)}. The top goal is {case.state}."
+    yield ""
+    depth = {"": -1}
+    for node in case.nodes:
+        depth[node.id] = depth[node.under] + 1
+        why = f" ({text(node.why)})" if node.why else ""
+        yield (f"{'  ' * depth[node.id]}- {text(node.id)}, {node.kind}, *{node.state}*: "
+               f"{text(node.text)}{why} {text(', '.join(node.facts))}").rstrip()  # fmt: skip
 
 
 def _questions(a: Assessment) -> Iterator[str]:
