@@ -175,6 +175,13 @@ def test_a_young_action_is_pending_and_not_missed() -> None:
     assert (row.expected, row.missing, row.pending) == (1, 1, 1)
 
 
+def test_an_action_that_is_told_again_and_again_does_not_stay_young() -> None:
+    first = call("transcript", "c", time=5 * SECOND)
+    told = [msgspec.structs.replace(first, time=at * SECOND) for at in (20, 5, 50)]
+    found = measure(told, "hook", "transcript", before=30 * SECOND)
+    assert [(one.source, one.event) for one in found.missed] == [("hook", first.id)]
+
+
 def test_a_result_alone_is_a_sighting_of_telemetry_but_not_of_a_hook() -> None:
     late = event("hook", "tool_result", call_id="1")
     told = event("otel", "tool_result", call_id="1")

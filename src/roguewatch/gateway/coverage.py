@@ -148,7 +148,10 @@ class Observed:
                 until = self._told_until.get(event.session, 0)
                 self._told_until[event.session] = max(until, event.time)
         if seen := seen_of(event):
-            self._seen[seen.event] = seen
+            known = self._seen.get(seen.event)
+            # One that is told again with a later time must not look new for ever.
+            if known is None or (seen.time or 0) < (known.time or 0):
+                self._seen[seen.event] = seen
         if self._most is not None and len(self._seen) > self._most:
             self._forget(self._most)
 

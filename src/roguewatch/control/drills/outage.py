@@ -240,14 +240,15 @@ def _healthy(address: str) -> bool:
 
 def _tell_transcript(routine: Routine, actor: _Actor) -> None:
     """What the client's transcript tells of the actions so far, read by the routine."""
+    wall = time.time_ns() - time.monotonic_ns()
     events = [
         Event(
             id=event_id("drill-transcript", call), session=actor.session, seq=number,
             kind="tool_call", surface="claude-code", sighting="transcript", tool="Bash",
-            call_id=call, arguments='{"command":"ls"}', time=time.time_ns(),
+            call_id=call, arguments='{"command":"ls"}', time=wall + int(when * 1e9),
             origin=Origin(file="drill", offset=number),
         )
-        for number, (_, call, done) in enumerate(actor.acts) if done
+        for number, (when, call, done) in enumerate(actor.acts) if done
     ]  # fmt: skip
     routine.record(routine.store, events)
 
