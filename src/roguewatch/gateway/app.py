@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -133,8 +133,22 @@ def _response(answer: Answer, status: int = 200, said: str = "") -> Response:
     return Response(answer.body, status, headers, "application/json")
 
 
-def application(house: House, latency: Latency, more: Sequence[BaseRoute] = ()) -> ASGIApp:
-    """The gate's whole HTTP surface; `more` are the relays' and the receiver's routes."""
+def application(
+    house: House,
+    latency: Latency,
+    more: Sequence[BaseRoute] = (),
+    straight: Mapping[str, ASGIApp] = {},
+) -> ASGIApp:
+    """The gate's whole HTTP surface.
+
+    Args:
+        house: the open store.
+        latency: where answers are measured.
+        more: the receiver's routes and others of the daemon.
+        straight: the relays' applications by the first part of their paths: a call waits
+            for each, so they are reached as the hooks are, past the router and its
+            middleware. They answer every method and path below it themselves.
+    """
     hooks = Hooks(house, latency)
 
     async def described(request: Request) -> Response:
@@ -148,10 +162,10 @@ def application(house: House, latency: Latency, more: Sequence[BaseRoute] = ()) 
         ]
     )
 
+    first = {HOOKS.strip("/"): hooks, **straight}
+
     async def routed(scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and scope["path"].startswith(HOOKS):
-            await hooks(scope, receive, send)
-        else:
-            await others(scope, receive, send)
+        place = scope["path"].split("/", 2)[1:2] if scope["type"] == "http" else []
+        await first.get("".join(place), others)(scope, receive, send)
 
     return routed

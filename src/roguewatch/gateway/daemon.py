@@ -186,8 +186,8 @@ async def _serve(
     otlp = Otlp(house, latency, otlp_grpc)
     address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
     coverage = CoverageWatch(house, f"http://{address}", watched)
-    more = [*relays.routes, *otlp.routes, *coverage.routes, *recording_routes(house)]
-    server = _server(application(house, latency, more))
+    more = [*otlp.routes, *coverage.routes, *recording_routes(house)]
+    server = _server(application(house, latency, more, relays.applications))
     unix = [str(listener.getsockname()) for listener in sockets[1:]]
     ready = {
         "ready": True, "listen": address,

@@ -14,7 +14,6 @@ from os import urandom
 import aiohttp
 import msgspec
 from multidict import CIMultiDict
-from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from roguewatch.errors import InputError
@@ -41,6 +40,7 @@ from roguewatch.state.register import Deployment
 MAX_BODY = 16 << 20
 MAX_ANSWER = 64 << 20
 _EVENT_END = re.compile(rb"(?:\r\n|\n|\r(?!\n))(?:\r\n|\n|\r(?!\n))")
+PREFIX = "/mcp/"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _LOOPBACK = re.compile(r"https?://(?:localhost|127\.0\.0\.1|\[::1\])(?::\d+)?")
 
@@ -96,15 +96,11 @@ class HttpRelay:
         self._servers = servers
         self._upstream = upstream
 
-    def route(self) -> Route:
-        """The relay's route."""
-        return Route("/mcp/{name}", self, methods=["POST", "GET", "DELETE"])
-
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Relay one HTTP request."""
         try:
             deployment = holder(self._house, scope, "relay")
-            server = self._servers.get(scope["path_params"]["name"])
+            server = self._servers.get(scope["path"].removeprefix(PREFIX))
             if server is None:
                 raise RefusedError(404, "no MCP server of that name")
             headers = routing_headers(scope["headers"])

@@ -10,7 +10,6 @@ from __future__ import annotations
 import re
 
 from starlette.datastructures import Headers
-from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from roguewatch.gateway.bodies import RefusedError
@@ -20,6 +19,7 @@ from roguewatch.gateway.latency import Latency
 from roguewatch.gateway.mcp.desk import Desk
 
 MAX_LINE = 64 << 20
+SIDES = ("/mcp-relay/client", "/mcp-relay/server")
 _CONNECTION = re.compile(r"[0-9a-f]{32}")
 _SERVER = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
@@ -39,16 +39,19 @@ class Lines:
                 deployment = holder(self._house, scope, "relay")
                 raw = await read_body(receive, MAX_LINE)
                 headers = Headers(scope=scope)
+                side = scope["path"].rpartition("/")[2]
                 id, server = headers.get("x-connection", ""), headers.get("x-server", "")
                 if not _CONNECTION.fullmatch(id) or not _SERVER.fullmatch(server):
                     raise RefusedError(400, "no connection or server was named")
+                if scope["path"] not in SIDES:
+                    raise RefusedError(404, "lines are of the client or the server")
             except RefusedError as refusal:
                 await note_refused(self._house, scope, str(refusal))
                 await respond_json(send, refusal.status, {"forward": False})
                 return
             connection = self._desk.connection(deployment, id, server)
             try:
-                if scope["path"].endswith("/client"):
+                if side == "client":
                     verdict = await self._desk.client_sent(
                         deployment, connection, raw, headers.get("x-revision", "")
                     )
@@ -59,9 +62,3 @@ class Lines:
                 await respond_json(send, 503, {"forward": False})
                 return
             await respond_json(send, 200, verdict)
-
-
-def routes(house: House, latency: Latency, desk: Desk) -> list[Route]:
-    """The daemon's side of the stdio relay."""
-    lines = Lines(house, latency, desk)
-    return [Route(f"/mcp-relay/{side}", lines, methods=["POST"]) for side in ("client", "server")]

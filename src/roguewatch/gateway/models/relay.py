@@ -10,7 +10,6 @@ from __future__ import annotations
 import aiohttp
 import msgspec
 from starlette.datastructures import Headers
-from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from roguewatch.errors import InputError
@@ -28,7 +27,7 @@ from roguewatch.gateway.strict import AmbiguousError, strict_json
 from roguewatch.gateway.upstream import VIA, Decoding, Upstream, back, onward, safe_path
 from roguewatch.state.register import Deployment
 
-METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
+METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 PREFIX = "/v1"
 
 
@@ -72,10 +71,6 @@ class ModelRelay:
         self._secrets = secrets
         self._upstream = upstream
         self._sessions = Sessions()
-
-    def route(self) -> Route:
-        """The relay's route."""
-        return Route(f"/{self._provider.name}{PREFIX}/{{path:path}}", self, methods=METHODS)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Relay one request."""
