@@ -125,7 +125,8 @@ class Hot:
         self.db.execute("PRAGMA journal_mode=WAL")
         self.db.execute("PRAGMA synchronous=FULL")
         self.db.execute("PRAGMA cache_size=-16384")
-        self.db.execute("PRAGMA wal_autocheckpoint=2000")
+        # Pages; `wal.Backfill` has done nearly all of it by then.
+        self.db.execute("PRAGMA wal_autocheckpoint=6000")
         if not version:
             self.db.executescript(f"BEGIN;{SCHEMA}PRAGMA user_version=1;COMMIT;")
 
@@ -220,6 +221,13 @@ class Hot:
         with self.reading():
             count: int = self.db.execute("SELECT count(*) FROM unsealed").fetchone()[0]
         return count
+
+    def end(self) -> int:
+        """The leaf after the last row, sealed or not; 0 where there is none. Found by the
+        key, in the same time however many rows there are."""
+        with self.reading():
+            last: int | None = self.db.execute("SELECT max(leaf) FROM hot").fetchone()[0]
+        return 0 if last is None else last + 1
 
     def hashes(self) -> list[tuple[int, str, bytes]]:
         """(leaf, id, leaf hash) of every row, in order."""

@@ -48,6 +48,7 @@ from roguewatch.ledger.note import (
 from roguewatch.ledger.record import encode, storable
 from roguewatch.ledger.sealing import Sealing, hot_groups
 from roguewatch.ledger.tiles import Tiles
+from roguewatch.ledger.wal import Backfill
 from roguewatch.ledger.witness import FileWitness, HttpWitness
 
 SEGMENT_EVENTS = 32 * 1024
@@ -111,6 +112,7 @@ class Writer:
         self._sealing_bytes = 0
         """Of the hot rows that a `Sealing` under way holds; the others are not among them."""
         self._unswept = False
+        self._backfill = Backfill(layout.hot)
         self._edge = Edge()
         self._segments = 0
         self._digest = NO_SEGMENTS
@@ -265,10 +267,10 @@ class Writer:
         """Store a few events as hot rows."""
         fresh, leaves = self._new(batch, set())
         if fresh:
-            mark, size = self._edge.mark(), self._edge.size
+            mark, first = self._edge.mark(), self._edge.size
             hashes = [leaf_hash(leaf) for leaf in leaves]
             rows: list[HotRow] = [
-                (size + at, event.id, event.session, hashes[at], leaves[at], event.raw)
+                (first + at, event.id, event.session, hashes[at], leaves[at], event.raw)
                 for at, event in enumerate(fresh)
             ]
             try:
@@ -282,7 +284,9 @@ class Writer:
                 raise
             self.checkpoint = checkpoint
             self._hot_ids.update(event.id for event in fresh)
-            self._hot_bytes += sum(len(row[4]) + len(row[5]) for row in rows)
+            size = sum(len(row[4]) + len(row[5]) for row in rows)
+            self._hot_bytes += size
+            self._backfill.wrote(size)
             if clock.monotonic() - self._witnessed > WITNESS_SECONDS:
                 self._testify(sync=False)
         return Appended(len(fresh), len(batch) - len(fresh))
@@ -442,6 +446,7 @@ class Writer:
         except LedgerError:
             self._behind = True
         self._testify(sync=True)
+        self._backfill.close()
         settled = self.hot.close(settle=True)
         try:
             if settled and not self._behind:

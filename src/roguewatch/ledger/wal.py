@@ -1,0 +1,57 @@
+"""Moving what is committed from SQLite's log into its file, beside those who commit.
+
+A commit is durable in the log; some time it must also go into the file, which costs as
+much writing again and an fsync of the file. Left to SQLite, the one commit that fills the
+log does it, and all others wait. A passive checkpoint over a connection of its own blocks
+nobody (https://www.sqlite.org/wal.html, "Checkpointing"); what it leaves, because rows
+were committed meanwhile, is little, and SQLite does that itself (`Hot`).
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from pathlib import Path
+
+BACKFILL_BYTES = 4 << 20
+"""Committed records after which it is done; with indices some three times as many bytes."""
+
+
+class Backfill:
+    """The log of one hot store. `wrote` and `close` may not be called at the same time.
+
+    Args:
+        path: the SQLite file.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._bytes = 0
+        self._thread: threading.Thread | None = None
+
+    def wrote(self, size: int) -> None:
+        """Note so many bytes of records committed; begins to move them once it is due."""
+        self._bytes += size
+        running = self._thread is not None and self._thread.is_alive()
+        if self._bytes >= BACKFILL_BYTES and not running:
+            self._bytes = 0
+            self._thread = threading.Thread(target=self._move, name="backfill")
+            self._thread.start()
+
+    def close(self) -> None:
+        """Wait for what is under way."""
+        if self._thread is not None:
+            self._thread.join()
+
+    def _move(self) -> None:
+        try:
+            place = f"{self._path.absolute().as_uri()}?mode=rw"
+            db = sqlite3.connect(place, uri=True, isolation_level=None)
+            try:
+                db.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+            finally:
+                db.close()
+        except sqlite3.Error:
+            # As on a full disk: the rows stay in the log, where they are durable, and
+            # SQLite tries again by itself when the log has grown.
+            self._bytes = 0
