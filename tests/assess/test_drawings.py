@@ -130,6 +130,18 @@ def test_reviewed_and_monitored_shares_are_as_high_as_they_are() -> None:
         assert nodes == [pytest.approx(110 * share)]
 
 
+@pytest.mark.parametrize("id", ["coverage.unknown_share", "monitors.live_share",
+                                "review.seen_share", "horizon.p50_minutes"])  # fmt: skip
+def test_what_a_person_only_stated_is_never_drawn_as_measured(id: str) -> None:
+    make = unattended.horizon if id.startswith("horizon") else flow
+    measured = make(fact(id, 0.25))
+    stated = make(fact(id, 0.25, kind="stated", state="stated"))
+    assert "stated" not in measured
+    assert "stated" in links(stated)[f"#fact-{id}"]
+    marks = {one.attrib.get("class", "") for one in drawn(stated).iter() if one.tag != "text"}
+    assert any("stated" in class_.split() for class_ in marks)
+
+
 def test_survivors_and_unnoticed_drills_are_crossed() -> None:
     facts = {**fact("drills.dead_times", {"rung 3 cron": [], "rung 3 nohup": [0.4, 0.6]}),
              **fact("drills.survivors_by_route", {"rung 3 cron": 2})}  # fmt: skip

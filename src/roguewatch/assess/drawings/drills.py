@@ -17,6 +17,7 @@ from roguewatch.assess.drawings.svg import (
     number,
     numbers,
     rect,
+    said,
     table,
     text,
     why_absent,
@@ -147,6 +148,6 @@ def _median(
     if interval is not None:
         end = scale(interval[1]) if interval[1] is not None else _RIGHT + 4
         band = rect(scale(interval[0]), y - 6, end - scale(interval[0]), 12, "interval")
-    words = f"{label}: {duration(value)}"
+    words = f"{label}: {duration(value)}{said(facts, id)}"
     return head + link(id, words, band, line(scale(value), y - 7, scale(value), y + 7, "mark"),
-                       text(_OUT, y + 4, duration(value), "strong"))  # fmt: skip
+                       text(_OUT, y + 4, duration(value) + said(facts, id), "strong"))  # fmt: skip

@@ -12,6 +12,7 @@ from roguewatch.assess.drawings.svg import (
     number,
     path,
     rect,
+    said,
     text,
     why_absent,
 )
@@ -50,15 +51,16 @@ def flow(facts: Facts) -> Markup:
 
 def _told(facts: Facts, id: str, name: str) -> str:
     value = number(facts, id)
-    return f"{name} {percent(value) if value is not None else why_absent(facts, id)}"
+    told = percent(value) if value is not None else why_absent(facts, id)
+    return f"{name} {told}{said(facts, id)}"
 
 
 def _hidden(facts: Facts, unknown: float | None, logged: float) -> Markup:
     """The share that left no record, and that nobody can monitor or review."""
     id, y = "coverage.unknown_share", _TOP + logged
     if unknown is not None:
-        words = f"{percent(unknown)} left no record"
-        return link(id, words, rect(_X[0], y, _WIDE, _HIGH - logged, "bad"),
+        words = f"{percent(unknown)} left no record{said(facts, id) and ' (stated)'}"
+        return link(id, words, rect(_X[0], y, _WIDE, _HIGH - logged, f"bad{said(facts, id)}"),
                     text(_X[0], _TOP + _HIGH + 16, words, "bad-text"))  # fmt: skip
     state = why_absent(facts, id)
     return absent("flow", _X[0], y, _X[1] - _X[0] - 4, _HIGH - logged, id, state) + link(
@@ -79,10 +81,10 @@ def _stage(facts: Facts, place: int, title: str, id: str, logged: float) -> Mark
         )
     high = logged * min(max(share, 0.0), 1.0)
     return Markup("").join((
-        _head(place, title, id, percent(share)),
+        _head(place, title, id, percent(share) + said(facts, id)),
         _band(before, high, x, high),
         rect(x, _TOP + high, _WIDE, logged - high, "rest"),
-        link(id, f"{title}: {percent(share)}", rect(x, _TOP, _WIDE, high, "node")),
+        link(id, f"{title}: {percent(share)}", rect(x, _TOP, _WIDE, high, f"node{said(facts, id)}")),
     ))  # fmt: skip
 
 

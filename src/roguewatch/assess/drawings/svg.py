@@ -126,6 +126,12 @@ def number(facts: Facts, id: str) -> float | None:
     return float(value)
 
 
+def said(facts: Facts, id: str) -> str:
+    """` stated` where a value is only what a person said: it is never drawn as measured."""
+    fact = facts.get(id)
+    return " stated" if fact is not None and fact.state == "stated" else ""
+
+
 def table(facts: Facts, id: str) -> dict[str, object]:
     """A fact's value where it is an object; empty otherwise."""
     fact = facts.get(id)
@@ -169,7 +175,7 @@ class Scale:
 
 
 _TIMES: Iterable[tuple[float, str]] = (
-    (0.01, "10 ms"), (0.1, "0.1 s"), (1, "1 s"), (10, "10 s"), (60, "1 min"), (600, "10 min"), (3600, "1 h"),
+    (0.01, "10 ms"), (0.1, "0.1 s"), (0.3, "0.3 s"), (1, "1 s"), (3, "3 s"), (10, "10 s"), (30, "30 s"), (60, "1 min"), (600, "10 min"), (3600, "1 h"),
     (14_400, "4 h"), (86_400, "1 d"), (604_800, "1 wk"), (2_592_000, "30 d"), (31_536_000, "1 y"),
 )  # fmt: skip
 

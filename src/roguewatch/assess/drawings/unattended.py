@@ -14,6 +14,7 @@ from roguewatch.assess.drawings.svg import (
     logarithmic,
     number,
     rect,
+    said,
     table,
     text,
     why_absent,
@@ -40,7 +41,7 @@ def stretches(facts: Facts) -> Markup:
         end = 106 + wide
         marks.append(link(id, f"{name}: {count}", text(end, y + 12, f"{count:,}")))
         if row == holds and longest is not None:
-            words = f"longest {duration(longest)}"
+            words = f"longest {duration(longest)}{said(facts, 'unattended.longest_seconds')}"
             marks.append(link("unattended.longest_seconds", words,
                               text(374, y + 12, words, "warn-text", "end")))  # fmt: skip
     says = "; ".join(f"{name}: {count}" for name, count in counts.items())
@@ -80,8 +81,8 @@ def horizon(facts: Facts) -> Markup:
             right = scale(high * unit) if high is not None else 372.0
             ends = line(scale(low * unit), y, right, y, "whisker")
             words += f" ({duration(low * unit)} to {duration(high * unit) if high is not None else 'no end'})"
-        marks.append(link(id, f"{label}: {words}", ends, circle(at, y, 5, class_),
-                          text(min(at, 300), y - 9, duration(value * unit), "", "middle")))  # fmt: skip
+        marks.append(link(id, f"{label}: {words}", ends, circle(at, y, 5, class_ + said(facts, id)),
+                          text(min(at, 300), y - 9, duration(value * unit) + said(facts, id), "", "middle")))  # fmt: skip
     says = "; ".join(
         f"{label}: {duration(v * unit) if (v := number(facts, id)) is not None else why_absent(facts, id)}"
         for label, id, unit, _ in _ROWS
