@@ -8,7 +8,7 @@ Built on test martingales and Ville's inequality (Howard et al. 2021, Annals of 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import msgspec
 import numpy as np
@@ -50,8 +50,6 @@ def rate_sequence(
     if n == 0:
         return 0.0, 1.0
     misses = n - events
-    from scipy import optimize  # imported here: an assessment needs no root and 24 MB less
-
     evidence = float(special.betaln(events + prior, misses + prior) - special.betaln(prior, prior))
 
     def excess(p: float) -> float:
@@ -62,10 +60,20 @@ def rate_sequence(
         )
 
     best = events / n
-    tiny = 1e-300
-    low = 0.0 if events == 0 else float(optimize.brentq(excess, tiny, best, xtol=1e-15))
-    high = 1.0 if misses == 0 else float(optimize.brentq(excess, best, 1 - 1e-16, xtol=1e-15))
+    low = 0.0 if events == 0 else _edge(excess, 1e-300, best)
+    high = 1.0 if misses == 0 else _edge(excess, 1 - 1e-16, best)
     return low, high
+
+
+def _edge(excess: Callable[[float], float], outside: float, inside: float) -> float:
+    """Where evidence crosses its bound, by bisection: scipy.optimize would cost 24 MB."""
+    for _ in range(200):
+        middle = (outside + inside) / 2
+        if excess(middle) > 0:
+            outside = middle
+        else:
+            inside = middle
+    return outside
 
 
 def mean_sequence(values: ArrayLike, alpha: float = 0.05, grid: int = 1000) -> tuple[Array, Array]:

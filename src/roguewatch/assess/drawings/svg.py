@@ -165,15 +165,17 @@ class Scale:
 
     def axis(self, y: float, top: float) -> Markup:
         """Ticks at spoken times, with faint lines up to `top`."""
-        ticks = [tick for tick in _TIMES if self.low <= tick[0] <= self.high]
-        step = max(1, math.ceil(len(ticks) / 6))
-        return Markup("").join(
-            line(self(at), top, self(at), y, "rule")
-            + text(self(at), y + 13, words, "label", "middle")
-            for at, words in ticks[::step]
-        )
+        marks, last = [], -math.inf
+        for at, words in _TIMES:
+            x = self(at)
+            if self.low <= at <= self.high and x - last >= _TICK:
+                last = x
+                marks += [line(x, top, x, y, "rule"), text(x, y + 13, words, "label", "middle")]
+        return Markup("").join(marks)
 
 
+_TICK = 36.0
+"""Ticks stand at least so far apart, so that their words do not touch."""
 _TIMES: Iterable[tuple[float, str]] = (
     (0.01, "10 ms"), (0.1, "0.1 s"), (0.3, "0.3 s"), (1, "1 s"), (3, "3 s"), (10, "10 s"), (30, "30 s"), (60, "1 min"), (600, "10 min"), (3600, "1 h"),
     (14_400, "4 h"), (86_400, "1 d"), (604_800, "1 wk"), (2_592_000, "30 d"), (31_536_000, "1 y"),
