@@ -23,4 +23,6 @@ if __name__ == "__main__":
     last = day.replace(hour=0, minute=0, second=0, microsecond=0, tzinfo=UTC) + timedelta(
         days=1 if given.end else 0
     )
+    if given.folder.exists():
+        parser.error(f"{given.folder} is there already: expected a folder to be made")
     print(shlex.join(["roguewatch", *map(str, make(given.folder, last, given.seed))]))
