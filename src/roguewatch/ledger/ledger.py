@@ -23,7 +23,7 @@ from roguewatch.ledger.note import Checkpoint, open_checkpoint
 from roguewatch.ledger.places import signing_key, witness_place
 from roguewatch.ledger.proof import ConsistencyProof, Proof
 from roguewatch.ledger.record import decode, encode
-from roguewatch.ledger.sealing import REST_SECONDS, Sealing
+from roguewatch.ledger.sealing import Sealing
 from roguewatch.ledger.tiles import Tiles
 from roguewatch.ledger.witness import FileWitness, HttpWitness, witness_at
 from roguewatch.ledger.writer import MOST_HOT, Appended, Writer, take
@@ -67,7 +67,7 @@ class Ledger:
         self._mutex = threading.RLock()
         self._settled = threading.Condition(self._mutex)
         """Is told when a sealing in the background has ended."""
-        self._sealing: threading.Thread | None = None
+        self._sealing: Sealing | None = None
         self._seal_again = 0.0
         self.seal_error = ""
         """Why hot rows could not be sealed in the background; empty where they were. They
@@ -174,7 +174,9 @@ class Ledger:
 
     def _settle(self) -> None:
         """Wait, without the mutex, until nothing is being sealed in the background."""
-        self._settled.wait_for(lambda: self._sealing is None)
+        while self._sealing is not None:
+            self._sealing.hurried.set()
+            self._settled.wait()
 
     def _seal_in_time(self) -> None:
         """Begin to seal the hot rows once they fill a segment; where that is too slow for
@@ -186,11 +188,16 @@ class Ledger:
                 self._writing().seal()
         elif fullness >= 1 and self._sealing is None and time.monotonic() >= self._seal_again:
             writer = self._writing()
-            sealing = writer.begin()
-            self._sealing = threading.Thread(
-                target=self._seal_behind, args=(writer, sealing), name="seal"
+            self._sealing = writer.begin()
+            behind = threading.Thread(
+                target=self._seal_behind, args=(writer, self._sealing), name="seal"
             )
-            self._sealing.start()
+            try:
+                behind.start()
+            except RuntimeError as error:  # no thread to be had: as if it had failed
+                writer.give_up(self._sealing)
+                self._sealing, self.seal_error = None, str(error)
+                self._seal_again = time.monotonic() + SEAL_AGAIN_SECONDS
 
     def _seal_behind(self, writer: Writer, sealing: Sealing) -> None:
         """Seal while events go on being stored; the mutex is held for a commit at a time."""
@@ -204,7 +211,7 @@ class Ledger:
             while more:
                 with self._mutex:
                     more = writer.sweep()
-                time.sleep(REST_SECONDS)  # else the lock would seldom be another's
+                sealing.rest()
             self.seal_error = ""
         except (LedgerError, OSError) as error:
             self.seal_error = printable(str(error), 500)

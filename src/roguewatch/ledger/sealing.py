@@ -10,8 +10,8 @@ already, which readers pass over and the next start deletes.
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 
 from roguewatch.errors import LedgerError, TamperError
 from roguewatch.events import Event
@@ -22,8 +22,10 @@ from roguewatch.ledger.merkle import Edge
 from roguewatch.ledger.record import decode
 from roguewatch.ledger.tiles import Tiles
 
-REST_SECONDS = 0.002
-"""After every few rows: whoever decides or commits needs the interpreter and the disk."""
+REST_SECONDS = 0.02
+"""After every few rows, which take a quarter of it: whoever decides or commits needs the
+interpreter and the disk. At this pace 10,000 rows a second are sealed; where more come for
+long, those who bring them wait (`Ledger.append`), and nobody rests."""
 
 
 class Sealing:
@@ -47,6 +49,8 @@ class Sealing:
         self.row: SegmentRow
         self.ids = b""
         self.parts: list[SessionPart] = []
+        self.hurried = threading.Event()
+        """Set: somebody waits until this has ended."""
         self._layout = layout
         self._number = number
 
@@ -64,7 +68,7 @@ class Sealing:
         try:
             hot = Hot(self._layout.hot, write=False)
             try:
-                for events, hashes in hot_groups(hot, self.first, self.end, REST_SECONDS):
+                for events, hashes in hot_groups(hot, self.first, self.end, self.rest):
                     segment.add(events, pack([event.id for event in events]))
                     self.edge.extend(hashes)
             finally:
@@ -81,6 +85,10 @@ class Sealing:
             segment.abort()
             raise
 
+    def rest(self) -> None:
+        """Leave the interpreter to others for a while, unless somebody waits for this."""
+        self.hurried.wait(REST_SECONDS)
+
     def clear(self) -> None:
         """Remove what was written; for a segment that will not be registered.
 
@@ -93,10 +101,10 @@ class Sealing:
 
 
 def hot_groups(
-    hot: Hot, first: int, end: int, rest: float = 0.0
+    hot: Hot, first: int, end: int, rest: Callable[[], None] = lambda: None
 ) -> Iterator[tuple[list[Event], list[bytes]]]:
     """The events of the hot rows [first, end) in order with their leaf hashes, a row group
-    at a time, resting so many seconds after every few rows."""
+    at a time; `rest` is called after every few rows."""
     events: list[Event] = []
     hashes: list[bytes] = []
     size = 0
@@ -111,7 +119,6 @@ def hot_groups(
                 yield events, hashes
                 events, hashes, size = [], [], 0
         first = rows[-1][0] + 1
-        if rest:
-            time.sleep(rest)
+        rest()
     if events:
         yield events, hashes
