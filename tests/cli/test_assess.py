@@ -330,11 +330,12 @@ def test_interrupted_anywhere_the_store_is_consistent_and_the_same_command_goes_
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+@pytest.mark.parametrize("day", ["9999-11-16", "0001-01-01", "0999-11-16"])
 def test_lone_surrogates_null_characters_and_impossible_dates_cost_nothing(
-    tmp_path: Path, good: Path
+    tmp_path: Path, good: Path, day: str
 ) -> None:
-    lines = session("s\ud800\x00x", "hi \udfff", *ran("t\ud801", "ls \ud800; git push"))
-    (good / "odd.jsonl").write_text(lines.replace("2026-11-16", "9999-11-16"))
+    lines = session("s\ud800\x00x", "hi \udfff", *ran("t\ud801", "ls \ud800; git push --force"))
+    (good / "odd.jsonl").write_text(lines.replace("2026-11-16", day))
     document = assess(tmp_path, good)
     assert document["coverage"]["files_unread"] == 0
     assert sum(line["tool_calls"] for line in document["sessions"]) == 1

@@ -60,7 +60,8 @@ def iso(time: int | None) -> str | None:
         moment = datetime.fromtimestamp(time // SECOND, UTC)
     except (OverflowError, ValueError, OSError):
         return None
-    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+    # Not strftime: the C library writes years before 1000 without their zeros.
+    return moment.replace(tzinfo=None).isoformat(timespec="seconds") + "Z"
 
 
 class Totals:

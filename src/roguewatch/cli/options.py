@@ -116,4 +116,5 @@ def iso(time: int | None) -> str | None:
         moment = datetime.fromtimestamp(time // 1_000_000_000, UTC)
     except (OverflowError, ValueError, OSError):
         return None
-    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+    # Not strftime: the C library writes years before 1000 without their zeros.
+    return moment.replace(tzinfo=None).isoformat(timespec="seconds") + "Z"

@@ -162,7 +162,7 @@ def application(
         ]
     )
 
-    first = {HOOKS.strip("/"): hooks, **straight}
+    first: dict[str, ASGIApp] = {HOOKS.strip("/"): hooks, **straight}
 
     async def routed(scope: Scope, receive: Receive, send: Send) -> None:
         place = scope["path"].split("/", 2)[1:2] if scope["type"] == "http" else []

@@ -287,7 +287,8 @@ def known_subject(subject: str, questions: Sequence[str]) -> None:
 
 def stamp(moment: datetime) -> str:
     """ISO 8601 UTC to the second."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    # Not strftime: the C library writes years before 1000 without their zeros.
+    return moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="seconds") + "Z"
 
 
 def stamp_ns(time: int) -> str:
