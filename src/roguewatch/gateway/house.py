@@ -159,7 +159,10 @@ class House:
         except (RoguewatchError, OSError, TimeoutError) as error:
             self.complain(f"the new rules are refused, the old ones kept: {error}")
             return printable(str(error), 2000)
-        self.changed(f"rules reloaded: {len(engine.rules.rules)} rules")
+        self.changed(
+            f"rules reloaded: {len(engine.rules.rules)} rules, "
+            f"{len(engine.rules.correlations)} correlations"
+        )
         return ""
 
     def stop(self, deployment: str, reason: str) -> None:
@@ -246,6 +249,7 @@ class House:
             "witness_error": printable(self.ledger.witness_error, 300),
             "seal_error": self.ledger.seal_error,
             "rules": len(self.detection.engine.rules.rules),
+            "correlations": len(self.detection.engine.rules.correlations),
             "refused": self.refusals.total,
             "questions": len(self.approvals.queue()),
             "deployments": deployments,
