@@ -41,7 +41,9 @@ def test_the_name_of_a_file_does_not_matter(tmp_path: Path) -> None:
         (b"", "is empty"),
         (b"\x7fELF\x00\x01\x02", "is binary and of no known format (tried: claude-code, codex"),
         (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n", "git lfs pull"),
-        (b'{"hello": "world"}', "is JSON of no known format"),
+        (b'{"hello": "world"}', "is JSON of no known format: an object of 1 key ("),
+        (b"[1, 2]\n{", "is JSON of no known format: an array of 2 items in its first line ("),
+        (b'{"half": ', "is JSON of no known format ("),
         (b"just some words\n", "is text of no known format"),
         ("{}".encode("utf-16"), "is UTF-16 text"),
         (b"\x1f\x8bbroken", "cannot be read"),
@@ -55,6 +57,26 @@ def test_what_cannot_be_read_says_why_and_the_rest_is_read(
     errors = _errors(tmp_path)
     assert says in errors["bad"] and str(tmp_path) in errors["bad"]
     assert errors["good"] == ""
+
+
+@pytest.mark.parametrize("content", ["KEY=hunter2", '{"hunter2": "hunter2"}', '["hunter2"'])
+def test_nothing_is_quoted_from_a_file_of_no_known_format(tmp_path: Path, content: str) -> None:
+    (tmp_path / ".env").write_text(content)
+    assert "hunter2" not in _errors(tmp_path)[".env"]
+
+
+def test_a_store_of_ours_is_not_read_as_activity(tmp_path: Path) -> None:
+    store = tmp_path / "store"
+    (store / "ledger").mkdir(parents=True)
+    (store / "ledger" / "ledger.json").write_text("{}")
+    (store / "state.sqlite").touch()
+    _good(store / "good")
+    _good(tmp_path / "good")
+    assert _errors(tmp_path)["store"].endswith(
+        "is a roguewatch store, which is not read as activity"
+    )
+    assert _errors(tmp_path).keys() == {"store", "good"}
+    assert len(list(walk([store]))) == 1
 
 
 def test_pipes_sockets_and_devices_are_never_opened(tmp_path: Path) -> None:

@@ -196,6 +196,9 @@ def _walk(
         if place in seen:
             return
         seen.add(place)
+        if _is_store(path):
+            yield Unread(name, f"{name}: is a roguewatch store, which is not read as activity")
+            return
         try:
             inside = sorted(os.scandir(path), key=lambda entry: os.fsencode(entry.name))
         except OSError as error:
@@ -210,6 +213,14 @@ def _walk(
     else:
         kind = next((text for test, text in _KINDS if test(state.st_mode)), "a special file")
         yield Unread(name, f"{name}: is {kind}, which is never opened")
+
+
+def _is_store(folder: Path) -> bool:
+    """Whether a folder holds our own evidence, keys to it and reports, not agents' records."""
+    try:
+        return (folder / "ledger" / "ledger.json").is_file() and (folder / "state.sqlite").is_file()
+    except OSError:
+        return False
 
 
 def read(
@@ -293,9 +304,23 @@ def _what(head: bytes, ordered: list[Source]) -> str:
         return f"is UTF-16 text, expected UTF-8 ({tried})"
     if b"\x00" in head[:8192]:
         return f"is binary and of no known format ({tried})"
-    begin_text = printable(head.lstrip()[:40].decode("utf-8", "replace"))
-    looks = "JSON" if head.lstrip()[:1] in (b"{", b"[") else "text"
-    return f"is {looks} of no known format, beginning {begin_text} ({tried})"
+    return f"{_looks(head)} ({tried})"
+
+
+def _looks(head: bytes) -> str:
+    """What kind of text a file holds. Never its words: it may be a file of secrets."""
+    begin = head.lstrip()
+    if begin[:1] not in (b"{", b"["):
+        return "is text of no known format"
+    for part, where in ((begin, ""), (begin.partition(b"\n")[0], " in its first line")):
+        try:
+            value = msgspec.json.decode(part)
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+            continue
+        kind, inside = ("object", "key") if isinstance(value, dict) else ("array", "item")
+        many = "" if len(value) == 1 else "s"
+        return f"is JSON of no known format: an {kind} of {len(value)} {inside}{many}{where}"
+    return "is JSON of no known format"
 
 
 def _reason(error: BaseException) -> str:
