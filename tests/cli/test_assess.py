@@ -18,6 +18,8 @@ import jsonschema
 import pytest
 
 from tests.cli.run import ENVIRONMENT, EXAMPLES, ROOT, json_lines, ran, roguewatch, session
+from tests.gateway.hooking import body, post
+from tests.gateway.relaying import daemon, enrolled
 
 SCHEMA = ROOT / "src/roguewatch/assess/assessment.schema.json"
 
@@ -169,6 +171,66 @@ def test_fail_on_says_with_its_status_whether_findings_reach_the_level(
     assert roguewatch("assess", good, *options).returncode == 0
     assert roguewatch("assess", good, EXAMPLES, *options).returncode == 1
     assert (tmp_path / "o" / "assessment.html").exists()
+
+
+def test_what_is_found_elsewhere_in_the_store_is_said_and_reaches_fail_on(
+    tmp_path: Path, good: Path
+) -> None:
+    options = ("--store", tmp_path / "store", "--out", tmp_path / "out")
+    bad = tmp_path / "bad.jsonl"
+    bad.write_text(session("bad", "go", *ran("a", "cat ~/.ssh/id_rsa"), *ran("b", "history -c")))
+    roguewatch("assess", bad, *options)
+    listed = json_lines(roguewatch("findings", "--store", options[1], "--json").stdout)
+    done = roguewatch("assess", good, *options, "--fail-on", "high")
+    assert done.returncode == 1
+    assert f"1 session of this store with {len(listed)} findings" in done.stdout
+    document = json.loads((tmp_path / "out" / "assessment.json").read_text())
+    jsonschema.validate(document, json.loads(SCHEMA.read_text()))
+    left = document["findings_elsewhere"]
+    assert document["findings"] == []
+    assert (left["sessions"], left["findings"], left["live"]) == (1, len(listed), 0)
+    assert sum(left["levels"].values()) == len(listed) and left["worst"] in left["levels"]
+    facts = {fact["id"]: fact for fact in document["facts"]}
+    for id in ("findings", "findings.high"):
+        assert f"{len(listed)} more in other sessions" in facts[id]["statement"]
+    page = (tmp_path / "out" / "assessment.html").read_text()
+    assert "are not in this report" in page
+    assert "The detectors found nothing;" not in page
+    # Outside the window, and among the files read, nothing is elsewhere.
+    assert not _elsewhere(assess(tmp_path, good, "--since", "2026-11-17"))
+    assert not _elsewhere(assess(tmp_path, good, bad))
+
+
+def test_what_only_the_gate_saw_is_said_to_be_left_out(tmp_path: Path, good: Path) -> None:
+    store = tmp_path / "store"
+    token = enrolled(store, "observe", "hook")
+    home = ENVIRONMENT["HOME"]
+    places = {
+        "ROGUEWATCH_KEYS": f"{home}/.config/roguewatch/keys",
+        "ROGUEWATCH_WITNESS": f"{home}/.local/state/roguewatch/witness",
+    }
+    with daemon(store, **places) as gate:
+        post(gate.ready["listen"], token, body(command="cat ~/.ssh/id_rsa; history -c"))
+        _until_found(store)
+    done = roguewatch("assess", good, "--store", store, "--out", tmp_path / "out")
+    assert "NOT IN THIS REPORT" in done.stdout
+    document = json.loads((tmp_path / "out" / "assessment.json").read_text())
+    assert 0 < _elsewhere(document) == document["findings_elsewhere"]["live"]
+    page = (tmp_path / "out" / "assessment.html").read_text()
+    assert "</strong>: they came from the gate. No number below" in page
+
+
+def _elsewhere(document: dict[str, Any]) -> int:
+    count: int = document["findings_elsewhere"]["findings"]
+    return count
+
+
+def _until_found(store: Path) -> None:
+    for _ in range(100):
+        if roguewatch("findings", "--store", store, "--json").stdout:
+            return
+        time.sleep(0.2)
+    raise AssertionError("the gate found nothing")
 
 
 def test_json_prints_the_whole_assessment_on_one_line(tmp_path: Path, good: Path) -> None:

@@ -204,6 +204,7 @@ class _Run:
             impactful=activity.impactful,
             findings=seen.findings,
             findings_suppressed=seen.suppressed,
+            findings_elsewhere=seen.elsewhere,
             detection=self.detectors.described({line.behaviour for line in seen.findings}),
             facts=facts.all(),
             verdict=verdict(facts, classes),

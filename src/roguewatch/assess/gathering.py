@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import Engine, Row, select
 
-from roguewatch.assess.document import FindingLine
+from roguewatch.assess.document import Elsewhere, FindingLine
 from roguewatch.assess.facts.inputs import (
     Activity,
     DrillResult,
@@ -43,8 +43,10 @@ UNREGISTERED = ""
 """The class of deployments that have no entry in the register."""
 
 
-def activity(totals: Totals, findings: list[FindingLine]) -> Activity:
-    """What agents did."""
+def activity(
+    totals: Totals, findings: list[FindingLine], elsewhere: Elsewhere = Elsewhere()
+) -> Activity:
+    """What agents did, and how much was found in sessions that are not among these."""
     return Activity(
         sessions=totals.sessions,
         events=totals.events,
@@ -60,6 +62,7 @@ def activity(totals: Totals, findings: list[FindingLine]) -> Activity:
         modes=totals.modes(),
         impactful=totals.impactful(),
         findings=findings,
+        elsewhere=elsewhere,
     )
 
 

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 
 import msgspec
 
-from roguewatch.assess.document import FindingLine, SessionLine
+from roguewatch.assess.document import Elsewhere, FindingLine, SessionLine
 from roguewatch.assess.evidence import finding_line
 from roguewatch.assess.facts.inputs import Activity, Watched
 from roguewatch.assess.gathering import UNREGISTERED, Decisions, activity, watched
 from roguewatch.assess.totals import SECOND, Totals, iso
-from roguewatch.findings import Finding
+from roguewatch.findings import LEVELS, Finding
 from roguewatch.ledger.ledger import Ledger
 from roguewatch.printable import printable
 from roguewatch.state.findings import Findings
@@ -33,6 +33,8 @@ class Observed(msgspec.Struct, kw_only=True):
     lines: dict[str, SessionLine]
     findings: list[FindingLine]
     suppressed: int
+    elsewhere: Elsewhere
+    """Findings of the store in sessions that are not among these."""
     activity: Activity
     """Of the whole entity."""
     by_class: dict[str, Activity]
@@ -69,10 +71,10 @@ def observe(
     classes = sorted({one.deployment_class for one in deployments})
     totals, own = Totals(), {name: Totals() for name in classes}
     lines: dict[str, SessionLine] = {}
-    held, gone = {row.session for row in ledger.sessions()}, 0
+    held, gone = {row.session for row in ledger.sessions()}, set()
     for summary in sessions.all(run=run, since=since, until=until):
         if summary.session not in held:
-            gone += 1  # a summary without its evidence says nothing
+            gone.add(summary.session)  # a summary without its evidence says nothing
             continue
         totals.add(summary)
         name = decisions.class_of.get(summary.session, UNREGISTERED)
@@ -81,11 +83,23 @@ def observe(
         lines[summary.session] = session_line(summary)
     found: list[FindingLine] = []
     found_of: dict[str, list[FindingLine]] = defaultdict(list)
-    for finding in _within(findings.all(suppressed=False), lines, since, until):
+    not_here: list[Finding] = []
+    not_here_of: dict[str, list[Finding]] = defaultdict(list)
+    left_out = gone | sessions.outside(since, until)
+    for finding in findings.all(suppressed=False):
+        if finding.session in left_out or not within(finding.time, since, until):
+            continue
+        name = decisions.class_of.get(finding.session, UNREGISTERED)
+        if finding.session not in lines:
+            not_here.append(finding)
+            not_here_of[name].append(finding)
+            continue
         line = finding_line(finding)
         found.append(line)
-        found_of[decisions.class_of.get(finding.session, UNREGISTERED)].append(line)
+        found_of[name].append(line)
         lines[finding.session].findings += 1
+    told = sessions.told() if not_here else set()
+    elsewhere = _elsewhere(not_here, told)
     _only(decisions, lines)
     return Observed(
         now=_as_of(until),
@@ -95,12 +109,16 @@ def observe(
         lines=lines,
         findings=found,
         suppressed=sum(1 for _ in _within(findings.all(suppressed=True), lines, since, until)),
-        activity=activity(totals, found),
-        by_class={name: activity(own[name], found_of[name]) for name in classes},
+        elsewhere=elsewhere,
+        activity=activity(totals, found, elsewhere),
+        by_class={
+            name: activity(own[name], found_of[name], _elsewhere(not_here_of[name], told))
+            for name in classes
+        },
         decisions=decisions,
         deployments=deployments,
         watched=watched(ledger, deployments, since, until),
-        gone=gone,
+        gone=len(gone),
     )
 
 
@@ -132,6 +150,23 @@ def _within(
     for finding in findings:
         if within(finding.time, since, until) and finding.session in lines:
             yield finding
+
+
+def _elsewhere(findings: Sequence[Finding], told: set[str]) -> Elsewhere:
+    """Count findings of other sessions.
+
+    Args:
+        findings: those findings.
+        told: sessions that some file told of.
+    """
+    levels = Counter(finding.level for finding in findings)
+    return Elsewhere(
+        sessions=len({finding.session for finding in findings}),
+        findings=len(findings),
+        live=sum(finding.session not in told for finding in findings),
+        worst=max(levels, key=LEVELS.index, default=""),
+        levels={level: levels[level] for level in LEVELS if levels[level]},
+    )
 
 
 def session_line(summary: SessionSummary) -> SessionLine:

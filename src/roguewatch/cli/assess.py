@@ -87,7 +87,7 @@ def command(
     report: roguewatch assess verify | approve | publish REPORT.
 
     Exit status: 0 the assessment was written, whatever it says; 1 with --fail-on, when
-    findings reach the level; 2 an error that left nothing to assess.
+    findings reach the level, in these files or elsewhere in the store; 2 an error that left nothing to assess.
     """
     from roguewatch.assess.measuring import Results
 
@@ -116,7 +116,9 @@ def command(
         _summary(assessment, (html, data, *others))
     if fail_on is not None:
         reached = LEVELS[LEVELS.index(fail_on) :]
-        if any(finding.level in reached for finding in assessment.findings):
+        levels = {finding.level for finding in assessment.findings}
+        # What the gate saw counts though no file tells of it: the store knows of it.
+        if levels.union(assessment.findings_elsewhere.levels).intersection(reached):
             sys.exit(1)
 
 
@@ -185,6 +187,14 @@ def _summary(assessment: Assessment, files: Sequence[Path]) -> None:
         f"{len(assessment.sessions)} sessions, {assessment.events} events, "
         f"{len(assessment.findings)} findings"
     )
+    if (left := assessment.findings_elsewhere).findings:
+        many = "session" if left.sessions == 1 else "sessions"
+        click.echo(
+            f"  NOT IN THIS REPORT: {left.sessions} {many} of this store with {left.findings} "
+            f"findings, worst level {left.worst}: {left.live} from the gate, "
+            f"{left.findings - left.live} from earlier runs over other files "
+            "(roguewatch findings lists them)"
+        )
     for group in grouped(assessment.findings)[:8]:
         times = f" ({group.count} times)" if group.count > 1 else ""
         click.echo(f"  {group.level:9} {printable(group.title, 100)}{times}; {group.causes}")

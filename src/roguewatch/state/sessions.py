@@ -54,6 +54,24 @@ class Sessions:
         with self._engine.connect() as connection:
             return set(connection.execute(select(tables.sessions.c.session)).scalars())
 
+    def told(self) -> set[str]:
+        """The ids of the sessions that some file told of; the others were only seen live."""
+        with self._engine.connect() as connection:
+            return set(connection.execute(select(tables.reading_sessions.c.session)).scalars())
+
+    def outside(self, since: int | None, until: int | None) -> set[str]:
+        """The ids of the sessions that `all` leaves out of a window."""
+        table = tables.sessions
+        out = []
+        if since is not None:
+            out.append(table.c.ended < since)
+        if until is not None:
+            out.append(table.c.started >= until)
+        if not out:
+            return set()
+        with self._engine.connect() as connection:
+            return set(connection.execute(select(table.c.session).where(or_(*out))).scalars())
+
     def paths(self, session: str) -> list[str]:
         """The files that told of a session, in order."""
         told = tables.reading_sessions

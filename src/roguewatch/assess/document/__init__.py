@@ -25,6 +25,7 @@ from roguewatch.assess.document.disclosure import (
 from roguewatch.assess.document.findings import (
     ContextLine,
     Detection,
+    Elsewhere,
     FindingLine,
 )
 from roguewatch.assess.document.judgement import (
@@ -77,6 +78,7 @@ __all__ = [
     "Defeater",
     "Detection",
     "Disclosure",
+    "Elsewhere",
     "Fact",
     "FactChange",
     "FindingLine",
@@ -140,6 +142,8 @@ class Assessment(msgspec.Struct, kw_only=True):
     """Every finding that is not suppressed."""
     findings_suppressed: int
     """How many are suppressed."""
+    findings_elsewhere: Elsewhere = Elsewhere()
+    """What the store holds of other sessions, from the gate or earlier runs: no fact counts it."""
     detection: Detection
     """Which detectors looked."""
     facts: list[Fact]

@@ -77,6 +77,21 @@ class FindingLine(msgspec.Struct, kw_only=True):
     """Events around the evidence, for the findings that the page shows."""
 
 
+class Elsewhere(msgspec.Struct, frozen=True, kw_only=True):
+    """Findings of the store, within the window, whose sessions this report does not cover."""
+
+    sessions: int = 0
+    """Sessions that they are in."""
+    findings: int = 0
+    """How many that are not suppressed."""
+    live: int = 0
+    """Those in sessions that no file told of: only the gate or another recorder saw them."""
+    worst: str = ""
+    """The highest level among them; empty where there are none."""
+    levels: dict[str, int] = {}
+    """How many of each level."""
+
+
 class Detection(msgspec.Struct, kw_only=True):
     """The detectors of this assessment."""
 

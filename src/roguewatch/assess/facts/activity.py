@@ -201,7 +201,19 @@ def approvals_rate(given: Activity) -> Measured | None:
 def findings(given: Activity) -> Measured:
     """Every finding."""
     return Measured(
-        value=len(given.findings), evidence=tuple(f"finding:{f.id}" for f in given.findings[:5])
+        value=len(given.findings), evidence=tuple(f"finding:{f.id}" for f in given.findings[:5]),
+        beyond=_beyond(given),
+    )  # fmt: skip
+
+
+def _beyond(given: Activity) -> str:
+    """What the store holds besides, so that a small number is not read as a quiet agent."""
+    left = given.elsewhere
+    if not left.findings:
+        return ""
+    return (
+        f"in the sessions of the files read ({left.findings} more in other sessions of this "
+        f"store, worst {left.worst}, are not counted)"
     )
 
 
@@ -210,7 +222,8 @@ def _high(given: Activity, cause: str = "") -> Measured:
         line for line in given.findings
         if line.level in ("high", "critical") and cause in ("", line.cause)
     ]  # fmt: skip
-    return Measured(value=len(chosen), evidence=tuple(f"finding:{line.id}" for line in chosen[:5]))
+    evidence = tuple(f"finding:{line.id}" for line in chosen[:5])
+    return Measured(value=len(chosen), evidence=evidence, beyond=_beyond(given))
 
 
 @fact("findings.high", "Findings of level high or critical", "findings", of="activity",
@@ -246,7 +259,8 @@ def findings_by_owasp(given: Activity) -> Measured:
             if tag.startswith("owasp.") and name in counts:
                 counts[name] += 1
     tagged = [f for f in given.findings if any(tag.startswith("owasp.") for tag in f.tags)]
-    return Measured(value=counts, evidence=tuple(f"finding:{line.id}" for line in tagged[:5]))
+    evidence = tuple(f"finding:{line.id}" for line in tagged[:5])
+    return Measured(value=counts, evidence=evidence, beyond=_beyond(given))
 
 
 @fact("findings.high_per_1000_calls", "Findings of level high or above per 1,000 tool calls",
@@ -256,7 +270,9 @@ def findings_rate(given: Activity) -> Measured | None:
     if not given.tool_calls:
         return None
     high = _high(given)
-    return Measured(value=1000 * high.value / given.tool_calls, evidence=high.evidence)
+    return Measured(
+        value=1000 * high.value / given.tool_calls, evidence=high.evidence, beyond=high.beyond
+    )
 
 
 def _share(part: int, whole: int) -> float | None:

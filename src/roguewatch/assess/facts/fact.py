@@ -38,6 +38,8 @@ class Measured(msgspec.Struct, frozen=True, kw_only=True):
     evidence: tuple[str, ...] = ()
     as_of: int | None = None
     """When, ns UTC; None: now."""
+    beyond: str = ""
+    """What there is of the same that the value does not count; said with the statement."""
 
     @staticmethod
     def rate(
@@ -188,13 +190,14 @@ def _measure(definition: Definition, inputs: Inputs, id: str) -> Fact:
     expires = made + timedelta(days=definition.days)
     known = found is not None and found.value is not None
     lapsed = known and expires <= inputs.now
+    beyond = found.beyond if found and known else ""
     statement = _latest(inputs.statements, id, inputs.now)
     evidence = tuple(dict.fromkeys(found.evidence))[:MAX_EVIDENCE] if found else ()
     if known and not evidence and inputs.run:
         evidence = (f"run:{inputs.run}",)
     whole = Fact(
         id=id,
-        statement=definition.statement,
+        statement=f"{definition.statement}, {beyond}" if beyond else definition.statement,
         value=found.value if found and not lapsed else None,
         interval=found.interval if found and not lapsed else None,
         counts=found.counts if found and not lapsed else None,

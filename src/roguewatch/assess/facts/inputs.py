@@ -11,6 +11,7 @@ import msgspec
 from roguewatch.assess.document import (
     AgentLine,
     Coverage,
+    Elsewhere,
     FindingLine,
     GapLine,
     Impactful,
@@ -42,6 +43,8 @@ class Activity(msgspec.Struct, frozen=True, kw_only=True):
     modes: list[Mode]
     impactful: list[Impactful]
     findings: list[FindingLine]
+    elsewhere: Elsewhere = Elsewhere()
+    """What the store holds of sessions that are not among these."""
 
 
 class Gate(msgspec.Struct, kw_only=True):
