@@ -3,10 +3,21 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from roguewatch.cli.options import existing_store, iso, json_option, print_json, store_option
+from roguewatch.cli.options import (
+    console,
+    existing_store,
+    iso,
+    json_option,
+    print_json,
+    store_option,
+)
+
+if TYPE_CHECKING:
+    from roguewatch.gateway.coverage import Coverage
 
 
 @click.command(
@@ -52,9 +63,8 @@ def command(
 
 
 def _print(found: object, show_missing: bool) -> None:
-    from rich.console import Console
-    from rich.markup import escape
     from rich.table import Table
+    from rich.text import Text
 
     from roguewatch.gateway.coverage import Measured
     from roguewatch.printable import printable
@@ -63,27 +73,38 @@ def _print(found: object, show_missing: bool) -> None:
     colours = {
         "covered": "green", "partial": "red", "unconfirmed": "yellow", "not observed": "magenta"
     }  # fmt: skip
-    console = Console()
-    table = Table("deployment", "surface", "source", "state", "seen", "missed", "differ",
-                  "canaries", "last seen", "heartbeat")  # fmt: skip
+    out = console()
+    groups: dict[tuple[str, str], list[Coverage]] = {}
     for row in found.coverage:
-        table.add_row(
-            escape(printable(row.deployment, 60)) or "(none in the register)",
-            escape(printable(row.surface, 30)),
-            row.source + ("" if row.claimed else " (unclaimed)"),
-            f"[{colours[row.state]}]{row.state}[/]",
-            f"{row.seen}/{row.expected}",
-            str(row.missing),
-            str(row.differing),
-            f"{row.canaries_seen}/{row.canaries_sent}",
-            iso(row.last_seen) or "never",
-            row.heartbeat,
-        )
-    console.print(table)
+        groups.setdefault((row.deployment, row.surface), []).append(row)
+    for (deployment, surface), rows in groups.items():
+        # A block for each deployment: its name is as long as it likes, and the columns fit
+        # a terminal of 80.
+        name = printable(deployment, 60) or "(none in the register)"
+        out.print(Text(f"{name}, {printable(surface, 30)}", style="bold"))
+        table = Table(box=None, pad_edge=False)
+        table.add_column("  source", overflow="fold")
+        table.add_column("state", no_wrap=True)
+        for head in ("seen", "missed", "differ"):
+            table.add_column(head, justify="right", no_wrap=True)
+        table.add_column("last seen, heartbeat, canaries", overflow="fold", min_width=20)
+        for row in rows:
+            table.add_row(
+                Text("  " + row.source + ("" if row.claimed else "\n  (unclaimed)")),
+                Text(row.state, style=colours[row.state]),
+                f"{row.seen}/{row.expected}",
+                str(row.missing),
+                str(row.differing),
+                Text(
+                    f"{iso(row.last_seen) or 'never'}\n{row.heartbeat}; "
+                    f"canaries {row.canaries_seen}/{row.canaries_sent}"
+                ),
+            )
+        out.print(table)
     for one in found.differences:
         said = f"{one.what}: {one.tool} {one.call_id} {' / '.join(one.sources)}"
-        console.print("differ: " + escape(printable(said, 300)))
+        out.print(Text("differ: " + printable(said, 300)), soft_wrap=True)
     for missing in found.missed if show_missing else ():
         said = f"{missing.source} missed {missing.tool} {missing.call_id} in {missing.session}"
         more = "; a hook failed for it" if missing.hook_failed else ""
-        console.print(escape(printable(said + more, 300)))
+        out.print(Text(printable(said + more, 300)), soft_wrap=True)

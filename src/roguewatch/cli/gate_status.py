@@ -3,11 +3,21 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from roguewatch.cli.options import existing_store, iso, json_option, print_json, store_option
+from roguewatch.cli.options import (
+    console,
+    existing_store,
+    iso,
+    json_option,
+    print_json,
+    store_option,
+)
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 
 @click.command(help="Deployments, sources, fail modes, leases, decisions, latency, complaints.")
@@ -74,44 +84,70 @@ def _offline(store: Path) -> dict[str, Any]:
 
 
 def _print(said: dict[str, Any]) -> None:
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
     from roguewatch.printable import printable
 
-    console = Console()
+    out = console()
     running = said.get("running", True)
     state = "decides" if said["well"] else "DOES NOT DECIDE: everything gets its fail mode"
-    console.print(f"The gate {state if running else 'does not run'}.")
-    table = Table("deployment", "fail mode", "lease", "sources", "last seen", "decisions")
+    out.print(f"The gate {state if running else 'does not run'}.")
+    rows = said.get("coverage", [])
     for one in said["deployments"]:
-        seen = [f"{source} {iso(time)}" for source, time in sorted(one["last_seen"].items())]
-        claimed = [name if name in one["last_seen"] else f"{name}: NOT OBSERVED"
-                   for name in one["sources"]]  # fmt: skip
-        mode = one["fail_mode"] + (", CAN FAIL OPEN" if one["can_fail_open"] else "")
-        lease = "STOPPED" if one["stopped"] else f"{one['lease']} {one['lease_seconds']:.0f} s"
-        counts = ", ".join(f"{what} {count}" for what, count in sorted(one["decisions"].items()))
-        cells = (one["deployment"], mode, lease, "\n".join(claimed), "\n".join(seen), counts)
-        table.add_row(*(Text(printable(cell, 300) if "\n" not in cell else cell) for cell in cells))
-    console.print(table)
-    _print_coverage(console, said.get("coverage", []))
+        _print_deployment(out, one)
+        _print_coverage(out, [row for row in rows if row["deployment"] == one["deployment"]])
+    named = {one["deployment"] for one in said["deployments"]}
+    for other in sorted({row["deployment"] for row in rows} - named):
+        out.print(f"\n{printable(other, 60) or '(no deployment)'}", style="bold", markup=False)
+        _print_coverage(out, [row for row in rows if row["deployment"] == other])
+    out.print()
     for kind, figures in sorted(said.get("latency_ms", {}).items()):
         shown = ", ".join(
             f"{name} {value:.2f} ms" for name, value in figures.items() if name != "count"
         )
-        console.print(f"{kind}: {figures['count']} answers; {shown}", markup=False)
+        out.print(f"{kind}: {figures['count']} answers; {shown}", markup=False)
     ready = said["readiness"]
-    console.print(
+    out.print(
         f"Stopping: {ready['proven']} proven, {ready['failed']} failed, {ready['stale']} stale, "
         f"{ready['unassessed']} unassessed (roguewatch drill report)", highlight=False,
     )  # fmt: skip
     for complaint in said["complaints"][-10:]:
         line = f"{iso(complaint['time'])} {printable(complaint['text'], 500)}"
-        console.print(line, markup=False, highlight=False)
+        out.print(line, markup=False, highlight=False)
 
 
-def _print_coverage(console: Any, rows: list[dict[str, Any]]) -> None:
+def _print_deployment(out: Console, one: dict[str, Any]) -> None:
+    """A block for each deployment: no name or time is cut, whatever the width."""
+    from rich.table import Table
+    from rich.text import Text
+
+    from roguewatch.printable import printable
+
+    mode = one["fail_mode"] + (", CAN FAIL OPEN" if one["can_fail_open"] else "")
+    lease = "STOPPED" if one["stopped"] else one["lease"]
+    if one["lease_seconds"] and not one["stopped"]:
+        lease += f" {one['lease_seconds']:.0f} s"
+    sources = [
+        f"{name}, last seen {iso(one['last_seen'][name])}"
+        if name in one["last_seen"] else f"{name}: NOT OBSERVED"
+        for name in one["sources"]
+    ]  # fmt: skip
+    sources += [
+        f"{name} (unclaimed), last seen {iso(time)}"
+        for name, time in sorted(one["last_seen"].items()) if name not in one["sources"]
+    ]  # fmt: skip
+    counts = ", ".join(f"{what} {count}" for what, count in sorted(one["decisions"].items()))
+    out.print()
+    out.print(Text(printable(one["deployment"], 60), style="bold"))
+    table = Table(box=None, pad_edge=False, show_header=False)
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+    lines = [("fail mode", mode), ("lease", lease)]
+    lines += [("source", text) for text in sources] + [("decisions", counts or "none")]
+    for name, text in lines:
+        table.add_row("  " + name, Text(printable(text, 300)))
+    out.print(table)
+
+
+def _print_coverage(out: Console, rows: list[dict[str, Any]]) -> None:
     from rich.table import Table
     from rich.text import Text
 
@@ -119,13 +155,17 @@ def _print_coverage(console: Any, rows: list[dict[str, Any]]) -> None:
 
     if not rows:
         return
-    table = Table("deployment", "source", "coverage", "seen of expected", "heartbeat", "canaries")
+    table = Table(box=None, pad_edge=False)
+    table.add_column("  coverage by", overflow="fold")
+    for head in ("state", "seen", "canaries"):
+        table.add_column(head, no_wrap=True)
+    table.add_column("heartbeat", overflow="fold")
     for row in rows:
         cells = (
-            row["deployment"] or "(none)", f"{row['surface']} {row['source']}",
+            f"  {row['surface']} {row['source']}",
             row["state"].upper() if row["state"] != "covered" else row["state"],
-            f"{row['seen']} of {row['expected']}", row["heartbeat"],
-            f"{row['canaries_seen']} of {row['canaries_sent']}",
+            f"{row['seen']} of {row['expected']}",
+            f"{row['canaries_seen']} of {row['canaries_sent']}", row["heartbeat"],
         )  # fmt: skip
         table.add_row(*(Text(printable(cell, 200)) for cell in cells))
-    console.print(table)
+    out.print(table)
