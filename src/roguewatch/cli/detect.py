@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, get_args
 
 import click
 
-from roguewatch.cli.options import existing_store, json_option, print_json, store_option
+from roguewatch.cli.options import console, existing_store, json_option, print_json, store_option
 from roguewatch.cli.rule_options import rule_options, switched_off
 from roguewatch.findings import Level
 
@@ -135,7 +135,6 @@ def _look(engine: Engine, events: Iterator[Event]) -> dict[str, Seen]:
 
 
 def _print(result: Evaluation) -> None:
-    from rich.console import Console
     from rich.table import Table
 
     table = Table(
@@ -146,10 +145,10 @@ def _print(result: Evaluation) -> None:
         "detector", "recall", "FPR", "precision", "AUROC", "TPR at 1%, 5% FPR",
         "precision at 10%, 1%, 0.1%", "alerts per 1,000 calls",
     ):  # fmt: skip
-        table.add_column(column, overflow="fold")
+        table.add_column(column, overflow="fold", no_wrap=column == "detector")
     for measured in (result.overall, *result.rules):
         table.add_row(*_cells(measured))
-    Console(width=160).print(table)
+    console().print(table)
     if result.missing:
         click.echo(f"{len(result.missing)} labelled sessions were not found: they count nowhere")
 

@@ -68,10 +68,13 @@ def print_json(value: object) -> None:
 
 
 def console() -> Console:
-    """Where tables go: as wide as the terminal, and wide enough to read in a file or pipe."""
+    """Where tables go: as wide as `COLUMNS` or the terminal; 160 in a file or pipe."""
     from rich.console import Console
 
-    return Console() if sys.stdout.isatty() else Console(width=160)
+    told = os.environ.get("COLUMNS", "")
+    if sys.stdout.isatty() or (told.isdecimal() and int(told) > 0):
+        return Console()
+    return Console(width=160)
 
 
 def existing_store(store: Path) -> Path:

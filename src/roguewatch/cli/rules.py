@@ -8,12 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from roguewatch.cli.options import json_option, print_json, store_option
+from roguewatch.cli.options import console, json_option, print_json, store_option
 from roguewatch.cli.rule_options import rule_options, switched_off
+from roguewatch.printable import printable
 
 if TYPE_CHECKING:
     from roguewatch.detect.sigma.rule import Meta, RuleSet
     from roguewatch.detect.sigma.view import View
+
+WIDE = 120
+"""Columns from which a rule's maturity is listed too."""
 
 
 @click.group()
@@ -28,7 +32,6 @@ def list_(
     folders: tuple[Path, ...], disable: tuple[str, ...], disabled: Path | None, as_json: bool
 ) -> None:
     """List every rule, correlation and detector."""
-    from rich.console import Console
     from rich.table import Table
 
     from roguewatch.detect.engine import Engine
@@ -43,15 +46,22 @@ def list_(
         for row in rows:
             print_json(row)
         return
-    table = Table()
-    for column in ("id", "behaviour", "level", "maturity", "title", "disabled"):
-        table.add_column(column, overflow="fold")
+    from rich.text import Text
+
+    out = console()
+    table = Table(box=None, pad_edge=False)
+    # Ids are copied and searched for: they stay whole, and the title gives way.
+    table.add_column("id", no_wrap=True, min_width=max((len(row["id"]) for row in rows), default=2))
+    for column in ("code", "level", "maturity") if out.width >= WIDE else ("code", "level"):
+        table.add_column(column, no_wrap=True)
+    table.add_column("title", overflow="fold")
     for row in rows:
-        table.add_row(
-            row["id"], row.get("behaviour", ""), row.get("level", ""),
-            row.get("maturity", ""), row.get("title", "(detector)"), row["disabled"],
-        )  # fmt: skip
-    Console().print(table)
+        off = f" [off: {row['disabled']}]" if row["disabled"] else ""
+        cells = [row["id"], row.get("behaviour", ""), row.get("level", "")]
+        cells += [row.get("maturity", "")] if out.width >= WIDE else []
+        cells.append(row.get("title", "(detector)") + off)
+        table.add_row(*(Text(printable(cell, 300)) for cell in cells))
+    out.print(table)
 
 
 def _row(meta: Meta, reason: str) -> dict[str, Any]:
@@ -122,16 +132,18 @@ def coverage(
     folders: tuple[Path, ...], disable: tuple[str, ...], disabled: Path | None, as_json: bool
 ) -> None:
     """Show which behaviours have which rules, and which have none."""
-    from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
     from roguewatch.behaviours import taxonomy
     from roguewatch.detect.engine import Engine
 
     engine = Engine.load(folders, switched_off(disable, disabled))
-    table = Table()
-    for column in ("code", "behaviour", "evidence", "rules", "detectors"):
-        table.add_column(column, overflow="fold")
+    table = Table(box=None, pad_edge=False)
+    table.add_column("code", no_wrap=True)
+    table.add_column("behaviour", overflow="fold")
+    table.add_column("evidence", overflow="fold")
+    table.add_column("rules and (detectors)", no_wrap=True)
     for behaviour in taxonomy().behaviours:
         on = [m for m in engine.rules.metas() if m.id not in engine.disabled]
         rules = [meta.id for meta in on if meta.behaviour == behaviour.code]
@@ -149,16 +161,16 @@ def coverage(
                     "covered": bool(rules or detectors),
                 }
             )
-        shown = ", ".join(rules) or ("" if detectors else "none")
+        # One to a line: an id that is folded is found by no search.
+        shown = "\n".join([*rules, *(f"({name})" for name in detectors)]) or "none"
         table.add_row(
             behaviour.code,
             behaviour.name,
             " ".join(behaviour.evidence),
-            shown,
-            ", ".join(detectors),
+            Text(shown),
         )
     if not as_json:
-        Console().print(table)
+        console().print(table)
 
 
 @command.command()
