@@ -129,6 +129,19 @@ def test_since_leaves_out_sessions_that_ended_before(tmp_path: Path) -> None:
     assert all((line["ended"] or "9") >= "2026-11-19" for line in document["sessions"])
 
 
+def test_sessions_without_a_date_in_a_window_are_counted_aloud(tmp_path: Path) -> None:
+    options = ("--store", tmp_path / "store", "--out", tmp_path / "out")
+    done = roguewatch("assess", EXAMPLES, *options, "--since", "2126-12-01")
+    document = json.loads((tmp_path / "out" / "assessment.json").read_text())
+    undated = document["activity"]["sessions_without_time"]
+    assert undated == len(document["sessions"]) > 0
+    assert f"{undated} of the sessions have no date and are included" in done.stdout
+    page = (tmp_path / "out" / "assessment.html").read_text()
+    assert "whether they lie in the window is not known" in page
+    done = roguewatch("assess", EXAMPLES, *options)
+    assert "no date" not in done.stdout
+
+
 def test_without_a_path_this_machines_agents_are_found(tmp_path: Path) -> None:
     projects = tmp_path / "claude" / "projects" / "-home-ada-app"
     projects.mkdir(parents=True)

@@ -187,6 +187,9 @@ def _summary(assessment: Assessment, files: Sequence[Path]) -> None:
         f"{len(assessment.sessions)} sessions, {assessment.events} events, "
         f"{len(assessment.findings)} findings"
     )
+    undated = assessment.activity.sessions_without_time
+    if undated and (assessment.window.since or assessment.window.until):
+        click.echo(f"  {undated} of the sessions have no date and are included all the same")
     if (left := assessment.findings_elsewhere).findings:
         many = "session" if left.sessions == 1 else "sessions"
         click.echo(
