@@ -6,6 +6,7 @@ import re
 from fnmatch import fnmatchcase
 
 from roguewatch.detect.commands.addresses import address_forms
+from roguewatch.detect.commands.hosts import hosts_of
 from roguewatch.detect.commands.state import State
 
 _WRITES_ALL = frozenset(
@@ -43,16 +44,6 @@ _SLASH_OPTIONS = frozenset(
     ]
 )  # fmt: skip
 _MODE_FIRST = frozenset(["chmod", "chown", "chgrp", "chattr", "setfacl", "setcap"])
-NETWORK = frozenset(
-    [
-        "curl", "wget", "http", "https", "xh", "aria2c", "httpie", "ssh", "scp", "sftp",
-        "rsync", "nc", "ncat", "netcat", "telnet", "ftp", "lftp", "ping", "ping6", "dig",
-        "nslookup", "host", "drill", "whois", "nmap", "masscan", "zmap", "rustscan",
-        "traceroute", "socat", "openssl", "git", "ngrok", "cloudflared", "autossh", "mosh",
-        "sshfs", "ssh-copy-id", "websocat", "wscat", "grpcurl", "Invoke-WebRequest",
-        "Invoke-RestMethod", "Start-BitsTransfer", "Test-NetConnection",
-    ]
-)  # fmt: skip
 _VALUE_OPTIONS = {
     "tail": frozenset(("-n", "-c", "--lines", "--bytes")),
     "head": frozenset(("-n", "-c", "--lines", "--bytes")),
@@ -69,11 +60,6 @@ _VALUE_OPTIONS = {
 }
 _DOTTED = re.compile(r"[\w.@+~-]*[\w-]\.[A-Za-z][\w]{0,7}$")
 _URL = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]{1,15}://[^\s'\"<>`|)]+")
-_HOST = re.compile(r"(?:[\w.%+-]+@)?(?:[\w-]+\.)+[A-Za-z]{2,}(?::\d+)?(?:[/?#:].*)?$")
-_REMOTE = re.compile(r"[\w.%+-]+@[\w.-]+(?::\S*)?$|[\w-]+(?:\.[\w-]+)+:\S*$")
-_IP_LIKE = re.compile(
-    r"(?:0x[0-9a-fA-F]+|\d+|\[[0-9a-fA-F:.]+\])(?:\.(?:0x[0-9a-fA-F]+|\d+)){0,3}(?::\d+)?(?:/.*)?$"
-)
 _DEV_TCP = re.compile(r"/dev/(?:tcp|udp)/([^/\s]+)/(\w+)")
 SENSITIVE = (
     "/etc/passwd", "/etc/shadow", "/etc/sudoers", "/etc/crontab", "/etc/hosts",
@@ -249,7 +235,6 @@ def _before_tests(arguments: tuple[str, ...]) -> list[str]:
 def urls_of(program: str, arguments: tuple[str, ...], redirects: tuple[str, ...]) -> list[str]:
     """URLs anywhere, and hosts where a network program takes them."""
     found: dict[str, None] = {}
-    reaches = program in NETWORK
     for word in arguments:
         if "://" in word:
             for match in _URL.findall(word[:8192]):
@@ -257,19 +242,7 @@ def urls_of(program: str, arguments: tuple[str, ...], redirects: tuple[str, ...]
         elif "/dev/" in word:
             for host, port in _DEV_TCP.findall(word[:8192]):
                 found[f"{host}:{port}"] = None
-        elif reaches and word and word[0] not in "-/~." and len(word) < 2048:
-            address = word.partition("=")[2] if program == "socat" else word
-            if (
-                _HOST.match(address)
-                or _REMOTE.match(address)
-                or (program not in ("git", "openssl") and _IP_LIKE.match(address))
-            ):
-                found[address] = None
-    if program in ("nc", "ncat", "netcat", "telnet"):
-        pair = [word for word in arguments if not word.startswith("-")]
-        if len(pair) >= 2 and pair[1].isdigit():
-            found.pop(pair[1], None)
-            found[f"{pair[0]}:{pair[1]}"] = None
+    found.update(dict.fromkeys(hosts_of(program, arguments)))
     for redirect in redirects:
         if "/dev/" not in redirect:
             continue
