@@ -11,13 +11,14 @@ after the fact and therefore by comparison of text instead of by tracking variab
 
 from __future__ import annotations
 
-import re
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from hashlib import blake2b
 
+from roguewatch.detect.action import Action
 from roguewatch.detect.addressing import OVERRIDES, Addressing, least_strength
-from roguewatch.detect.deeds import word_deeds, words
+from roguewatch.detect.commands.command import Command
+from roguewatch.detect.deeds import words
 from roguewatch.detect.orders import (
     Ordered,
     holds,
@@ -29,6 +30,7 @@ from roguewatch.detect.passages import Window, is_order, windows
 from roguewatch.detect.request import Request
 from roguewatch.detect.spans import Appearance, Span, Trust, around, size_of
 from roguewatch.detect.values import Value, argument_values, find, flat, is_grouped
+from roguewatch.detect.wishes import asked_for
 from roguewatch.events import Event
 from roguewatch.findings import Cause
 from roguewatch.printable import printable
@@ -229,12 +231,19 @@ class Provenance:
                 return Appearance(span.trust, span.source, span.event, sentence, order)
         return None
 
-    def cause(self, event: Event, values: Iterable[Value] | None = None) -> tuple[Cause, str]:
+    def cause(
+        self,
+        event: Event,
+        values: Iterable[Value] | None = None,
+        commands: Sequence[Command] | None = None,
+    ) -> tuple[Cause, str]:
         """Where an action came from.
 
         Args:
             event: the acting event, usually a tool call that was already followed.
             values: its values; by default those of its arguments.
+            commands: of a call that runs commands, those in question; by default all.
+                What stands beside them in the same call asks for nothing.
 
         Returns:
             The cause, and in a printable sentence what it was decided from.
@@ -250,7 +259,9 @@ class Provenance:
         repeated = self._repeats(event)
         if repeated:
             return "malfunction", repeated
-        return self._traced(event, listed)
+        if commands is None:
+            commands = Action(event).commands
+        return self._traced(event, listed, commands)
 
     def _repeats(self, event: Event) -> str:
         digest = self._calls.get(event.call_id)
@@ -261,22 +272,29 @@ class Provenance:
             return f"the same call was made {calls} times"
         return ""
 
-    def _traced(self, event: Event, values: list[Value]) -> tuple[Cause, str]:
+    def _asked(
+        self, event: Event, telling: list[Value], commands: Sequence[Command], texts: list[str]
+    ) -> str:
+        """In a sentence, what of an action some trusted texts asked for; or nothing."""
+        if commands:
+            named = asked_for(commands, texts, event.cwd)
+            return printable(f"the user spoke of “{named}”", 300) if named else ""
+        for value in telling:
+            if any(find(value, text) >= 0 for text in texts):
+                return printable(f"“{value.text}” stands in what the user or system said", 300)
+        return ""
+
+    def _traced(
+        self, event: Event, values: list[Value], commands: Sequence[Command]
+    ) -> tuple[Cause, str]:
         here = flat(event.cwd)
         telling = [
             value
             for value in values
             if value.weight >= 0.6 and value.key not in _PLACES and value.text != here
         ]
-        for value in telling:
-            if any(find(value, text) >= 0 for text in self._asking):
-                return "user", printable(
-                    f"“{value.text}” stands in what the user or system said", 300
-                )
-        spoken = _act_words(event)
-        asked = spoken & self.request.words
-        if asked and len(asked) * 2 >= len(spoken):
-            return "user", printable(f"the user spoke of “{' '.join(sorted(asked))}”", 300)
+        if asked := self._asked(event, telling, commands, self._asking):
+            return "user", asked
         if not self._spans:
             return "unknown", "nothing was recorded before it"
         for value in telling[:6]:
@@ -287,6 +305,8 @@ class Provenance:
                 f"“{value.text[:120]}” first appeared in the output of {seen.source or 'a tool'}"
             )
             if seen.trust != "tool":
+                if commands and not asked_for(commands, self._trusted, event.cwd):
+                    continue
                 return "user", printable(
                     f"“{value.text}” stands in what the {seen.source} said", 300
                 )
@@ -341,17 +361,6 @@ def _may_hold(window: Window, value: Value) -> bool:
     return is_grouped(wanted) or (
         wanted.isdigit() and len(wanted) > 3 and f"{int(wanted):,}" in text
     )
-
-
-def _act_words(event: Event) -> frozenset[str]:
-    """Words that say what a command does: `git push`, `kubectl delete`."""
-    command = event.parsed_arguments().get("command") or event.parsed_arguments().get("cmd")
-    if isinstance(command, list):
-        command = " ".join(str(word) for word in command[:40])
-    if not isinstance(command, str):
-        return frozenset()
-    found = re.findall(r"[a-z][\w-]{1,30}", command[:400].lower())
-    return frozenset(word for word in found[:3] if word_deeds(word) or len(word) > 2)
 
 
 def _remember(seen: OrderedDict[str, None], key: str, limit: int) -> None:

@@ -29,6 +29,7 @@ from roguewatch.findings import Finding, finding_id
 from roguewatch.printable import printable
 
 if TYPE_CHECKING:
+    from roguewatch.detect.commands.command import Command
     from roguewatch.detect.commands.session import SessionShell
 
 MAX_SESSIONS = 4_096
@@ -140,7 +141,7 @@ class Engine:
             found += [_of_hit(hit, provenance) for hit in self._running.feed(view)]
             found += self._conditions(view)
         for detector in self._watchers(event.kind):
-            found += [_caused(one, event, provenance) for one in detector.observe(action)]
+            found += [_caused(one, action, provenance) for one in detector.observe(action)]
         elapsed = time.perf_counter() - started
         if elapsed > SLOW_SECONDS and len(self.slow) < 1_000:
             self.slow.append(Slow(event.id, event.session, elapsed))
@@ -223,7 +224,7 @@ class Engine:
 
 def _of_hit(hit: Hit, provenance: Provenance) -> Finding:
     meta, event = hit.meta, hit.action.event
-    cause, basis = provenance.cause(event)
+    cause, basis = provenance.cause(event, commands=_raising(hit))
     return Finding(
         id=finding_id(meta.id, event.session, hit.key),
         session=event.session,
@@ -248,11 +249,20 @@ def _of_hit(hit: Hit, provenance: Provenance) -> Finding:
     )
 
 
-def _caused(finding: Finding, event: Event, provenance: Provenance) -> Finding:
+def _raising(hit: Hit) -> tuple[Command, ...]:
+    """The commands that a rule held on: the one, with what is piped into it; else all."""
+    commands = hit.action.commands
+    if hit.at < 0:
+        return commands
+    return commands[max(0, hit.at - commands[hit.at].pipeline) : hit.at + 1]
+
+
+def _caused(finding: Finding, action: Action, provenance: Provenance) -> Finding:
     """Fill in the cause where the detector did not, for findings on this event."""
+    event = action.event
     if finding.cause != "unknown" or finding.cause_basis or finding.events[:1] != (event.id,):
         return finding
-    cause, basis = provenance.cause(event)
+    cause, basis = provenance.cause(event, commands=action.commands)
     return msgspec.structs.replace(finding, cause=cause, cause_basis=basis)
 
 
