@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import click
 import msgspec
 
 from roguewatch.cli.options import (
+    console,
     existing_store,
     iso,
     json_option,
@@ -15,7 +17,7 @@ from roguewatch.cli.options import (
     print_json,
     store_option,
 )
-from roguewatch.findings import LEVELS
+from roguewatch.findings import LEVELS, Finding
 from roguewatch.printable import printable
 
 FORMATS = ("table", "json", "sarif", "ocsf")
@@ -75,12 +77,28 @@ def command(
         for event in ocsf(found):
             print_json(event)
         return
-    for finding in found:
-        level_text = click.style(f"{finding.level:13}", bold=finding.level in ("high", "critical"))
-        click.echo(
-            f"{finding.id[:12]}  {level_text} {finding.behaviour:4} {finding.cause:11} "
-            f"{printable(finding.title, 90)}  {printable(finding.session, 40)}"
-        )
+    _print(found)
+
+
+def _print(found: Iterable[Finding]) -> None:
+    """A table that fits; the beginning of an id is enough for other commands."""
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for name in ("finding", "level", "code", "cause"):
+        table.add_column(name, no_wrap=True)
+    table.add_column("title", overflow="fold", min_width=12)
+    table.add_column("session", no_wrap=True)
+    for one in found:
+        grave = "bold" if one.level in ("high", "critical") else ""
+        cells = (one.id[:12], one.level, one.behaviour, one.cause)
+        table.add_row(
+            *(Text(text, style=grave if text == one.level else "") for text in cells),
+            Text(printable(one.title, 90)), Text(printable(one.session[:13])),
+        )  # fmt: skip
+    if table.rows:
+        console().print(table)
 
 
 @command.command()

@@ -49,9 +49,14 @@ def command(store: Path, since: str | None, as_json: bool) -> None:
     out = console()
     wide = out.width >= WIDE
     table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column("session", overflow="fold" if wide else "ellipsis", min_width=14)
+    # Ids are hostile too: a long one folds, and a long model or surface leaves it its room.
+    longest = max((len(line.session) for line in lines), default=0)
+    room = min(max(longest, 14), 36) if wide else 14
+    table.add_column("session", overflow="fold" if wide else "ellipsis", min_width=room)
     for name in ("surface", "model") if wide else ("surface",):
-        table.add_column(name, overflow="ellipsis", no_wrap=True)
+        table.add_column(
+            name, overflow="ellipsis", no_wrap=True, max_width=16 if name == "model" else 11
+        )
     table.add_column("started (UTC)", no_wrap=True)
     for name in ("events", "said", "calls", "gaps", "found"):
         table.add_column(name, justify="right", no_wrap=True)
