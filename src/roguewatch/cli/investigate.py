@@ -82,6 +82,8 @@ def _print(found: Investigation) -> None:
     from rich.table import Table
     from rich.text import Text
 
+    from roguewatch.reconcile.investigation.moment import what_of
+
     screen = console()
     click.echo(
         f"{found.deployment}: {found.events} events of {len(found.sessions)} sessions, "
@@ -92,7 +94,7 @@ def _print(found: Investigation) -> None:
         clock = (iso(one.time) or "-").replace("T", " ").rstrip("Z")
         marks = " ".join(mark.split(" ")[0] for mark in one.findings)
         outcome = " ".join(part for part in (one.decision, one.outcome, marks) if part)
-        what = f"{one.what} {one.tool or one.who}".strip()
+        what = what_of(one)
         cells = (clock, one.agent, what, ", ".join(one.sightings), outcome, one.text)
         table.add_row(*map(Text, cells), style="red" if one.findings else "")
     screen.print(table)

@@ -168,9 +168,11 @@ def _quiet(moments: Sequence[Moment]) -> Iterable[Missing]:
 
 
 def _unrecorded(runs: Iterable[Run], moments: Sequence[Moment]) -> Iterable[Missing]:
-    times = sorted(
-        one.time for one in moments if one.time is not None and one.what in ("call", "message")
-    )
+    times = [
+        one.time
+        for one in moments
+        if one.time is not None and one.what in ("call", "message", "process", "network", "change")
+    ]
     for run in runs:
         end = run.ended if run.ended is not None else (1 << 62)
         if not any(run.started <= time <= end for time in times):

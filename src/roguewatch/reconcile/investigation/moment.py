@@ -51,6 +51,12 @@ class Moment(msgspec.Struct, kw_only=True):
     findings: tuple[str, ...] = ()
 
 
+def what_of(one: Moment) -> str:
+    """What a moment is, and its tool, author or kind where that says more."""
+    more = one.tool or one.who
+    return one.what if more in ("", one.what) else f"{one.what} {more}"
+
+
 class _Draft(msgspec.Struct, frozen=True, gc=False):
     """What is kept of an event until all are read."""
 

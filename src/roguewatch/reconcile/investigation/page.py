@@ -10,6 +10,7 @@ from jinja2 import Environment
 from roguewatch.errors import InputError
 from roguewatch.printable import printable_path
 from roguewatch.reconcile.investigation.investigation import Investigation
+from roguewatch.reconcile.investigation.moment import what_of
 
 _PAGE = """\
 <!doctype html>
@@ -34,7 +35,7 @@ reconstructed in {{ "%.1f"|format(found.seconds) }} s.</p>
 <h2>Timeline</h2>
 <table><tr><th>time<th>agent<th>what<th>seen by<th>outcome<th>text</tr>
 {% for one in found.timeline %}<tr{% if one.findings %} class="found"{% endif %}>
-<td><time>{{ one.time|clock }}</time><td>{{ one.agent }}<td>{{ one.what }} {{ one.tool or one.who }}
+<td><time>{{ one.time|clock }}</time><td>{{ one.agent }}<td>{{ one|what }}
 <td class="sightings">{{ one.sightings|join(", ") }}
 <td>{{ one.decision }} {{ one.outcome }} {{ one.findings|join(", ") }}
 <td class="text">{{ one.text }}</tr>
@@ -62,6 +63,7 @@ def write(found: Investigation, file: Path) -> None:
     """
     environment = Environment(autoescape=True)
     environment.filters["clock"] = _clock
+    environment.filters["what"] = what_of
     try:
         file.write_text(environment.from_string(_PAGE).render(found=found), encoding="utf-8")
     except OSError as error:
