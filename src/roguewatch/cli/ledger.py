@@ -15,6 +15,7 @@ from roguewatch.printable import printable, printable_path
 
 if TYPE_CHECKING:
     from roguewatch.ledger.fsck import Fault
+    from roguewatch.ledger.ledger import Ledger
 
 witness_option = click.option(
     "--witness",
@@ -64,6 +65,8 @@ def _report(context: click.Context, faults: list[Fault], as_json: bool, good: st
     if as_json:
         for fault in faults:
             print_json(fault)
+        if not faults:
+            print_json({"ok": True, "message": good})
     elif not faults:
         click.echo(f"OK: {good}")
     for fault in [] if as_json else faults:
@@ -109,19 +112,39 @@ def export(
     if records and proofs:
         raise InputError("--records and --proofs exclude each other")
     found = False
-    with Ledger.open(store, readonly=True) as ledger, _stream(out) as stream:
-        for event in ledger.events(session=session):
-            found = True
-            if proofs:
-                import msgspec
+    with Ledger.open(store, readonly=True) as ledger:
+        whole = _whole(session, store, ledger)
+        with _stream(out) as stream:
+            for event in ledger.events(session=whole):
+                found = True
+                if proofs:
+                    import msgspec
 
-                stream.write(msgspec.json.encode(ledger.prove(event.id)) + b"\n")
-            elif records:
-                stream.write(encode(event) + b"\n")
-            elif event.raw:
-                stream.write(event.raw if event.raw.endswith(b"\n") else event.raw + b"\n")
+                    stream.write(msgspec.json.encode(ledger.prove(event.id)) + b"\n")
+                elif records:
+                    stream.write(encode(event) + b"\n")
+                elif event.raw:
+                    stream.write(event.raw if event.raw.endswith(b"\n") else event.raw + b"\n")
     if not found:
         raise InputError(f"no session {printable(session, 80)} in {printable_path(store)}")
+
+
+def _whole(session: str, store: Path, ledger: Ledger) -> str:
+    """The session of this id in the ledger, or the one that the state knows to begin so.
+
+    Raises:
+        StateError: none or several do.
+    """
+    if next(iter(ledger.events(session=session)), None) is not None:
+        return session
+    from roguewatch.state.database import connect
+    from roguewatch.state.sessions import Sessions
+
+    engine = connect(store)
+    try:
+        return Sessions(engine).find(session).session
+    finally:
+        engine.dispose()
 
 
 @command.command()
