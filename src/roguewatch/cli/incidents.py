@@ -30,7 +30,10 @@ def list_(store: Path, published: bool, public_only: bool, as_json: bool) -> Non
     from roguewatch.state.database import connect
     from roguewatch.state.incidents import IncidentRegister
 
-    for one in IncidentRegister(connect(existing_store(store))).all():
+    decided = list(IncidentRegister(connect(existing_store(store))).all())
+    if not decided and not as_json:
+        click.echo("no incidents: nothing was confirmed, rejected or graded")
+    for one in decided:
         over, deceit = one.severity("overreach"), one.severity("deception")
         if as_json:
             line: dict[str, Any] = {
