@@ -22,6 +22,7 @@ import msgspec
 
 from roguewatch.errors import LedgerError, TamperError
 from roguewatch.printable import printable, printable_path
+from roguewatch.sqlite_files import read_only_query
 
 SCHEMA = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value BLOB NOT NULL) STRICT, WITHOUT ROWID;
@@ -90,15 +91,18 @@ class Hot:
         path: the SQLite file.
         write: open for writing (the caller holds the writer's lock).
         still: nobody writes and the file was closed off: read it without touching
-            anything, not even a shared-memory file.
+            anything, not even a shared-memory file. A file that may not be written (a
+            read-only mount) is read so too.
     """
 
     def __init__(self, path: Path, *, write: bool, still: bool = False) -> None:
         self.path = path
-        mode = "rwc" if write else "ro&immutable=1" if still else "rw"
+        query = "mode=ro&immutable=1" if still else read_only_query(path)
+        if write or not query:
+            query = "mode=rwc" if write else "mode=rw"
         try:
             self.db = sqlite3.connect(
-                f"{path.absolute().as_uri()}?mode={mode}",
+                f"{path.absolute().as_uri()}?{query}",
                 uri=True,
                 isolation_level=None,
                 check_same_thread=False,
@@ -113,9 +117,15 @@ class Hot:
                 self.db.execute("PRAGMA query_only=ON")
                 self.db.execute("SELECT count(*) FROM meta").fetchone()
         except sqlite3.Error as error:
+            advice = (
+                "it is read-only and its log is not empty: copy the ledger to where it can be "
+                "written" if query == "mode=ro" else
+                "it is read-only" if write and read_only_query(path) else
+                "`roguewatch ledger fsck` says what is damaged"
+            )  # fmt: skip
             raise LedgerError(
                 f"{printable_path(path)}: the hot store cannot be opened: {printable(str(error))}; "
-                "`roguewatch ledger fsck` says what is damaged"
+                f"{advice}"
             ) from error
 
     def _prepare(self) -> None:

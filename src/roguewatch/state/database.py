@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -21,6 +22,7 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from roguewatch.errors import StateError
 from roguewatch.printable import printable, printable_path
+from roguewatch.sqlite_files import read_only_query
 
 _MIGRATION_LOCK = 0x726F6775655F7761  # "rogue_wa": the advisory lock's key on PostgreSQL
 
@@ -28,14 +30,22 @@ _MIGRATION_LOCK = 0x726F6775655F7761  # "rogue_wa": the advisory lock's key on P
 def connect(store: Path, *, url: str | None = None) -> Engine:
     """The state of a store, created or migrated to the newest revision where needed.
 
+    A store that may not be written (a read-only mount, an auditor's copy) is read as it is;
+    transactions that write are then refused.
+
     Args:
         store: the store's directory; made (mode 0700) where it is not there.
         url: SQLAlchemy URL of another database; defaults to `ROGUEWATCH_STATE_URL`.
 
     Raises:
-        StateError: the database cannot be opened, or comes from a newer roguewatch.
+        StateError: the database cannot be opened, or comes from a newer roguewatch; or it
+            is read-only and has to be migrated first.
     """
-    url = url or os.environ.get("ROGUEWATCH_STATE_URL") or _sqlite_url(store)
+    url = url or os.environ.get("ROGUEWATCH_STATE_URL")
+    path = store.absolute() / "state.sqlite"
+    if not url and store.is_dir() and (query := read_only_query(path)):
+        return _connect_read_only(path, query)
+    url = url or _sqlite_url(store)
     try:
         engine = sqlalchemy.create_engine(url)
         if engine.dialect.name == "sqlite":
@@ -46,6 +56,39 @@ def connect(store: Path, *, url: str | None = None) -> Engine:
                 _migrate(engine)
     except (SQLAlchemyError, ImportError, OSError) as error:
         raise StateError(f"{_shown(url)}: the state cannot be opened: {_reason(error)}") from error
+    return engine
+
+
+def _connect_read_only(path: Path, query: str) -> Engine:
+    if not path.exists():
+        raise StateError(
+            f"{printable_path(path.parent)}: is read-only, and no state was kept in it yet"
+        )
+    url = sqlalchemy.URL.create("sqlite", database=str(path))
+    uri = f"{path.as_uri()}?{query}"
+
+    def opened() -> sqlite3.Connection:
+        connection = sqlite3.connect(uri, uri=True, check_same_thread=False, timeout=10)
+        connection.isolation_level = None
+        return connection
+
+    try:
+        engine = sqlalchemy.create_engine(url, creator=opened)
+        sqlalchemy.event.listen(engine, "begin", _begin)
+        revision = _revision(engine)
+    except (SQLAlchemyError, sqlite3.Error) as error:
+        hint = "" if "immutable" in query else (
+            ": its log (state.sqlite-wal) is not empty; copy the store to where it can be "
+            "written, or run a command where it is writable first"
+        )  # fmt: skip
+        raise StateError(
+            f"{printable_path(path)}: is read-only and cannot be opened: {_reason(error)}{hint}"
+        ) from error
+    if revision != newest_revision():
+        raise StateError(
+            f"{printable_path(path)}: is read-only, and its schema is {revision or 'empty'} where "
+            f"{newest_revision()} is needed: run a command once where it can be written"
+        )
     return engine
 
 
@@ -65,7 +108,10 @@ def transaction(engine: Engine, *, write: bool = False) -> Iterator[Connection]:
         with engine.execution_options(write=write).begin() as connection:
             yield connection
     except SQLAlchemyError as error:
-        raise StateError(f"{_shown(str(engine.url))}: {_reason(error)}") from error
+        reason = _reason(error)
+        if "readonly database" in reason:
+            reason = f"is read-only: nothing was written ({reason})"
+        raise StateError(f"{_shown(str(engine.url))}: {reason}") from error
 
 
 @cache
