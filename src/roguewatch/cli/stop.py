@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     from roguewatch.control.stop.stop import Stopped
 
 
-@click.command(help="Stop a deployment, or --all. Exit 1 where anything survived.")
+@click.command(
+    help="Stop a deployment, or --all. Exit 1 where anything survived, or nothing could be looked at."
+)
 @click.argument("deployment", required=False)
 @click.option("--all", "every", is_flag=True, help="Stop every deployment.")
 @click.option("--reason", default="stopped by hand", show_default=True, metavar="TEXT")
@@ -60,7 +62,7 @@ def command(deployment: str | None, every: bool, reason: str, store: Path, as_js
 
 
 def _print(report: Stopped) -> None:
-    said = "stopped" if report.stopped else "NOT STOPPED"
+    said = "stopped" if report.stopped else "NOT STOPPED" if report.survivors else "UNPROVEN"
     click.echo(
         f"{report.deployment}: {said} in {report.seconds:.2f} s; {report.found} found in "
         f"{report.runs} runs, {report.tokens_revoked} keys revoked"
@@ -77,5 +79,7 @@ def _print(report: Stopped) -> None:
         click.echo(f"  note      {note}")
     if report.evidence:
         click.echo(f"  evidence  {report.evidence}")
+    import shlex
+
     click.echo(f"  stop {report.stop} stays open; close it with: "
-               f"roguewatch register resume {report.deployment}")  # fmt: skip
+               f"roguewatch register resume {shlex.quote(report.deployment)}")  # fmt: skip

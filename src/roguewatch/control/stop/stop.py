@@ -21,6 +21,10 @@ from roguewatch.state.runs import Run, Runs
 
 ROUNDS = 3
 QUIET_SECONDS = 0.3
+NOTHING_LOOKED_AT = (
+    "nothing was looked at: no run of it is known and no gate runs; what was started "
+    "elsewhere is attached with `roguewatch register attach`"
+)
 
 
 class Stopped(msgspec.Struct, frozen=True, kw_only=True):
@@ -94,9 +98,11 @@ class Stopper:
         for run in runs:
             if not survivors:
                 self._runs.end(run.id)
+        if not runs and not any(probe.observed for probe in probes):
+            notes = [*notes, NOTHING_LOOKED_AT]
         report = Stopped(
             deployment=deployment,
-            stopped=not survivors and (not runs or any(probe.observed for probe in probes)),
+            stopped=not survivors and any(probe.observed for probe in probes),
             seconds=time.monotonic() - began,
             dead_seconds=max((one.dead_seconds for one in halted), default=None),
             survivors=survivors,
