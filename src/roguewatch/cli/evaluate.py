@@ -24,7 +24,7 @@ _LOG = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
 def _need_inspect() -> None:
-    if importlib.util.find_spec("inspect_ai") is None:
+    if any(importlib.util.find_spec(name) is None for name in ("inspect_ai", "psutil")):
         raise MissingExtraError("running scenarios", "evaluate")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import importlib.util
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,7 +17,7 @@ from roguewatch.cli.options import (
     print_json,
     store_option,
 )
-from roguewatch.errors import InputError
+from roguewatch.errors import InputError, MissingExtraError
 from roguewatch.printable import printable, printable_text
 
 if TYPE_CHECKING:
@@ -34,6 +35,8 @@ _logs_option = click.option(
 @click.group(name="review")
 def review() -> None:
     """Review successes for cheating: a first-stage score, a queue for people, three treatments."""
+    if any(importlib.util.find_spec(name) is None for name in ("inspect_ai", "psutil")):
+        raise MissingExtraError("reviewing successes", "evaluate")
 
 
 def _open(
