@@ -10,7 +10,9 @@ import click
 
 from roguewatch.cli.options import console, existing_store, json_option, print_json, store_option
 from roguewatch.cli.rule_options import rule_options, switched_off
+from roguewatch.errors import InputError
 from roguewatch.findings import Level
+from roguewatch.printable import printable
 
 if TYPE_CHECKING:
     from roguewatch.detect.engine import Engine
@@ -97,10 +99,22 @@ def evaluate(
     known = read_labels(labels)
     engine = Engine.load(folders, switched_off(disable, disabled))
     result = measure(known, _look(engine, _events(paths, store)), level)
+    _say_missing(result, len(known))
     if as_json:
         print_json(result)
     else:
         _print(result)
+
+
+def _say_missing(result: Evaluation, labelled: int) -> None:
+    """Name the labelled sessions that were not read; a measurement of none is an error."""
+    if not result.missing:
+        return
+    named = ", ".join(printable(one, 80) for one in result.missing[:5])
+    more = f" and {len(result.missing) - 5} more" if len(result.missing) > 5 else ""
+    if len(result.missing) == labelled:
+        raise InputError(f"no labelled session is among those that were read: {named}{more}")
+    click.echo(f"labelled sessions that were not read count nowhere: {named}{more}", err=True)
 
 
 def _events(paths: tuple[Path, ...], store: Path) -> Iterator[Event]:
@@ -149,8 +163,6 @@ def _print(result: Evaluation) -> None:
     for measured in (result.overall, *result.rules):
         table.add_row(*_cells(measured))
     console().print(table)
-    if result.missing:
-        click.echo(f"{len(result.missing)} labelled sessions were not found: they count nowhere")
 
 
 def _cells(measured: Measured) -> list[str]:
