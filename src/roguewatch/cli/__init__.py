@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sys
+import traceback
 from importlib import import_module
 
 import click
@@ -60,17 +62,51 @@ def cli() -> None:
     """What your AI agents did, whether they told the truth about it, who would
     notice, and whether they can be stopped.
 
-    Exit status: 0 done, 1 a stated limit was reached, 2 a usage or input error.
+    Exit status: 0 done, 1 a stated limit was reached, 2 a usage or input error,
+    70 an error of roguewatch itself, 130 interrupted, 141 nobody reads the output.
     """
 
 
 def main() -> None:
-    """Entry point of the `roguewatch` command: errors of ours become one clear line."""
+    """Entry point of the `roguewatch` command: every error becomes one clear line."""
     try:
-        cli.main(prog_name="roguewatch", standalone_mode=True)
+        # Not standalone: click would end an interruption and a closed pipe with status 1.
+        status: object = cli.main(prog_name="roguewatch", standalone_mode=False)
+        sys.stdout.flush()
+    except click.exceptions.Exit as error:
+        status = error.exit_code
+    except click.ClickException as error:
+        error.show()
+        status = error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("roguewatch: interrupted; what was already stored is kept", err=True)
+        status = 130
     except RoguewatchError as error:
         click.echo(f"roguewatch: {printable_text(str(error))}", err=True)
-        sys.exit(2)
+        status = 2
+    except BrokenPipeError:
+        # What is still buffered would fail again when the interpreter flushes at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        status = 141
+    except SystemExit as error:
+        # click ends with 1 on a closed pipe, and says so only by wrapping standard output.
+        closed = isinstance(sys.stdout, click.utils.PacifyFlushWrapper)
+        status = 141 if closed else error.code
+    except Exception as error:
+        status = _unexpected(error)
+    sys.exit(status if isinstance(status, int) else 0 if status is None else 1)
+
+
+def _unexpected(error: Exception) -> int:
+    """Status 70 (EX_SOFTWARE of sysexits.h): 1 would say that a stated limit was reached."""
+    if os.environ.get("ROGUEWATCH_DEBUG") == "1":
+        traceback.print_exception(error)
+    said = printable_text(f"{type(error).__name__}: {error}")
+    click.echo(
+        f"roguewatch: an error of roguewatch itself: {said} "
+        "(ROGUEWATCH_DEBUG=1 shows where)", err=True,
+    )  # fmt: skip
+    return 70
 
 
 if __name__ == "__main__":
