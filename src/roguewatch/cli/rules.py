@@ -190,7 +190,7 @@ def explain(
 ) -> None:
     """Show how rules see EVENT, and which hold on it.
 
-    EVENT is the id of an event in the store, or a JSON object in the form of a rule's
+    EVENT is the id of an event in the store, or of a finding (its acting event), or a JSON object in the form of a rule's
     example: '{"tool": "Bash", "command": "crontab -e"}'.
     """
     from roguewatch.detect.action import Action
@@ -240,9 +240,16 @@ def _event(given: str, store: Path) -> Any:
             raise InputError(
                 f"EVENT: expected a JSON object in an example's form: {error}"
             ) from error
-    from roguewatch.cli.options import existing_store
-    from roguewatch.ledger.ledger import Ledger
+    from contextlib import suppress
 
+    from roguewatch.cli.options import existing_store
+    from roguewatch.errors import StateError
+    from roguewatch.ledger.ledger import Ledger
+    from roguewatch.state.database import connect
+    from roguewatch.state.findings import Findings
+
+    with suppress(StateError):  # no finding: then it is an event's id
+        given = Findings(connect(existing_store(store))).find(given).events[0]
     with Ledger.open(existing_store(store), readonly=True) as ledger:
         return ledger.event(given)
 
