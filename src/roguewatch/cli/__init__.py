@@ -90,7 +90,7 @@ def main() -> None:
         status = 141
     except SystemExit as error:
         # click ends with 1 on a closed pipe, and says so only by wrapping standard output.
-        closed = type(sys.stdout).__name__ == "PacifyFlushWrapper"
+        closed = "PacifyFlushWrapper" in type(sys.stdout).__name__  # private in click 8.3
         status = 141 if closed else error.code
     except Exception as error:
         status = _unexpected(error)
