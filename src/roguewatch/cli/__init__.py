@@ -78,9 +78,14 @@ def main() -> None:
     except click.ClickException as error:
         error.show()
         status = error.exit_code
-    except (click.Abort, KeyboardInterrupt):
-        click.echo("roguewatch: interrupted; what was already stored is kept", err=True)
-        status = 130
+    except (click.Abort, KeyboardInterrupt) as error:
+        # click aborts both on an interruption, which it then names, and on a question denied.
+        if isinstance(error, KeyboardInterrupt) or isinstance(error.__cause__, KeyboardInterrupt):
+            click.echo("roguewatch: interrupted; what was already stored is kept", err=True)
+            status = 130
+        else:
+            click.echo("Aborted!", err=True)
+            status = 1
     except RoguewatchError as error:
         click.echo(f"roguewatch: {printable_text(str(error))}", err=True)
         status = 2
