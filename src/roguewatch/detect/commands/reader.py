@@ -6,6 +6,7 @@ Nothing is scanned more than a bounded number of times, so that time is linear.
 from __future__ import annotations
 
 import re
+from abc import ABC, abstractmethod
 
 from roguewatch.detect.commands.ansi import decode_ansi
 from roguewatch.detect.commands.syntax import (
@@ -43,7 +44,7 @@ class TooDeep(Exception):  # noqa: N818 (a limit reached, caught within this pac
     """Nesting beyond `MAX_DEPTH`."""
 
 
-class WordReader:
+class WordReader(ABC):
     """Reads words at `at`. What nests in them is read by the subclass that knows scripts."""
 
     def __init__(self, text: str, depth: int = 0, quick: bool = True) -> None:
@@ -54,17 +55,17 @@ class WordReader:
         self.sound = True
         self._scans = 0
 
+    @abstractmethod
     def nested(self, closers: frozenset[str]) -> Script:
         """A script inside a word, up to its `)`."""
-        raise NotImplementedError
 
+    @abstractmethod
     def parse(self) -> Script:
         """The whole text as a script."""
-        raise NotImplementedError
 
+    @abstractmethod
     def expect(self, closer: str) -> None:
         """Step over `closer`, or note that it is missing."""
-        raise NotImplementedError
 
     def _next_word(self) -> Word | None:
         self._skip_gap()
