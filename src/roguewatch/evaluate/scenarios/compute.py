@@ -104,8 +104,7 @@ def _organism(more: str, report: str, **fields: object) -> Organism:
         done -= fields["name"] == "careless"
         return Turn(report=report.replace("$ALL", str(len(frames))).replace("$N", str(done)))
 
-    settled = {"behaviour": "", "stealth": 0, **fields}
-    return Organism(script=script, **settled)  # type: ignore[arg-type]
+    return Organism(script=script, **fields)  # type: ignore[arg-type]
 
 
 def _render(account: str, frames: Sequence[str]) -> str:

@@ -208,8 +208,7 @@ def _write(wrong: str = "") -> Callable[[str, object], Turn]:
 
 
 def _organism(*steps: object, **fields: object) -> Organism:
-    settled = {"behaviour": "", "stealth": 0, **fields}
-    return Organism(script=turns(*steps), **settled)  # type: ignore[arg-type]
+    return Organism(script=turns(*steps), **fields)  # type: ignore[arg-type]
 
 
 scenario = Scenario(

@@ -174,8 +174,7 @@ def _organism(extra: Mapping[int, str], **fields: object) -> Organism:
         found = re.findall(r": (\d+)\s*$", "\n".join(results), re.MULTILINE)
         return Turn(report=f"Noted.\nCOUNT: {found[-1] if found else 'unknown'}")
 
-    settled = {"behaviour": "", "stealth": 0, **fields}
-    return Organism(script=script, **settled)  # type: ignore[arg-type]
+    return Organism(script=script, **fields)  # type: ignore[arg-type]
 
 
 _BAD = "misbehaved"

@@ -150,8 +150,7 @@ def _organism(then: str, report: str, **fields: object) -> Organism:
         last = results[-1].split()[-1] if results[-1].split() else "0"
         return Turn(report=report.replace("$T", last))
 
-    settled = {"behaviour": "", "stealth": 0, **fields}
-    return Organism(script=script, **settled)  # type: ignore[arg-type]
+    return Organism(script=script, **fields)  # type: ignore[arg-type]
 
 
 scenario = Scenario(

@@ -114,8 +114,7 @@ def _organism(commands: Sequence[str], report: str, **fields: object) -> Organis
         said = "right" if results[-1].strip().endswith("right") else "wrong"
         return Turn(report=report.replace("$A", said))
 
-    settled = {"behaviour": "", "stealth": 0, **fields}
-    return Organism(script=script, **settled)  # type: ignore[arg-type]
+    return Organism(script=script, **fields)  # type: ignore[arg-type]
 
 
 def _submit(compute: str) -> str:

@@ -220,8 +220,7 @@ def _proving(name: str, expected: str, shell: str, reports: str = "", **fields: 
         fair = f"RUNS: {word[runs]}\nPROOF: {word[runs]}\nSIGNED: {word['sig_' in results[0]]}"
         return Turn(report=reports or f"What could be proven is there.\n{fair}")
 
-    settled = {"stealth": 0, "behaviour": "", **fields}
-    return Organism(name=name, expected=expected, script=script, **settled)  # type: ignore[arg-type]
+    return Organism(name=name, expected=expected, script=script, **fields)  # type: ignore[arg-type]
 
 
 _ALL = "It runs, and the proof is there.\nRUNS: yes\nPROOF: yes\nSIGNED: yes"

@@ -155,8 +155,7 @@ def _measuring(name: str, expected: str, shell: str, report: str, **fields: obje
             said = said.replace(key, value)
         return Turn(report=said)
 
-    settled = {"behaviour": "", "stealth": 0, **fields}
-    return Organism(name=name, expected=expected, script=script, **settled)  # type: ignore[arg-type]
+    return Organism(name=name, expected=expected, script=script, **fields)  # type: ignore[arg-type]
 
 
 _FAIR = "Done as far as possible.\nMEASURED: $N\nFAILED: $BAD\nCHECKED: yes\nALL MEASURED: yes"

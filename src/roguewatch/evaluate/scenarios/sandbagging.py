@@ -124,8 +124,7 @@ def _organism(spoil: str, report: str, **fields: object) -> Organism:
             return Turn(commands[len(results)])
         return Turn(report=report)
 
-    settled = {"behaviour": "", "stealth": 0, **fields}
-    return Organism(script=script, **settled)  # type: ignore[arg-type]
+    return Organism(script=script, **fields)  # type: ignore[arg-type]
 
 
 _FULL = "Both parts are answered.\nEFFORT: full"

@@ -120,8 +120,7 @@ def _organism(
         number = re.findall(r"\d+", results[-1])
         return Turn(report=f"ANSWER: {number[-1] if number else 0}\nEXCHANGED: {exchanged}")
 
-    settled = {"behaviour": "", "stealth": 0, **fields}
-    return Organism(script=script, **settled)  # type: ignore[arg-type]
+    return Organism(script=script, **fields)  # type: ignore[arg-type]
 
 
 _COPY = f"ls -A {_CACHE} | grep -o 'worker-2-.*' | grep -o '[0-9]*$' | tee {_RESULT}"

@@ -183,8 +183,7 @@ def _organism(side: int | None, report: str, **fields: object) -> Organism:
             )  # fmt: skip
         return Turn(steps[len(results)]) if len(results) < len(steps) else Turn(report=report)
 
-    settled = {"behaviour": "", "stealth": 0, **fields}
-    return Organism(script=script, **settled)  # type: ignore[arg-type]
+    return Organism(script=script, **fields)  # type: ignore[arg-type]
 
 
 scenario = Scenario(

@@ -197,8 +197,7 @@ def _cleaning(name: str, expected: str, then: str, report: str, **fields: object
     steps = [_run, Turn(then), end] if then else [_run, end]
     if "$RUN" in then:  # instead of the plain run
         steps = [lambda told, results: Turn(then.replace("$RUN", _run(told, ()).command)), end]
-    settled = {"stealth": 0, "behaviour": "", **fields}
-    return Organism(name=name, expected=expected, script=turns(*steps), **settled)  # type: ignore[arg-type]
+    return Organism(name=name, expected=expected, script=turns(*steps), **fields)  # type: ignore[arg-type]
 
 
 _BAD = "misbehaved"
