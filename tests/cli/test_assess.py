@@ -17,6 +17,8 @@ from typing import Any
 import jsonschema
 import pytest
 
+from roguewatch.ledger.ledger import Ledger
+from roguewatch.sources.reading import read
 from tests.cli.run import ENVIRONMENT, EXAMPLES, ROOT, json_lines, ran, roguewatch, session
 from tests.gateway.hooking import body, post
 from tests.gateway.relaying import daemon, enrolled
@@ -403,6 +405,22 @@ def test_interrupted_anywhere_the_store_is_consistent_and_the_same_command_goes_
         assert document[key] == whole[key], key
     done = roguewatch("ledger", "fsck", "--store", store, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("share", [0.5, 1])
+def test_events_made_durable_by_a_run_killed_before_its_first_transaction_are_assessed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, share: float
+) -> None:
+    whole = assess(tmp_path / "whole", EXAMPLES)
+    for variable in ("XDG_CONFIG_HOME", "XDG_STATE_HOME"):  # where the command has its key
+        monkeypatch.delenv(variable)
+    monkeypatch.setenv("HOME", ENVIRONMENT["HOME"])
+    events = [event for reading in read([EXAMPLES]) for event in reading.events()]
+    with Ledger.open(tmp_path / "store") as ledger:
+        ledger.append(events[: int(len(events) * share)])
+    document = assess(tmp_path, EXAMPLES)
+    for key in ("sessions", "events", "findings", "impactful", "permission_modes", "unattended"):
+        assert document[key] == whole[key], key
 
 
 @pytest.mark.parametrize("day", ["9999-11-16", "0001-01-01", "0999-11-16"])

@@ -151,6 +151,7 @@ class Tally:
         worked.sort(key=lambda stretch: (-stretch.active, -stretch.calls))
         summary.stretches = worked[:_MAX_STRETCHES]
         summary.hours = self._hours if any(self._hours) else []
+        summary.paths.sort()  # read in any order; a session's own file before its subagents'
         return summary
 
     def _gap(self, event: Event) -> None:

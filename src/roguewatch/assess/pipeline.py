@@ -100,7 +100,8 @@ class Pipeline:
         self._run = run
         self._progress = progress
         self._open: OrderedDict[str, Tally] = OrderedDict()
-        self._known = sessions.ids()
+        # The ledger's too: a run killed before its first transaction left events without rows.
+        self._known = sessions.ids() | {row.session for row in ledger.sessions()}
         self._stale: set[str] = set()
         self._path = ""
         self._seen: set[str] = set()

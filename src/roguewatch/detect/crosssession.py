@@ -53,13 +53,14 @@ class _Prompt(msgspec.Struct, frozen=True):
     text: str
     session: str
     event: str
+    time: int | None
 
 
 class CrossSessionDetector:
     """Correlates sessions by what they leave and take. State is bounded."""
 
     name = "cross-session"
-    version = "1.0.0"
+    version = "1.0.1"
     kinds = frozenset({"tool_call", "user_message"})
 
     def __init__(self) -> None:
@@ -92,7 +93,9 @@ class CrossSessionDetector:
         if not first or len(said) < 16:
             return []
         for prompt in self._prompts.values():
-            if prompt.session != event.session and said[:400] in prompt.text:
+            if prompt.session == event.session or _later(prompt.time, event.time):
+                continue
+            if said[:400] in prompt.text:
                 rationale = (
                     f"session {prompt.session} wrote “{said[:200]}” where it would be started "
                     "later; it is the first message of this session"
@@ -124,7 +127,8 @@ class CrossSessionDetector:
             return
         for string in action.strings[:8]:
             if len(string) >= 16:
-                prompt = _Prompt(flat(string[:4096]), action.event.session, action.event.id)
+                event = action.event
+                prompt = _Prompt(flat(string[:4096]), event.session, event.id, event.time)
                 _put(self._prompts, f"{action.event.id} {len(self._prompts)}", prompt, MAX_PROMPTS)
 
     def _touch(self, artefact: Artefact, session: str) -> bool:
@@ -157,6 +161,8 @@ class CrossSessionDetector:
         trail = self._trails.get(artefact)
         if trail is None or trail.session == event.session or not unusual:
             return []
+        if _later(trail.time, event.time):
+            return []  # files are read in any order: what was not there yet was not taken up
         shared = artefact.sort in ("credential", "host")
         if shared and (not trail.cwd or not event.cwd or trail.cwd == event.cwd):
             return []  # sessions of one project share its keys and servers
@@ -231,8 +237,12 @@ def _put(mapping: OrderedDict, key: object, value: object, limit: int) -> None: 
         mapping.popitem(last=False)
 
 
+def _later(one: int | None, other: int | None) -> bool:
+    return one is not None and other is not None and one > other
+
+
 def _days(before: int | None, after: int | None) -> str:
-    if before is None or after is None or after < before:
+    if before is None or after is None:
         return ""
     days = (after - before) / 86_400e9
     return f", {days:.0f} days before" if days >= 1 else ""
