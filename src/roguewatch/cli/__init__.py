@@ -70,36 +70,52 @@ def cli() -> None:
 def main() -> None:
     """Entry point of the `roguewatch` command: every error becomes one clear line."""
     try:
-        # Not standalone: click would end an interruption and a closed pipe with status 1.
-        status: object = cli.main(prog_name="roguewatch", standalone_mode=False)
-        sys.stdout.flush()
-    except click.exceptions.Exit as error:
-        status = error.exit_code
-    except click.ClickException as error:
-        error.show()
-        status = error.exit_code
-    except (click.Abort, KeyboardInterrupt) as error:
-        # click aborts both on an interruption, which it then names, and on a question denied.
-        if isinstance(error, KeyboardInterrupt) or isinstance(error.__cause__, KeyboardInterrupt):
-            click.echo("roguewatch: interrupted; what was already stored is kept", err=True)
-            status = 130
-        else:
-            click.echo("Aborted!", err=True)
-            status = 1
-    except RoguewatchError as error:
-        click.echo(f"roguewatch: {printable_text(str(error))}", err=True)
-        status = 2
+        status = _run()
     except BrokenPipeError:
         # What is still buffered would fail again when the interpreter flushes at its end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         status = 141
-    except SystemExit as error:
-        # click ends with 1 on a closed pipe, and says so only by wrapping standard output.
-        closed = "PacifyFlushWrapper" in type(sys.stdout).__name__  # private in click 8.3
-        status = 141 if closed else error.code
+    sys.exit(status)
+
+
+def _run() -> int:
+    """The command's exit status.
+
+    Not by `cli.main`, which ends an interruption and a closed pipe with status 1.
+
+    Raises:
+        BrokenPipeError: nobody reads the output.
+    """
+    try:
+        with cli.make_context("roguewatch", sys.argv[1:]) as context:
+            cli.invoke(context)
+        sys.stdout.flush()
+    except click.exceptions.Exit as error:
+        return error.exit_code
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except KeyboardInterrupt:
+        return _interrupted()
+    except click.Abort as error:
+        # A prompt aborts both on an interruption and on a question denied.
+        if isinstance(error.__context__, KeyboardInterrupt):
+            return _interrupted()
+        click.echo("Aborted!", err=True)
+        return 1
+    except RoguewatchError as error:
+        click.echo(f"roguewatch: {printable_text(str(error))}", err=True)
+        return 2
+    except BrokenPipeError:
+        raise
     except Exception as error:
-        status = _unexpected(error)
-    sys.exit(status if isinstance(status, int) else 0 if status is None else 1)
+        return _unexpected(error)
+    return 0
+
+
+def _interrupted() -> int:
+    click.echo("roguewatch: interrupted; what was already stored is kept", err=True)
+    return 130
 
 
 def _unexpected(error: Exception) -> int:
