@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from roguewatch.cli.measure_options import PLOT
 from roguewatch.cli.measure_tables import date_of, print_json, read_dates, show
 from roguewatch.cli.options import json_option
 from roguewatch.printable import printable
@@ -18,11 +19,14 @@ if TYPE_CHECKING:
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
-# Subcommands that live in cli/measure_statistics.py.
-_OTHERS = (
-    "rates", "compare", "power", "missed", "recapture", "awareness", "sequential", "agreement",
-    "capability", "ensemble",
-)  # fmt: skip
+_OTHERS = {
+    **dict.fromkeys(("rates", "compare", "power", "sequential"), "measure_rates"),
+    **dict.fromkeys(
+        ("missed", "recapture", "awareness", "agreement", "capability", "ensemble"),
+        "measure_statistics",
+    ),
+}
+"""Subcommands that live in another module of the command line."""
 
 
 class _Group(click.Group):
@@ -33,7 +37,7 @@ class _Group(click.Group):
         if name in _OTHERS:
             from importlib import import_module
 
-            module = import_module("roguewatch.cli.measure_statistics")
+            module = import_module(f"roguewatch.cli.{_OTHERS[name]}")
             found: click.Command = getattr(module, f"{name}_command")
             return found
         return super().get_command(ctx, name)
@@ -48,13 +52,6 @@ def _file(command: Command) -> Command:
     return click.argument("file", type=click.Path(path_type=Path, dir_okay=True), metavar="FILE")(
         command
     )
-
-
-def _plot(command: Command) -> Command:
-    return click.option(
-        "--plot", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
-        help="Also draw it (PNG, SVG or PDF by the name; needs [measure]).",
-    )(command)  # fmt: skip
 
 
 @command.command()
@@ -81,7 +78,7 @@ def _plot(command: Command) -> Command:
 @click.option("--sensitivity", is_flag=True, help="Also other ridges and a Bayesian fit.")
 @click.option("--messiness", is_flag=True, help="Also split at the median `messiness`.")
 @click.option("--scorer", metavar="NAME", help="Of Inspect logs with several scorers.")
-@_plot
+@PLOT
 def horizon(
     file: Path,
     as_json: bool,
@@ -104,8 +101,6 @@ def horizon(
     score_binarized, and may have cheated and messiness; or it is an .eval log, a folder of
     them, or a store.
     """
-    import msgspec
-
     from roguewatch.measure.horizon import by_cheats, by_messiness, horizons
 
     runs = _runs(file, scorer)
@@ -141,7 +136,13 @@ def horizon(
         plot_horizons(found, plot)
     if as_json:
         print_json(document)
-        return
+    else:
+        _show_horizons(found, document)
+
+
+def _show_horizons(found: list[Horizon], document: dict[str, Any]) -> None:
+    import msgspec
+
     columns = ("agent", "p50", "p50_interval", "p80", "p80_interval", "runs", "saturated")
     show([{name: getattr(h, name) for name in columns} for h in found], "Horizons, minutes")
     for one in found:
@@ -208,7 +209,7 @@ def _trend(found: list[Horizon], dates: dict[str, Any], since: str | None, drawn
 @click.option("--since", help="Only releases from this date on.", metavar="DATE")
 @click.option("--until", help="Only releases before this date.", metavar="DATE")
 @click.option("--all", "every", is_flag=True, help="All releases, not only the best so far.")
-@_plot
+@PLOT
 def trend(
     file: Path, as_json: bool, since: str | None, until: str | None, every: bool, plot: Path | None
 ) -> None:
@@ -256,7 +257,7 @@ def trend(
               help="False-positive rates to report recall at.  [default: 0.01, 0.05]")  # fmt: skip
 @click.option("--prevalence", "prevalences", multiple=True, type=click.FloatRange(0, 1),
               help="Prevalences to report precision at.  [default: 0.1, 0.01, 0.001]")  # fmt: skip
-@_plot
+@PLOT
 def monitor(
     file: Path,
     as_json: bool,
@@ -316,7 +317,7 @@ def monitor(
 @command.command()
 @click.argument("config", type=click.Path(path_type=Path, dir_okay=False))
 @json_option
-@_plot
+@PLOT
 def simulate(config: Path, as_json: bool, plot: Path | None) -> None:
     """Extrapolate to a deployment: safety, usefulness, audits, availability.
 

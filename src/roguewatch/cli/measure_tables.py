@@ -11,7 +11,7 @@ from roguewatch.cli.options import print_json
 from roguewatch.errors import InputError
 from roguewatch.printable import printable, printable_path
 
-__all__ = ["date_of", "print_json", "read_dates", "show"]
+__all__ = ["date_of", "print_found", "print_json", "read_dates", "show"]
 
 
 def date_of(text: str | None, place: str = "") -> date | None:
@@ -50,6 +50,17 @@ def read_dates(path: Path) -> dict[str, date]:
         if found is not None:
             dates[str(agent)] = found
     return dates
+
+
+def print_found(value: Any, title: str, as_json: bool) -> None:
+    """One result, or a list of them, as JSON or as a table."""
+    if as_json:
+        print_json(value)
+        return
+    import msgspec
+
+    values = value if isinstance(value, list) else [value]
+    show([msgspec.to_builtins(one) for one in values], title)
 
 
 def show(lines: Sequence[Mapping[str, Any]], title: str) -> None:
