@@ -97,18 +97,7 @@ def doubling_time(
     Raises:
         InputError: fewer than two dates are left, or a horizon is not above 0.
     """
-    kept = [
-        release
-        for release in releases
-        if (since is None or release.released >= since)
-        and (until is None or release.released < until)
-    ]
-    if any(not (math.isfinite(release.p50) and release.p50 > 0) for release in kept):
-        raise InputError("a trend needs horizons above 0 minutes")
-    if only_frontier:
-        kept = frontier(kept) if kept else []
-    if len({release.released for release in kept}) < 2:
-        raise InputError("a trend needs releases on at least two dates")
+    kept = _fitted(releases, since, until, only_frontier)
     days = np.array([release.released.toordinal() for release in kept], dtype=np.float64)
     height = np.log2([release.p50 for release in kept])
     slope, r_squared = _slope(days, height)
@@ -130,6 +119,25 @@ def doubling_time(
         agents=tuple(release.agent for release in kept),
         doublings_per_year=slope * 365.25,
     )
+
+
+def _fitted(
+    releases: Sequence[Release], since: date | None, until: date | None, only_frontier: bool
+) -> list[Release]:
+    """The releases that the line is fitted to."""
+    kept = [
+        release
+        for release in releases
+        if (since is None or release.released >= since)
+        and (until is None or release.released < until)
+    ]
+    if any(not (math.isfinite(release.p50) and release.p50 > 0) for release in kept):
+        raise InputError("a trend needs horizons above 0 minutes")
+    if only_frontier:
+        kept = frontier(kept) if kept else []
+    if len({release.released for release in kept}) < 2:
+        raise InputError("a trend needs releases on at least two dates")
+    return kept
 
 
 def _slope(days: Array, height: Array) -> tuple[float, float]:
