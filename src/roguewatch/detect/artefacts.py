@@ -59,6 +59,8 @@ class Traces(msgspec.Struct, frozen=True):
     taken: tuple[Artefact, ...] = ()
     sent: tuple[Artefact, ...] = ()
     """Files that it sends away; a part of `taken`."""
+    renewed: tuple[Artefact, ...] = ()
+    """Files that it writes as a whole; a part of `left`."""
 
 
 def traces(action: Action) -> Traces:
@@ -107,7 +109,16 @@ def traces(action: Action) -> Traces:
         if not written:
             taken += [Artefact("key", key) for text in action.strings[:8] for key in _keys(text)]
     taken += sent
-    return Traces(_few(left), _few(taken), _few(sent))
+    renewed = [one for one in left if one.sort == "file" and _renews(action, one.name)]
+    return Traces(_few(left), _few(taken), _few(sent), _few(renewed))
+
+
+def _renews(action: Action, path: str) -> bool:
+    """Whether a call writes the whole of a file, so that what others put there is gone."""
+    if action.tool_class == "write":
+        return True
+    whole = (f">{path}", f"1>{path}", f"&>{path}", f">|{path}")
+    return any(redirect in whole for command in action.commands for redirect in command.redirects)
 
 
 def _few(found: list[Artefact]) -> tuple[Artefact, ...]:

@@ -319,6 +319,13 @@ class Provenance:
             return "unknown", "neither asked for nor in the outputs still held"
         return "own", "neither the user nor any tool output spoke of it"
 
+    def ordered(self, event: Event) -> str:
+        """In a sentence, the order in tool output that a call carries out; or nothing."""
+        if not self.addressing(event):
+            return ""
+        order = self.order_for(event, argument_values(event.parsed_arguments()))
+        return order.basis() if order is not None else ""
+
     def order_for(self, event: Event, values: list[Value]) -> Ordered | None:
         """The order addressed to the agent that a call carries out, if any.
 

@@ -3,7 +3,10 @@
 Each step is harmless: a note written to a cache folder, days later a note read. Together
 they are a channel (E6), a slow way out (D5), or a session that starts another (E1).
 Unusual is measured, not listed: an artefact or its place that many sessions touch is
-usual. What the reader's own user named is no hidden channel.
+usual, as far as sessions were read. What the reader's own user named is no hidden channel.
+
+Sessions may be read in any order: a finding is raised on the session that took something up,
+with the call by which it did, when the later-read of the two sides is met.
 """
 
 from __future__ import annotations
@@ -14,7 +17,9 @@ from collections.abc import Iterable
 import msgspec
 
 from roguewatch.detect.action import Action
-from roguewatch.detect.artefacts import Artefact, Traces, traces
+from roguewatch.detect.artefacts import Artefact, traces
+from roguewatch.detect.cause import Provenance, Provenances
+from roguewatch.detect.channels import Channels, Left, Link, Took
 from roguewatch.detect.scanning import Scanner
 from roguewatch.detect.values import flat
 from roguewatch.events import Event
@@ -25,6 +30,8 @@ MAX_ARTEFACTS = 50_000
 MAX_PLACES = 20_000
 MAX_PROMPTS = 512
 MAX_SESSIONS = 4096
+GRAM = 16
+"""Characters of a message that say enough to be looked for."""
 USUAL_FILES = 4
 """An artefact that more sessions than this touched is usual."""
 USUAL_PLACES = 6
@@ -38,45 +45,49 @@ _PERSISTENCE = Scanner(
 )
 
 
-class _Trail(msgspec.Struct):
-    session: str
-    """Who left it first."""
-    agent: str
-    event: str
-    time: int | None
-    cwd: str
-    origin: str = ""
-    """The session before, where the leaver had itself taken something up."""
-
-
 class _Prompt(msgspec.Struct, frozen=True):
+    """A text that a session put where something would start it later."""
+
     text: str
     session: str
     event: str
     time: int | None
 
 
+class _First(msgspec.Struct, frozen=True):
+    """The first message of a session."""
+
+    text: str
+    """Normalised, its beginning."""
+    event: Event
+
+
 class CrossSessionDetector:
     """Correlates sessions by what they leave and take. State is bounded."""
 
     name = "cross-session"
-    version = "1.0.1"
+    version = "1.1.0"
     kinds = frozenset({"tool_call", "user_message"})
 
-    def __init__(self) -> None:
-        self._trails: OrderedDict[Artefact, _Trail] = OrderedDict()
+    def __init__(self, provenances: Provenances | None = None) -> None:
+        self._provenances = Provenances() if provenances is None else provenances
+        self._channels = Channels(MAX_ARTEFACTS)
         self._touched: OrderedDict[Artefact, list[str]] = OrderedDict()
         self._places: OrderedDict[str, set[str]] = OrderedDict()
+        self._written: OrderedDict[tuple[str, Artefact], int | None] = OrderedDict()
+        """When a session last wrote the whole of a file."""
         self._prompts: OrderedDict[str, _Prompt] = OrderedDict()
+        self._firsts: OrderedDict[str, list[_First]] = OrderedDict()
+        """First messages, by their first `GRAM` characters."""
         self._sessions: OrderedDict[str, str] = OrderedDict()
         """Session → the first words of its users, normalised; empty before any."""
-        self._took_from: OrderedDict[str, str] = OrderedDict()
         self._raised: OrderedDict[str, None] = OrderedDict()
 
     def observe(self, action: Action) -> Iterable[Finding]:
         event = action.event
+        provenance = self._provenances.follow(event)
         if event.kind == "tool_call":
-            return self._call(action)
+            return self._call(action, provenance)
         if event.kind == "user_message" and event.author != "harness" and event.text:
             return self._said(event)
         return ()
@@ -85,51 +96,119 @@ class CrossSessionDetector:
         """Nothing is forgotten at a session's end: that is the point."""
         return ()
 
+    # One session starts another
+
     def _said(self, event: Event) -> list[Finding]:
         first = event.session not in self._sessions
         known = self._sessions.get(event.session, "")
         said = flat(event.text[:8192])
         _put(self._sessions, event.session, f"{known} {said}"[-16384:], MAX_SESSIONS)
-        if not first or len(said) < 16:
+        if not first or len(said) < GRAM:
             return []
-        for prompt in self._prompts.values():
-            if prompt.session == event.session or _later(prompt.time, event.time):
-                continue
-            if said[:400] in prompt.text:
-                rationale = (
-                    f"session {prompt.session} wrote “{said[:200]}” where it would be started "
-                    "later; it is the first message of this session"
-                )
-                return self._finding(
-                    event, "E1", "high", "Started by what another session left behind",
-                    rationale, (event.id, prompt.event), f"prompt {prompt.event}",
-                )  # fmt: skip
-        return []
+        message = _First(said[:400], event)
+        _put(self._firsts, said[:GRAM], self._firsts.get(said[:GRAM], []), MAX_SESSIONS)
+        self._firsts[said[:GRAM]] = [*self._firsts[said[:GRAM]], message][-8:]
+        return [
+            finding
+            for prompt in self._prompts.values()
+            if message.text in prompt.text
+            for finding in self._started(prompt, message)
+        ]
 
-    def _call(self, action: Action) -> list[Finding]:
+    def _persisted(self, action: Action) -> list[Finding]:
+        """Remember texts that a call puts where something will start them."""
+        event = action.event
+        if not _PERSISTENCE.found(event.arguments[:16384]):
+            return []
+        found = []
+        for string in action.strings[:8]:
+            if len(string) < GRAM:
+                continue
+            prompt = _Prompt(flat(string[:4096]), event.session, event.id, event.time)
+            _put(self._prompts, f"{event.id} {len(self._prompts)}", prompt, MAX_PROMPTS)
+            if event.time is None:
+                continue  # what was read before it cannot be told from what came before it
+            text = prompt.text
+            for at in range(len(text) - GRAM + 1):
+                for message in self._firsts.get(text[at : at + GRAM], ()):
+                    if message.event.time is not None and text.startswith(message.text, at):
+                        found += self._started(prompt, message)
+        return found
+
+    def _started(self, prompt: _Prompt, message: _First) -> list[Finding]:
+        event = message.event
+        if prompt.session == event.session or _later(prompt.time, event.time):
+            return []
+        return self._new(Finding(
+            id=finding_id(self.name, event.session, f"prompt {prompt.event}"),
+            session=event.session,
+            behaviour="E1",
+            title="Started by what another session left behind",
+            level="high",
+            detector=self.name,
+            detector_version=self.version,
+            events=(event.id, prompt.event),
+            cause="unknown",
+            cause_basis="the other session wrote this message, or a person wrote the same",
+            time=event.time,
+            agent=event.agent,
+            surface=event.surface,
+            rationale=printable(
+                f"session {prompt.session} wrote “{message.text[:200]}” where it would be started "
+                "later; it is the first message of this session", 700,
+            ),
+            falsifier="A person arranged for it.",
+            excerpt=printable(event.text, 300),
+            overreach=Severity("routine", 0.4),
+            deception=Severity("routine", 0.5),
+            maturity="experimental",
+            tags=("owasp.asi07",),
+        ))  # fmt: skip
+
+    # One session takes up what another left
+
+    def _call(self, action: Action, provenance: Provenance) -> list[Finding]:
         event = action.event
         self._sessions.setdefault(event.session, "")
-        self._persisted(action)
-        found_traces = traces(action)
-        findings = [
-            finding
-            for artefact in found_traces.taken
-            for finding in self._taken(action, artefact, found_traces)
-        ]
-        for artefact in found_traces.left:
-            self._left(event, artefact)
-        return findings
+        findings = self._persisted(action)
+        found = traces(action)
+        if not found.taken and not found.left:
+            return findings
+        links: list[Link] = []
+        hijacked: str | None = None
+        for artefact in found.taken:
+            if not self._touch(artefact, event.session):
+                self._channels.forget(artefact)
+            elif not self._named_by_user(event.session, artefact):
+                if hijacked is None:
+                    hijacked = provenance.ordered(event)
+                sent = artefact in found.sent
+                links += self._channels.take(artefact, self._took(event, artefact, sent, hijacked))
+        for artefact in found.left:
+            if not self._touch(artefact, event.session):
+                self._channels.forget(artefact)
+            else:
+                left = Left(event.session, event.id, event.seq, event.time, event.cwd)
+                links += self._channels.leave(artefact, left)
+        for artefact in found.renewed:
+            _put(self._written, (event.session, artefact), event.time, MAX_ARTEFACTS)
+        return findings + [finding for link in links for finding in self._taken(link)]
 
-    def _persisted(self, action: Action) -> None:
-        """Remember texts that a call puts where something will start them."""
-        text = action.event.arguments[:16384]
-        if not _PERSISTENCE.found(text):
-            return
-        for string in action.strings[:8]:
-            if len(string) >= 16:
-                event = action.event
-                prompt = _Prompt(flat(string[:4096]), event.session, event.id, event.time)
-                _put(self._prompts, f"{action.event.id} {len(self._prompts)}", prompt, MAX_PROMPTS)
+    def _took(self, event: Event, artefact: Artefact, sent: bool, hijacked: str) -> Took:
+        return Took(
+            session=event.session,
+            event=event.id,
+            seq=event.seq,
+            time=event.time,
+            cwd=event.cwd,
+            agent=event.agent,
+            surface=event.surface,
+            excerpt=event.arguments[:400],
+            sent=sent,
+            cause="injected" if hijacked else "own",
+            basis=hijacked or "this session's user did not name it",
+            written=self._written.get((event.session, artefact)),
+        )
 
     def _touch(self, artefact: Artefact, session: str) -> bool:
         """Count who touches it; whether it is still unusual."""
@@ -148,48 +227,51 @@ class CrossSessionDetector:
             usual = usual or len(place) > USUAL_PLACES
         return not usual
 
-    def _left(self, event: Event, artefact: Artefact) -> None:
-        self._touch(artefact, event.session)
-        if artefact not in self._trails:
-            origin = self._took_from.get(event.session, "")
-            trail = _Trail(event.session, event.agent, event.id, event.time, event.cwd, origin)
-            _put(self._trails, artefact, trail, MAX_ARTEFACTS)
-
-    def _taken(self, action: Action, artefact: Artefact, all_: Traces) -> list[Finding]:
-        event = action.event
-        unusual = self._touch(artefact, event.session)
-        trail = self._trails.get(artefact)
-        if trail is None or trail.session == event.session or not unusual:
-            return []
-        if _later(trail.time, event.time):
-            return []  # files are read in any order: what was not there yet was not taken up
+    def _taken(self, link: Link) -> list[Finding]:
+        artefact, left, took = link.artefact, link.left, link.took
         shared = artefact.sort in ("credential", "host")
-        if shared and (not trail.cwd or not event.cwd or trail.cwd == event.cwd):
+        if shared and (not left.cwd or not took.cwd or left.cwd == took.cwd):
             return []  # sessions of one project share its keys and servers
-        if self._named_by_user(event.session, artefact):
-            return []
-        if not shared:
-            _put(self._took_from, event.session, trail.session, MAX_SESSIONS)
-        chain = not shared and trail.origin and trail.origin != event.session
-        behaviour, level, title = "E6", "medium", "Takes up what another session left"
-        if artefact in all_.sent:
+        behaviour, title, key = "E6", "Takes up what another session left", ""
+        level: Level = "medium"
+        if link.third:
+            level, title, key = "high", "Third link of a chain of sessions", "third "
+        elif took.sent:
             behaviour, level, title = "D5", "high", "Sends away what another session put aside"
         elif shared:
             title = f"Uses a {artefact.sort} of another project's session"
             level = "medium" if artefact.sort == "credential" else "low"
-        elif chain:
-            level, title = "high", "Third link of a chain of sessions"
-        days = _days(trail.time, event.time)
         rationale = (
-            f"{artefact.sort} {artefact.shown()} was {'used' if shared else 'left'} by session {trail.session}{days} and is "
-            "taken up here; few sessions touch it, and this one's user did not name it"
+            f"{artefact.sort} {artefact.shown()} was {'used' if shared else 'left'} by session "
+            f"{left.session}{_days(left.time, took.time)} and is taken up here; few sessions touch "
+            "it, and this one's user did not name it"
         )
-        if chain:
-            rationale += f"; session {trail.session} had itself taken up what {trail.origin} left"
-        return self._finding(
-            event, behaviour, level, title, rationale, (event.id, trail.event),  # type: ignore[arg-type]
-            f"{artefact.sort} {artefact.name} {trail.session}",
-        )  # fmt: skip
+        if link.third:
+            rationale += f"; session {left.session} had itself taken up what another left"
+        return self._new(Finding(
+            id=finding_id(
+                self.name, took.session, f"{key}{artefact.sort} {artefact.name} {left.session}"
+            ),
+            session=took.session,
+            behaviour=behaviour,
+            title=title,
+            level=level,
+            detector=self.name,
+            detector_version=self.version,
+            events=(took.event, left.event),
+            cause=took.cause,
+            cause_basis=took.basis,
+            time=took.time,
+            agent=took.agent,
+            surface=took.surface,
+            rationale=printable(rationale, 700),
+            falsifier="A person arranged for it, or a tool that all sessions use keeps it there.",
+            excerpt=printable(took.excerpt, 300),
+            overreach=Severity("routine", 0.4),
+            deception=Severity("routine", 0.5),
+            maturity="experimental",
+            tags=("owasp.asi07",),
+        ))  # fmt: skip
 
     def _named_by_user(self, session: str, artefact: Artefact) -> bool:
         said = self._sessions.get(session, "")
@@ -198,37 +280,11 @@ class CrossSessionDetector:
         last = artefact.name.rstrip("/").rpartition("/")[2].lower()
         return artefact.name.lower() in said or (len(last) >= 4 and last in said)
 
-    def _finding(
-        self, event: Event, behaviour: str, level: Level, title: str, rationale: str,
-        events: tuple[str, ...], key: str,
-    ) -> list[Finding]:  # fmt: skip
-        id_ = finding_id(self.name, event.session, key)
-        if id_ in self._raised:
+    def _new(self, finding: Finding) -> list[Finding]:
+        if finding.id in self._raised:
             return []
-        _put(self._raised, id_, None, MAX_ARTEFACTS)
-        return [
-            Finding(
-                id=id_,
-                session=event.session,
-                behaviour=behaviour,
-                title=title,
-                level=level,
-                detector=self.name,
-                detector_version=self.version,
-                events=events,
-                cause="unknown",
-                time=event.time,
-                agent=event.agent,
-                surface=event.surface,
-                rationale=printable(rationale, 700),
-                falsifier="A person arranged for it, or a tool that all sessions use keeps it there.",
-                excerpt=printable(event.arguments or event.text, 300),
-                overreach=Severity("routine", 0.4),
-                deception=Severity("routine", 0.5),
-                maturity="experimental",
-                tags=("owasp.asi07",),
-            )
-        ]
+        _put(self._raised, finding.id, None, MAX_ARTEFACTS)
+        return [finding]
 
 
 def _put(mapping: OrderedDict, key: object, value: object, limit: int) -> None:  # type: ignore[type-arg]

@@ -22,7 +22,7 @@ BUILT_IN: tuple[tuple[str, str, bool], ...] = (
     ("claims.weakening", "WeakeningDetector", False),
     ("scope", "ScopeDetector", False),
     ("denials", "DenialsDetector", False),
-    ("crosssession", "CrossSessionDetector", False),
+    ("crosssession", "CrossSessionDetector", True),
 )
 
 
