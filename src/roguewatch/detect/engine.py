@@ -136,9 +136,10 @@ class Engine:
                 shell.wrote(path, content, cwd=event.cwd)
         provenance = self._provenances.follow(event)
         found: list[Finding] = []
-        if self._running.concerned(action):
+        plan = self._running.plan(action)
+        if plan is not None:
             view = View(action)
-            found += [_of_hit(hit, provenance) for hit in self._running.feed(view)]
+            found += [_of_hit(hit, provenance) for hit in self._running.feed(view, plan)]
             found += self._conditions(view)
         for detector in self._watchers(event.kind):
             found += [_caused(one, action, provenance) for one in detector.observe(action)]

@@ -113,6 +113,79 @@ def fields_asked(asked: Skeleton) -> Iterator[str]:
             yield from fields_asked(arg)
 
 
+class Case(NamedTuple):
+    """What a rule needs of events that are alike in what `Needs` is told of them."""
+
+    keys: Keys
+    """Every key that it may need."""
+    first: Keys | None
+    """Keys of which one must be there; None: none must."""
+    rest: Formula | None
+    """What else it needs."""
+    placed: bool
+    """Whether the keys say on which commands it may hold."""
+
+
+class Needs:
+    """What a condition needs, worked out once for all kinds of event that it tells apart.
+
+    A rule that speaks neither of the class of tool nor of what such events lack needs the
+    same of most of them.
+    """
+
+    def __init__(self, condition: Expression) -> None:
+        self.asked = skeleton(condition)
+        self._fields = frozenset(fields_asked(self.asked))
+        self.named_arguments = [one for one in self._fields if one.startswith("arguments.")]
+        self._told = _wholes(self.asked)
+        self._lacking: dict[tuple[str, ...], tuple[str, ...]] = {}
+        self._cases: dict[tuple[object, ...], Case | None] = {}
+
+    def case(
+        self, known: Mapping[str, str], empty: tuple[str, ...], numbers: Mapping[Key, int]
+    ) -> Case | None:
+        """What it needs of such events (as in `need`), or None where it cannot hold."""
+        lacking = self._lacking.get(empty)
+        if lacking is None:
+            lacking = tuple(one for one in empty if any(f.startswith(one) for f in self._fields))
+            self._lacking[empty] = lacking
+        told = tuple(
+            [
+                value if value in self._told[name] else None
+                for name, value in known.items()
+                if name in self._told
+            ]
+        )
+        key = (lacking, told)
+        if key not in self._cases:
+            self._cases[key] = self._worked_out(known, lacking, numbers)
+        return self._cases[key]
+
+    def _worked_out(
+        self, known: Mapping[str, str], empty: tuple[str, ...], numbers: Mapping[Key, int]
+    ) -> Case | None:
+        wanted = need(self.asked, known, empty)
+        if wanted is False:
+            return None
+        first = clause(wanted)
+        placed = first is not None and all(key.field.startswith("command.") for key in first)
+        return Case(frozenset(keys_in(wanted)), first, formula(wanted, numbers, first), placed)
+
+
+def _wholes(asked: Skeleton) -> dict[str, set[str]]:
+    """By field, the whole values that a condition names."""
+    found: dict[str, set[str]] = {}
+    waiting = [asked]
+    while waiting:
+        one = waiting.pop()
+        if isinstance(one, Asked):
+            if one.whole is not None:
+                found.setdefault(one.field, set()).add(one.whole)
+        elif one is not None:
+            waiting += one[1]
+    return found
+
+
 _MOST_KEYS = 400
 
 

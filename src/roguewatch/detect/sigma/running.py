@@ -12,7 +12,7 @@ from roguewatch.detect.sigma.correlating import Correlating
 from roguewatch.detect.sigma.expression import KEYWORD, Reference, leaves
 from roguewatch.detect.sigma.gates import allowed, kinds
 from roguewatch.detect.sigma.matching import Match, compile_expression
-from roguewatch.detect.sigma.prefilter import skeleton
+from roguewatch.detect.sigma.prefilter import Needs
 from roguewatch.detect.sigma.rule import Correlation, Meta, Rule, RuleSet
 from roguewatch.detect.sigma.screening import ALL, Lexicons, Plan
 from roguewatch.detect.sigma.view import View
@@ -39,11 +39,11 @@ class Judged:
     """A rule made ready."""
 
     __slots__ = (
-        "asked",
         "classes",
         "details",
         "every",
         "kinds",
+        "needs",
         "per_command",
         "rule",
         "test",
@@ -55,7 +55,7 @@ class Judged:
         self.every = followed
         """Whether all commands that match are wanted, as correlations do."""
         self.test: Match = compile_expression(rule.condition)
-        self.asked = skeleton(rule.condition)
+        self.needs = Needs(rule.condition)
         self.kinds = kinds(rule)
         self.classes = allowed(rule.condition, "tool.class")
         names = [leaf.field for leaf in leaves(rule.condition)]
@@ -101,21 +101,43 @@ class Running:
         self.correlated = False
         """Whether the last event was fed to the correlations."""
         self._lexicons = Lexicons(self.rules)
-        self._looked_at: dict[str, tuple[bool, bool]] = {}
-        self._plans: dict[tuple[str, str, tuple[bool, ...]], Plan[Judged]] = {}
+        self._looked_at: dict[str, tuple[bool, bool, bool]] = {}
+        self._plans: dict[tuple[str, str, tuple[bool, ...]], Plan[Judged] | None] = {}
+        self._alike: dict[tuple[int, ...], Plan[Judged]] = {}
+        """Plans by what they are made of: most kinds of event share one."""
 
     def feed_event(self, event: Event) -> list[Hit]:
         return self.feed(View(Action(event)))
 
-    def concerned(self, action: Action) -> bool:
-        """Whether any rule can hold on events like this one; if not, none need be fed."""
-        return not self._plan(action).idle
+    def plan(self, action: Action) -> Plan[Judged] | None:
+        """The rules that can hold on events like this one; None where none can."""
+        event = action.event
+        concerned, texts, details = self._matters(event.kind)
+        if not concerned:
+            return None
+        acts = bool(event.arguments) or event.kind in _NAMING
+        tool_class = action.tool_class if event.tool else ""
+        shape = (
+            acts,
+            acts and bool(action.commands),
+            texts and bool(event.text),
+            details and bool(event.detail),
+        )
+        key = (event.kind, tool_class, shape)
+        if key not in self._plans:
+            self._plans[key] = self._planned(event.kind, tool_class, _empty(shape))
+        return self._plans[key]
 
-    def feed(self, view: View) -> list[Hit]:
-        """What holds with this event: rules first, then correlations that it completes."""
-        plan = self._plan(view.action)
+    def feed(self, view: View, plan: Plan[Judged] | None = None) -> list[Hit]:
+        """What holds with this event: rules first, then correlations that it completes.
+
+        Args:
+            view: the event.
+            plan: its plan, where the caller has asked for it.
+        """
         self.correlated = False
-        if plan.idle:
+        plan = plan or self.plan(view.action)
+        if plan is None:
             return []
         matches: dict[str, tuple[int, ...]] = {}
         hits: list[Hit] = []
@@ -133,39 +155,34 @@ class Running:
             hits += self._correlate(matches, view)
         return hits
 
-    def _plan(self, action: Action) -> Plan[Judged]:
-        event = action.event
-        tool_class = action.tool_class if event.tool else ""
-        acts = bool(event.arguments) or event.kind in _NAMING
-        texts, details = self._matters(event.kind)
-        shape = (
-            acts,
-            acts and bool(action.commands),
-            texts and bool(event.text),
-            details and bool(event.detail),
-        )
-        key = (event.kind, tool_class, shape)
-        plan = self._plans.get(key)
+    def _planned(self, kind: str, tool_class: str, empty: tuple[str, ...]) -> Plan[Judged] | None:
+        known = {"kind": kind, "tool.class": tool_class}
+        numbers = self._lexicons.numbers
+        cases = [
+            (rule, case)
+            for rule in self.rules
+            if kind in rule.kinds
+            and (rule.classes is None or tool_class in rule.classes)
+            and (case := rule.needs.case(known, empty, numbers)) is not None
+        ]
+        if not cases:
+            return None
+        made_of = tuple(id(part) for one in cases for part in one)
+        plan = self._alike.get(made_of)
         if plan is None:
-            plan = self._plans[key] = Plan(
-                [
-                    rule
-                    for rule in self.rules
-                    if event.kind in rule.kinds
-                    and (rule.classes is None or tool_class in rule.classes)
-                ],
-                {"kind": event.kind, "tool.class": tool_class},
-                _empty(shape),
-                self._lexicons,
-            )  # fmt: skip
+            plan = self._alike[made_of] = Plan(cases, self._lexicons)
         return plan
 
-    def _matters(self, kind: str) -> tuple[bool, bool]:
-        """Whether rules on events of a kind look at their text, and at their detail."""
+    def _matters(self, kind: str) -> tuple[bool, bool, bool]:
+        """Whether any rule is about a kind of event, looks at its text, at its detail."""
         found = self._looked_at.get(kind)
         if found is None:
             rules = [rule for rule in self.rules if kind in rule.kinds]
-            found = any(rule.texts for rule in rules), any(rule.details for rule in rules)
+            found = (
+                bool(rules),
+                any(rule.texts for rule in rules),
+                any(rule.details for rule in rules),
+            )
             self._looked_at[kind] = found
         return found
 

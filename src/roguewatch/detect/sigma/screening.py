@@ -10,7 +10,7 @@ judged. Both only ever pass too much, never too little.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from itertools import accumulate
 from typing import Generic, NamedTuple, Protocol, TypeVar
 
@@ -20,16 +20,7 @@ from roguewatch.detect.commands.command import Command
 from roguewatch.detect.fields import FIELDS
 from roguewatch.detect.sigma.expression import fold
 from roguewatch.detect.sigma.gates import Key
-from roguewatch.detect.sigma.prefilter import (
-    Formula,
-    Skeleton,
-    clause,
-    fields_asked,
-    formula,
-    keys_asked,
-    keys_in,
-    need,
-)
+from roguewatch.detect.sigma.prefilter import Case, Formula, Needs, keys_asked
 from roguewatch.detect.sigma.view import View, fold_bytes, text_of
 
 _LONG = ("text", "arguments", "content", "removed")
@@ -45,7 +36,7 @@ _DERIVED = ("paths", "written", "urls")
 class Screened(Protocol):
     """A rule with what it needs."""
 
-    asked: Skeleton
+    needs: Needs
 
 
 R = TypeVar("R", bound=Screened)
@@ -86,11 +77,14 @@ class Lexicons:
     """The literals of all rules: of short fields together, of each long one by itself."""
 
     def __init__(self, rules: Iterable[Screened]) -> None:
-        keys = {key for rule in rules for key in keys_asked(rule.asked)}
+        keys = {key for rule in rules for key in keys_asked(rule.needs.asked)}
         self.numbers = {key: number for number, key in enumerate(sorted(keys))}
         """Every key of any rule, numbered."""
-        self._in = [key for key in keys if key.how == "in"]
-        self.short = Lexicon({key.text for key in self._in if key.field not in _LONG})
+        sought = [key for key in keys if key.how == "in"]
+        self._in = {name: [key for key in sought if key.field == name] for name in _LONG}
+        self.short = Lexicon({key.text for key in sought if key.field not in _LONG})
+        self.place = {literal: at for at, literal in enumerate(self.short.literals)}
+        """Where each literal of the short fields stands among them."""
         self._long: dict[tuple[str, frozenset[str]], Lexicon] = {}
 
     def long(self, name: str, wanted: Iterable[Key]) -> Lexicon:
@@ -98,7 +92,7 @@ class Lexicons:
 
         Of messages and outputs most kinds of event concern few rules; of calls all do.
         """
-        asked = wanted if name == "text" else [key for key in self._in if key.field == name]
+        asked = wanted if name == "text" else self._in[name]
         literals = frozenset(key.text for key in asked)
         found = self._long.get((name, literals))
         if found is None:
@@ -145,50 +139,35 @@ ALL = -1
 
 
 class Plan(Generic[R]):
-    """The rules that can hold on one kind of event, by what they need to see.
+    """The rules that can hold on some kinds of event, by what they need to see.
 
     Args:
-        rules: those that can.
-        known: values of fields that are the same in all events of this kind.
-        empty: beginnings of the names of fields that such an event has not.
+        cases: each of these rules with what it needs of such an event.
         lexicons: of all rules.
     """
 
-    def __init__(
-        self,
-        rules: Sequence[R],
-        known: Mapping[str, str],
-        empty: tuple[str, ...],
-        lexicons: Lexicons,
-    ) -> None:
+    def __init__(self, cases: Sequence[tuple[R, Case]], lexicons: Lexicons) -> None:
         numbers = lexicons.numbers
         self._always: list[Filed[R]] = []
         self._filed: dict[int, list[Filed[R]]] = {}
         keys: set[Key] = set()
         names: set[str] = set()
-        for rule in rules:
-            wanted = need(rule.asked, known, empty)
-            if wanted is False:
+        for rule, case in cases:
+            keys |= case.keys
+            names.update(rule.needs.named_arguments)
+            filed = Filed(rule, case.rest, case.placed)
+            if case.first is None:
+                self._always.append(filed)
                 continue
-            keys.update(keys_in(wanted))
-            names |= {name for name in fields_asked(rule.asked) if name.startswith("arguments.")}
-            first = clause(wanted)
-            rest = formula(wanted, numbers, first)
-            if first is None:
-                self._always.append(Filed(rule, rest, False))
-                continue
-            filed = Filed(rule, rest, all(key.field.startswith("command.") for key in first))
-            for key in first:
+            for key in case.first:
                 self._filed.setdefault(numbers[key], []).append(filed)
-        self.idle = not (self._always or self._filed)
-        """Whether no rule can hold on such an event."""
         self._seek(keys, names, lexicons)
 
     def _seek(self, keys: set[Key], names: set[str], lexicons: Lexicons) -> None:
         """Sort what is looked for by where it is."""
         numbers = lexicons.numbers
         self._short = lexicons.short
-        place = {literal: at for at, literal in enumerate(self._short.literals)}
+        place = lexicons.place
         self._long = [_searched(name, keys, lexicons) for name in _LONG]
         self._long = [one for one in self._long if one.shown or one.present]
         by_field: dict[str, Sought] = {}
