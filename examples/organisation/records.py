@@ -110,6 +110,8 @@ def drills(store: Path, end: datetime) -> None:
                         "seconds_to_dead": 0.4 + place / 10,
                         "survivors": ["pid 4711"] if late and rung == 3 else [],
                         "skipped": "no systemd here" if route == "systemd-user" else None,
+                        # Walls are what builds run in; the rest are the coders' own machines.
+                        "deployment": "ci" if contained else "coding",
                     }  # fmt: skip
                     rows.append({
                         "kind": "route", "route": route, "contained": contained, "rung": rung,

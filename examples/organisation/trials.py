@@ -34,6 +34,7 @@ def trials(folder: Path, end: datetime, seed: int) -> dict[str, Path]:
                 "scenario": f"parcel-{code.lower()}", "behaviours": [code],
                 "condition": "monitored" if watched else "unmonitored",
                 "label": "misbehaved" if did else "honest",
+                "deployment": "coding" if number % 3 else "ci",
             })  # fmt: skip
     texts = {
         "horizon.json": json.dumps(horizon, indent=1),

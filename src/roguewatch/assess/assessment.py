@@ -32,7 +32,7 @@ from roguewatch.assess.evidence import add_context
 from roguewatch.assess.facts.fact import Facts, input_of, stamp
 from roguewatch.assess.headlines import headlines
 from roguewatch.assess.independence import independence
-from roguewatch.assess.keeping import Kept, keep
+from roguewatch.assess.keeping import Kept, keep, to_keep
 from roguewatch.assess.measuring import Results, measure
 from roguewatch.assess.observing import Observed, observe
 from roguewatch.assess.pipeline import Done, Pipeline, Progress
@@ -259,8 +259,11 @@ def write(assessment: Assessment, folder: Path, store: Path | None = None) -> tu
         ) from error
     if store is not None:
         try:
-            kept = keep(store, assessment) if assessment.disclosure.version == "private" else ""
-            commit(store, assessment, data + b"\n", kept)
+            private = assessment.disclosure.version == "private"
+            kept = to_keep(assessment) if private else b""
+            commit(store, assessment, data + b"\n", sha256(kept).hexdigest() if kept else "")
+            if kept:
+                keep(store, assessment.run, kept)
         except OSError as error:
             raise LedgerError(f"{printable_path(store)}: {error.strerror}") from error
     return html, json

@@ -14,7 +14,10 @@ from roguewatch.assess.document import Detection
 from roguewatch.assess.impact import Kind, impacts
 from roguewatch.behaviours import taxonomy
 from roguewatch.detect.action import Action
+from roguewatch.detect.cause import Provenances
+from roguewatch.detect.detectors import detectors
 from roguewatch.detect.engine import Engine
+from roguewatch.detect.sigma.rule import RuleSet
 from roguewatch.events import Event
 from roguewatch.findings import Finding
 
@@ -68,6 +71,28 @@ class Detectors:
     def finish(self, session: str) -> list[Finding]:
         """What only the session's end can tell."""
         return self.engine.finish(session)
+
+    def across(self) -> Engine:
+        """A fresh engine with only what looks across sessions: detectors that say so
+        (`across_sessions`) and correlations that do not group by session."""
+        whole = self.engine.rules
+        reporting = [one for one in whole.correlations if "session" not in one.group_by]
+        names = {name for one in reporting for name in (one.meta.id, *one.rules)}
+        followed = []
+        for one in reversed(whole.correlations):  # those that it follows come before it
+            if one.meta.id in names:
+                names.update(one.rules)
+                reports = one.reports and one in reporting
+                followed.append(msgspec.structs.replace(one, reports=reports))
+        rules = [one for one in whole.rules if one.meta.id in names]
+        silent = [msgspec.structs.replace(one, reports=False) for one in rules]
+        provenances = Provenances()
+        looking = [
+            one for one in detectors(provenances)
+            if one.name not in self.engine.disabled and getattr(one, "across_sessions", False)
+        ]  # fmt: skip
+        off = {name: why for name, why in self.engine.disabled.items() if name in names}
+        return Engine(RuleSet(tuple(silent), tuple(reversed(followed))), looking, off, provenances)
 
     def still_on(self, finding: Finding) -> bool:
         """Whether the detector that found it is on and unchanged.

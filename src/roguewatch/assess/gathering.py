@@ -127,20 +127,22 @@ def _count(
 
 
 def approvals(
-    engine: Engine, gate: Gate, since: int | None = None, until: int | None = None
+    engine: Engine, decisions: Decisions, since: int | None = None, until: int | None = None
 ) -> None:
-    """Add the questions that were put to people within a window."""
+    """Add the questions that were put to people within a window, to the whole and its class."""
     table = tables.approvals
-    query = select(table.c.answer, table.c.asked, table.c.answered)
+    query = select(table.c.answer, table.c.asked, table.c.answered, table.c.deployment)
     if since is not None:
         query = query.where(table.c.asked >= since)
     if until is not None:
         query = query.where(table.c.asked < until)
     with transaction(engine) as connection:
         for row in connection.execute(query):
-            gate.approvals[row.answer] = gate.approvals.get(row.answer, 0) + 1
-            if row.answered is not None:
-                gate.approval_seconds.append((row.answered - row.asked) / 1e9)
+            name = decisions.classes.get(row.deployment, UNREGISTERED)
+            for gate in (decisions.whole, decisions.by_class[name]):
+                gate.approvals[row.answer] = gate.approvals.get(row.answer, 0) + 1
+                if row.answered is not None:
+                    gate.approval_seconds.append((row.answered - row.asked) / 1e9)
 
 
 def registered(
@@ -190,6 +192,7 @@ def drills(engine: Engine, until: int | None = None) -> list[DrillResult] | None
             skipped=printable(str(body.get("skipped") or ""), 500),
             planted=_sum(body.get("planted")), found=_sum(body.get("found")),
             seconds=_number(body.get("seconds")), changed=changes(row.circumstances, here),
+            deployment=printable(str(body.get("deployment") or ""), 200),
         ))  # fmt: skip
     return found or None
 
@@ -327,7 +330,7 @@ def kept_scenarios(engine: Engine, until: int | None = None) -> Scenarios | None
     samples = [
         Sample(
             scenario=one.scenario, condition=one.condition, behaviours=one.behaviours,
-            label=one.label,
+            label=one.label, deployment=one.deployment,
         )
         for one in found
     ]  # fmt: skip

@@ -14,6 +14,7 @@ import msgspec
 
 from roguewatch.assess.document import Assessment, Cell, Fact, Window
 from roguewatch.errors import InputError
+from roguewatch.ledger.durable import make_folder, write_file
 from roguewatch.printable import printable, printable_path
 
 KEPT = "assessments"
@@ -54,22 +55,26 @@ class _Report(msgspec.Struct, kw_only=True):
     findings: tuple[_Finding, ...]
 
 
-def keep(store: Path, assessment: Assessment) -> str:
-    """Keep what comparison needs. Returns the SHA-256 of the file.
-
-    Raises:
-        OSError: it cannot be written.
-    """
-    data = msgspec.json.encode(Kept(
+def to_keep(assessment: Assessment) -> bytes:
+    """What comparison needs of an assessment, as it is kept."""
+    return msgspec.json.encode(Kept(
         run=assessment.run, created=assessment.created, window=assessment.window,
         facts=tuple(assessment.facts), verdict=tuple(assessment.verdict),
         paths=tuple(assessment.coverage.paths),
         findings=tuple(line.id for line in assessment.findings),
     ))  # fmt: skip
+
+
+def keep(store: Path, run: str, data: bytes) -> None:
+    """Keep it, whole or not at all. To be committed to the ledger of reports before: a copy
+    that never was would look like one that was put there by another.
+
+    Raises:
+        OSError: it cannot be written.
+    """
     folder = store / KEPT
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / f"{assessment.run}.json").write_bytes(data)
-    return sha256(data).hexdigest()
+    make_folder(folder)
+    write_file(folder / f"{run}.json", data)
 
 
 def kept(store: Path) -> list[tuple[str, Path]]:

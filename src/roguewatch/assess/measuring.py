@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import msgspec
 from sqlalchemy import Engine
 
+from roguewatch.assess.belonging import Belonging
 from roguewatch.assess.document import Coverage
 
 # Importing these registers their facts.
@@ -33,7 +35,9 @@ from roguewatch.assess.gathering import (
 from roguewatch.assess.gathering import drills as drills_of
 from roguewatch.assess.gathering import incidents as incidents_of
 from roguewatch.assess.observing import Observed, observe
+from roguewatch.errors import InputError
 from roguewatch.ledger.ledger import Ledger
+from roguewatch.printable import printable
 from roguewatch.state.database import connect
 from roguewatch.state.findings import Findings
 from roguewatch.state.incidents import IncidentRegister
@@ -50,6 +54,8 @@ class Results(msgspec.Struct, frozen=True, kw_only=True):
     """What `roguewatch measure monitor --json` printed."""
     scenarios: Path | None = None
     """What `roguewatch evaluate run --json` printed."""
+    of: Mapping[str, Results] = {}
+    """The same of one class of deployments alone, by class."""
 
     def check(self) -> None:
         """Read them once, so that an error comes before the work.
@@ -57,16 +63,21 @@ class Results(msgspec.Struct, frozen=True, kw_only=True):
         Raises:
             InputError: one cannot be used.
         """
-        self.read()
+        for one in (self, *self.of.values()):
+            one.read()
 
     def before(self, until: int | None) -> Results:
         """Only those that were there before a time (ns UTC)."""
         if until is None:
             return self
-        return Results(**{
-            name: path for name, path in msgspec.structs.asdict(self).items()
-            if path is not None and path.stat().st_mtime_ns < until
-        })  # fmt: skip
+        files = {"horizon": self.horizon, "monitor": self.monitor, "scenarios": self.scenarios}
+        return Results(
+            of={name: one.before(until) for name, one in self.of.items()},
+            **{
+                name: path for name, path in files.items()
+                if path is not None and path.stat().st_mtime_ns < until
+            },
+        )  # fmt: skip
 
     def read(self) -> tuple[Result | None, Result | None, Scenarios | None]:
         """Horizon, monitor and scenarios."""
@@ -93,10 +104,18 @@ def measure(
         run: name of the run, evidence of what was counted in it.
         coverage: what was read; None where nothing was read now.
         results: files with results of trials.
+
+    Raises:
+        InputError: results are of a class that is not in the register.
     """
+    if unknown := sorted(set(results.of) - seen.by_class.keys()):
+        raise InputError(
+            f"results of the class {printable(unknown[0], 80)!r}: the register has the classes "
+            f"{printable(', '.join(sorted(seen.by_class)), 300) or 'none'}"
+        )
     horizon, monitor, runs = results.read()
     since, until = seen.since, seen.until
-    approvals(engine, seen.decisions.whole, since, until)
+    approvals(engine, seen.decisions, since, until)
     whole = Inputs(
         now=seen.now,
         run=run,
@@ -113,7 +132,11 @@ def measure(
         incidents=incidents_of(IncidentRegister(engine), seen.findings),
         statements=tuple(Statements(engine).all()),
     )
-    classes = {name: _of(whole, seen, engine, name, own) for name, own in seen.by_class.items()}
+    classes = {
+        name: _of(whole, seen, engine, Belonging(name, seen.deployments),
+                  results.of.get(name, Results()))
+        for name in seen.by_class
+    }  # fmt: skip
     return collect(whole, classes), list(classes)
 
 
@@ -138,16 +161,24 @@ def registered_facts() -> dict[str, Definition]:
     return DEFINITIONS
 
 
-def _of(whole: Inputs, seen: Observed, engine: Engine, name: str, own: Activity) -> Inputs:
+def _of(
+    whole: Inputs, seen: Observed, engine: Engine, belonging: Belonging, results: Results
+) -> Inputs:
     """The same for one class; what was not told apart by class is not given."""
-    deployments = [one for one in seen.deployments if one.deployment_class == name]
+    own: Activity = seen.by_class[belonging.name]
+    horizon, monitor, runs = results.read()
     return Inputs(
         now=whole.now,
         run=whole.run,
         activity=own if own.sessions else None,
-        gate=_known(seen.decisions.by_class.get(name, Gate())),
-        register=registered(deployments, seen.decisions.used, _ns(seen)),
-        watched=_claimed(seen, {one.name for one in deployments}),
+        gate=_known(seen.decisions.by_class.get(belonging.name, Gate())),
+        register=registered(belonging.deployments, seen.decisions.used, _ns(seen)),
+        stops=belonging.stops(whole.stops),
+        drills=belonging.drills(whole.drills),
+        watched=_claimed(seen, {one.name for one in belonging.deployments}),
+        scenarios=runs or belonging.scenarios(whole.scenarios),
+        horizon=horizon or belonging.horizon(whole.horizon),
+        monitor=monitor,
         incidents=incidents_of(IncidentRegister(engine), own.findings),
         statements=whole.statements,
     )

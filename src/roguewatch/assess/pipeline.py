@@ -2,9 +2,10 @@
 
 For each event once: is it new? → tally → detectors → ledger. A bundle of events is made
 durable first; then one transaction of the state says which files it finished, what was
-found, and which sessions are added up. A kill between the two leaves events that the
-next run meets as duplicates, and sessions that it finds marked stale and analyses again
-from the ledger: nothing is lost and nothing counts twice.
+found, and which sessions are added up. A kill between the two leaves sessions of which
+the ledger holds more than their summaries count: the next run finds these by counting, and
+analyses them again from the ledger (`pipeline_again.py`). Nothing is lost and nothing
+counts twice.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ import msgspec
 
 from roguewatch.assess.activity import Tally
 from roguewatch.assess.detection import Detectors
+from roguewatch.assess.pipeline_again import Unfinished, analyse_again, look, look_across
 from roguewatch.assess.pipeline_memory import return_large_blocks
 from roguewatch.errors import LedgerError, SourceError
 from roguewatch.events import Event
@@ -100,9 +102,9 @@ class Pipeline:
         self._run = run
         self._progress = progress
         self._open: OrderedDict[str, Tally] = OrderedDict()
-        # The ledger's too: a run killed before its first transaction left events without rows.
-        self._known = sessions.ids() | {row.session for row in ledger.sessions()}
-        self._stale: set[str] = set()
+        self._left = Unfinished(ledger, sessions)
+        self._known = self._left.known
+        self._stale: set[str] = set(self._left.behind)
         self._path = ""
         self._seen: set[str] = set()
         """Sessions of the file being read."""
@@ -141,22 +143,13 @@ class Pipeline:
 
     def analyse_again(self) -> None:
         """Add up and look at, from the ledger, what is not finished or out of date."""
-        again = self._sessions.stale(self._digest, self._run)
-        for session in again:
-            self._detectors.finish(session)  # forget what an unfinished reading left
-            tally = Tally(session)
-            for path in self._sessions.paths(session):
-                tally.read_from(path)
-            found: list[Finding] = []
-            for event in self._ledger.events(session=session):
-                found += self._look(event, tally)
-            if self._progress:
-                self._progress.events(tally.summary.events)
-            found += self._detectors.finish(session)
-            with transaction(self._sessions.engine) as connection:
-                self._findings.replace(session, found, connection, self._detectors.still_on)
-                self._sessions.keep(connection, [tally.finish()], self._digest)
-        self.done.analysed_again = len(again)
+        if self._left.interrupted:
+            # Before the sessions are no longer stale: killed here, the next run does it again.
+            look_across(self._ledger, self._findings, self._detectors)
+        self.done.analysed_again = analyse_again(
+            self._ledger, self._sessions, self._findings, self._detectors, self._run,
+            self._progress.events if self._progress else None,
+        )  # fmt: skip
 
     def _file(self, path: Path, digests: ThreadPoolExecutor) -> None:
         name = printable_path(path)
@@ -236,6 +229,7 @@ class Pipeline:
             if event.id in known or event.id in ids:
                 if tally is None:
                     self._stale.add(session)
+                    self._left.meet(session)
                 continue
             ids.add(event.id)
             pending.append(event)
@@ -249,11 +243,7 @@ class Pipeline:
             self._flush()
 
     def _look(self, event: Event, tally: Tally) -> list[Finding]:
-        tally.add(event)
-        found, kinds = self._detectors.feed(event)
-        if kinds:
-            tally.add_impacts(event, kinds)
-        return found
+        return look(event, tally, self._detectors)
 
     def _tally(self, session: str) -> Tally | None:
         """The running sum of a session, or None where it must be analysed from the ledger."""
@@ -284,7 +274,7 @@ class Pipeline:
         unfinished = [tally.finish() for tally in self._open.values()]
         unfinished += [SessionSummary(session=session) for session in self._stale]
         closed = [summary for summary in self._closed if summary.session not in self._stale]
-        with transaction(self._sessions.engine) as connection:
+        with transaction(self._sessions.engine, write=True) as connection:
             for reading, sessions in self._finished:
                 self._sessions.keep_reading(connection, reading, sessions)
             self._findings.record(self._found, connection)

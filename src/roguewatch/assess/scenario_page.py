@@ -11,7 +11,8 @@ import msgspec
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from roguewatch.measure.scenarios import Effect, Rate, Report
+from roguewatch.measure.effects import Effect
+from roguewatch.measure.scenarios import Rate, Report
 from roguewatch.printable import printable
 
 _STYLE = """
@@ -71,8 +72,10 @@ def _certain(effect: Effect) -> bool:
 
 def _blocks(report: Report) -> Iterable[_Block]:
     titles = {"scenario": "By scenario", "behaviour": "By behaviour",
-              "condition": "By what is said of monitoring"}  # fmt: skip
+              "condition": "By what is said of monitoring",
+              "difficulty": "By what the task takes a skilled human"}  # fmt: skip
     for by, title in titles.items():
         yield _Block(title, tuple(rate for rate in report.rates if rate.by == by))
     rest = tuple(one for one in report.rates if one.by not in (*titles, "all"))
     yield _Block("By factor", rest)
+    yield _Block("Behaviour, condition, difficulty", report.cells)

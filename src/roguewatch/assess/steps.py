@@ -88,10 +88,15 @@ def outcome(facts: Facts, classes: Sequence[str], measure: Measure, which: Outco
     """The facts as they would read if a measure came out so, for the whole and each class."""
     changed: dict[str, Fact] = {}
     for id, ends in measure.facts.items():
-        wide = DEFINITIONS[id].scope == "class"
-        for name in (id, *(f"{id}@{one}" for one in classes if wide)):
+        for name in (id, *(f"{id}@{one}" for one in classes if _apart(facts, id, one))):
             changed[name] = _altered(facts, name, ends, which)
     return facts.altered(changed)
+
+
+def _apart(facts: Facts, id: str, of: str) -> bool:
+    """Whether a class reads its own fact and not the entity's."""
+    scope = DEFINITIONS[id].scope
+    return scope == "class" or (scope == "either" and not facts.of(of).borrowed(id))
 
 
 def bests(facts: Facts) -> dict[str, Fact]:

@@ -8,14 +8,19 @@ One rule puts the lines of evidence together, the same for every cell:
    better state needs every reason.
 3. Otherwise *edge* when a line says so, and *well beyond* only when every line says so.
 
+4. The whole is no better than any of its classes: what succeeds in one succeeds in the whole.
+
 The basis is that of the strongest line for a bad state, and of the weakest for a good one.
-Never one number.
+A class of which nothing was tried apart is judged by what was tried of the whole, which is
+then argued and no longer tested. Never one number.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
+
+import msgspec
 
 from roguewatch.assess.document import Cell
 from roguewatch.assess.facts.fact import Facts
@@ -76,11 +81,40 @@ def verdict(facts: Facts, classes: Sequence[str] = ()) -> list[Cell]:
         facts: those measured; a cell names only facts that have a value.
         classes: classes of deployments.
     """
-    made = [cell(facts, ENTITY, axis, rung) for axis in AXES for rung in RUNGS]
-    for name in classes:
-        own = facts.of(name)
-        made += [cell(own, name, axis, rung) for axis in AXES for rung in RUNGS]
-    return made
+    own = [
+        cell(facts.of(name), name, axis, rung)
+        for name in classes for axis in AXES for rung in RUNGS
+    ]  # fmt: skip
+    whole = [cell(facts, ENTITY, axis, rung) for axis in AXES for rung in RUNGS]
+    return [*(_no_better(one, own) for one in whole), *own]
+
+
+def _no_better(whole: Cell, classes: Sequence[Cell]) -> Cell:
+    """The cell of the whole, with the state of the worst class where that is worse.
+
+    Where the whole is unassessed, only a class that is *well within* settles it.
+    """
+    same = [one for one in classes if (one.axis, one.rung) == (whole.axis, whole.rung)]
+    known = [one for one in same if one.state in REACHES]
+    worst = min(known, key=lambda one: REACHES.index(one.state), default=None)
+    if worst is None or whole.state == "well within":
+        return whole
+    if whole.state == "unassessed":
+        worse = worst.state == "well within"
+    else:
+        worse = REACHES.index(worst.state) < REACHES.index(whole.state)
+    if not worse:
+        return whole
+    return msgspec.structs.replace(
+        whole, state=worst.state, basis=worst.basis, weakest=worst.weakest,
+        argument=f"The class {worst.deployment} is {_at(worst.state)}, and what succeeds in one "
+        f"class succeeds in the whole. {worst.argument}",
+        facts=tuple(dict.fromkeys((*worst.facts, *whole.facts))),
+    )  # fmt: skip
+
+
+def _at(state: str) -> str:
+    return "at the edge" if state == "edge" else state
 
 
 class Heard(NamedTuple):
@@ -98,9 +132,19 @@ def heard(facts: Facts, axis: Axis, rung: Rung) -> Heard:
     """Every line of evidence of one cell, silent ones included."""
     return Heard(
         lines.incidents(facts, axis, rung),
-        [rule(facts, axis, rung) for rule in NEEDS[axis, rung].lines],
+        [_of_class(facts, rule(facts, axis, rung)) for rule in NEEDS[axis, rung].lines],
         lines.judgement(facts, axis, rung),
     )
+
+
+def _of_class(facts: Facts, line: Line) -> Line:
+    """The line, argued where it rests on what was tried of the whole and not of the class."""
+    if line.reach is None or not any(map(facts.borrowed, line.facts)):
+        return line
+    return msgspec.structs.replace(
+        line, basis="argued",
+        text=f"{line.text} (Of the whole entity; nothing was tried for this class alone.)",
+    )  # fmt: skip
 
 
 def cell(facts: Facts, deployment: str, axis: Axis, rung: Rung) -> Cell:
@@ -129,7 +173,7 @@ def cell(facts: Facts, deployment: str, axis: Axis, rung: Rung) -> Cell:
         state=state or "unassessed",
         basis=basis,
         argument=_argument(state, [shown, *needed, judged]),
-        weakest=_weakest(state, needed, filled),
+        weakest=_weakest(state, shown, needed, filled),
         facts=tuple(_id(facts, id) for id in used),
         unknowns=tuple(dict.fromkeys((*missing, *needs.unknowns))),
     )
@@ -165,10 +209,12 @@ def _gravity(line: Line) -> tuple[int, int]:
     return grave, -BASES.index(line.basis)
 
 
-def _weakest(state: Reach | None, needed: Sequence[Line], filled: Sequence[Line]) -> str:
+def _weakest(
+    state: Reach | None, shown: Line, needed: Sequence[Line], filled: Sequence[Line]
+) -> str:
     silent = [line for line in needed if line.reach is None]
     if state is None or (silent and state == "well within"):
-        return f"{silent[0].name}: not measured" if silent else ""
+        return f"{silent[0].name}: not measured" if silent else f"{shown.name}: nobody judged them"
     if silent:
         return f"{silent[0].name}: not measured, a person's judgement stands in for it"
     weakest = min(filled, key=lambda line: BASES.index(line.basis))

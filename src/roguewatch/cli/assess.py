@@ -14,7 +14,13 @@ import click
 from roguewatch.cli.assess_options import request, request_options
 from roguewatch.cli.assess_report import COMMANDS
 from roguewatch.cli.assess_schedule import schedule_options, scheduled
-from roguewatch.cli.options import json_option, print_json, results_options, store_option
+from roguewatch.cli.options import (
+    json_option,
+    print_json,
+    results_of,
+    results_options,
+    store_option,
+)
 from roguewatch.errors import InputError
 from roguewatch.findings import LEVELS
 from roguewatch.printable import printable, printable_path
@@ -72,9 +78,9 @@ def command(
     fail_on: str | None,
     rules: tuple[Path, ...],
     disable: tuple[str, ...],
-    horizon: Path | None,
-    monitor: Path | None,
-    scenarios: Path | None,
+    horizon: Sequence[tuple[str, Path]],
+    monitor: Sequence[tuple[str, Path]],
+    scenarios: Sequence[tuple[str, Path]],
     schedule: str | None,
     install: bool,
     as_json: bool,
@@ -89,8 +95,6 @@ def command(
     Exit status: 0 the assessment was written, whatever it says; 1 with --fail-on, when
     findings reach the level, in these files or elsewhere in the store; 2 an error that left nothing to assess.
     """
-    from roguewatch.assess.measuring import Results
-
     if schedule or install:
         scheduled(schedule, install=install)
         return
@@ -98,7 +102,7 @@ def command(
         "rules": rules,
         "disabled": dict(_reason(text) for text in disable),
         "request": request(**asked),
-        "results": Results(horizon=horizon, monitor=monitor, scenarios=scenarios),
+        "results": results_of(horizon=horizon, monitor=monitor, scenarios=scenarios),
     }
     try:
         assessment = _assessed(paths, store, given, windowed=bool(asked["since"] or asked["until"]),

@@ -57,11 +57,14 @@ def list_(as_json: bool) -> None:
 @click.option("--rung", "rungs", type=click.IntRange(1, 3), multiple=True,
               help="1 incidental contact, 2 routine monitoring, 3 active search and stop.  "
               "[default: all]")  # fmt: skip
+@click.option("--deployment", default="", metavar="CLASS",
+              help="The deployment class that runs on this machine, which the drill is evidence "
+              "for.  [default: the whole entity]")  # fmt: skip
 @store_option
 @json_option
 def run(
     route: str | None, every: bool, scope: Path | None, contained: bool | None,
-    rungs: tuple[int, ...], store: Path, as_json: bool,
+    rungs: tuple[int, ...], deployment: str, store: Path, as_json: bool,
 ) -> None:  # fmt: skip
     """Carry out drills and keep their results."""
     from roguewatch.control.drills.drill import chosen
@@ -74,7 +77,7 @@ def run(
     outages = [one for one in OUTAGES if every or one.route == route]
     routes = ROUTES if every else () if outages else (chosen(ROUTES, str(route)),)
     sides = (True, False) if contained is None else (contained,)
-    survived = _routes(store, where, routes, sides, rungs or (1, 2, 3), as_json)
+    survived = _routes(store, where, routes, sides, rungs or (1, 2, 3), deployment, as_json)
     _outages(store, where, outages, as_json)
     if survived:
         raise click.exceptions.Exit(1)
@@ -95,7 +98,7 @@ def _scope(store: Path, scope: Path | None) -> DrillScope:
 
 def _routes(
     store: Path, where: DrillScope, routes: tuple[Route, ...], sides: tuple[bool, ...],
-    rungs: tuple[int, ...], as_json: bool,
+    rungs: tuple[int, ...], deployment: str, as_json: bool,
 ) -> bool:  # fmt: skip
     from roguewatch.cli.drill_monitors import monitors
     from roguewatch.control.drills.keeping import keep
@@ -113,7 +116,8 @@ def _routes(
                     began = time.time_ns()
                     result = _drill(one, where, routine, contained=inside, rung=rung)
                     keep(engine, "route", began, result,
-                         route=one.name, contained=inside, rung=rung)  # fmt: skip
+                         route=one.name, contained=inside, rung=rung,
+                         deployment=deployment)  # fmt: skip
                     survived = survived or bool(result.survivors)
                     print_json(result) if as_json else _print(result)
     return survived

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from roguewatch.cli.options import (
     json_option,
     nanoseconds,
     print_json,
+    results_of,
     results_options,
     store_option,
 )
@@ -27,9 +29,9 @@ from roguewatch.printable import printable
 def command(
     context: click.Context,
     store: Path,
-    horizon: Path | None,
-    monitor: Path | None,
-    scenarios: Path | None,
+    horizon: Sequence[tuple[str, Path]],
+    monitor: Sequence[tuple[str, Path]],
+    scenarios: Sequence[tuple[str, Path]],
     as_json: bool,
 ) -> None:
     """List every fact with its value, interval, evidence, method and expiry.
@@ -40,10 +42,10 @@ def command(
     context.obj = store
     if context.invoked_subcommand:
         return
-    from roguewatch.assess.measuring import Results, facts_of
+    from roguewatch.assess.measuring import facts_of
     from roguewatch.assess.questions import shown
 
-    results = Results(horizon=horizon, monitor=monitor, scenarios=scenarios)
+    results = results_of(horizon=horizon, monitor=monitor, scenarios=scenarios)
     facts, _ = facts_of(existing_store(store), results)
     for fact in facts.all():
         if as_json:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -17,6 +17,8 @@ from roguewatch.printable import printable, printable_path
 
 if TYPE_CHECKING:
     from rich.console import Console
+
+    from roguewatch.assess.measuring import Results
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -48,18 +50,62 @@ def json_option(command: Command) -> Command:
     return click.option("--json", "as_json", is_flag=True, help="Print JSON lines.")(command)
 
 
+class _ResultFile(click.Path):
+    """`FILE` or `CLASS=FILE`, as (class, path); the empty class is the whole entity."""
+
+    name = "[CLASS=]FILE"
+
+    def __init__(self) -> None:
+        super().__init__(exists=True, dir_okay=False, path_type=Path)
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> Any:
+        if isinstance(value, tuple):
+            return value
+        name, mark, rest = str(value).partition("=")
+        if not mark or Path(str(value)).exists():
+            name, rest = "", str(value)
+        return name.strip(), super().convert(rest, param, ctx)
+
+
 def results_options(command: Command) -> Command:
-    """`--horizon`, `--monitor` and `--scenarios`: files with results of trials, as Paths."""
-    file = click.Path(exists=True, dir_okay=False, path_type=Path)
+    """`--horizon`, `--monitor`, `--scenarios`: files with results of trials, for `results_of`."""
     for name, made_by in (
         ("scenarios", "evaluate run"), ("monitor", "measure monitor"),
         ("horizon", "measure horizon"),
     ):  # fmt: skip
         command = click.option(
-            f"--{name}", type=file, metavar="FILE",
-            help=f"What roguewatch {made_by} --json printed.",
+            f"--{name}", type=_ResultFile(), metavar="[CLASS=]FILE", multiple=True,
+            help=f"What roguewatch {made_by} --json printed; of one class of deployments alone "
+            "with CLASS=.",
         )(command)  # fmt: skip
     return command
+
+
+def results_of(**given: Sequence[tuple[str, Path]]) -> Results:
+    """Those files as the assessment takes them.
+
+    Raises:
+        InputError: two files are given for the same.
+    """
+    from roguewatch.assess.measuring import Results
+
+    by_class: dict[str, dict[str, Path]] = {}
+    for option, files in given.items():
+        for name, path in files:
+            known = by_class.setdefault(name, {})
+            if option in known:
+                whose = f"the class {printable(name, 80)}" if name else "the whole"
+                raise InputError(f"--{option}: two files are given for {whose}")
+            known[option] = path
+
+    def of(name: str, classes: Mapping[str, Results]) -> Results:
+        files = by_class.get(name, {})
+        return Results(
+            horizon=files.get("horizon"), monitor=files.get("monitor"),
+            scenarios=files.get("scenarios"), of=classes,
+        )  # fmt: skip
+
+    return of("", {name: of(name, {}) for name in by_class if name})
 
 
 def print_json(value: object) -> None:

@@ -34,7 +34,7 @@ for _axis in ("overreach", "deception"):
             f"judgement.{_axis}.{_rung}",
             f"A named person's judgement: {_axis} against rung {_rung} is well within, at the "
             "edge of, or well beyond what these agents could do",
-            "state", of="", kind="stated", scope="entity",
+            "state", of="", kind="stated", scope="either",
             method="only a person can state it: roguewatch facts state",
             falsifier="a demonstration or a test that shows otherwise",
         )(_nothing)  # fmt: skip

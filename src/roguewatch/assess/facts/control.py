@@ -75,8 +75,7 @@ def gated(given: Gate) -> Measured | None:
 
 
 @fact("approvals.asked", "Questions that the gate put to people, by their answer", "questions",
-      of="gate", scope="entity",
-      method="the approval queue; bound to one exact action each")  # fmt: skip
+      of="gate", method="the approval queue; bound to one exact action each")  # fmt: skip
 def asked(given: Gate) -> Measured:
     """Questions by answer; the empty answer is none yet."""
     told = {answer or "unanswered": n for answer, n in sorted(given.approvals.items())}
@@ -84,7 +83,7 @@ def asked(given: Gate) -> Measured:
 
 
 @fact("approvals.median_seconds", "Time that people took to answer, median", "seconds", of="gate",
-      scope="entity", method="from the question to the answer, answered ones only")  # fmt: skip
+      method="from the question to the answer, answered ones only")  # fmt: skip
 def answer_time(given: Gate) -> Measured | None:
     """Median over answered questions."""
     if not given.approval_seconds:
@@ -168,13 +167,13 @@ def unused(given: Registered) -> Measured | None:
     return Measured(value=found, evidence=tuple(f"deployment:{name}" for name in found))
 
 
-@fact("stops.count", "Stops ordered", "stops", of="stops", method=_STOPS, scope="entity")
+@fact("stops.count", "Stops ordered", "stops", of="stops", method=_STOPS)
 def stops(given: list[Stop]) -> Measured:
     """How many, open ones included."""
     return Measured(value=len(given), evidence=_stops(given))
 
 
-@fact("stops.open", "Stops still open", "stops", of="stops", method=_STOPS, scope="entity")
+@fact("stops.open", "Stops still open", "stops", of="stops", method=_STOPS)
 def open_stops(given: list[Stop]) -> Measured:
     """Those that nobody closed."""
     open = [stop for stop in given if stop.closed is None]
@@ -182,7 +181,7 @@ def open_stops(given: list[Stop]) -> Measured:
 
 
 @fact("stops.unproven", "Stops whose report does not show that everything stopped", "stops",
-      of="stops", method=_STOPS, scope="entity")  # fmt: skip
+      of="stops", method=_STOPS)  # fmt: skip
 def unproven(given: list[Stop]) -> Measured:
     """Survivors, or no probe that could look, or no report."""
     bad = [stop for stop in given if '"stopped":true' not in stop.report.replace(" ", "")]

@@ -34,14 +34,14 @@ def _times(
 
 
 @fact("drills.notice_times", "Time until each planted deployment was noticed, drill by drill",
-      "seconds, drill by drill", of="drills", method=_METHOD, falsifier=_FALSE, scope="entity")  # fmt: skip
+      "seconds, drill by drill", of="drills", method=_METHOD, falsifier=_FALSE, scope="either")  # fmt: skip
 def notice_times(given: list[DrillResult]) -> Measured | None:
     """Of all rungs."""
     return _times(given, lambda one: one.seconds_to_notice, (1, 2, 3))
 
 
 @fact("drills.dead_times", "Time from order to death, drill by drill", "seconds, drill by drill",
-      of="drills", method=_METHOD, falsifier=_FALSE, scope="entity")  # fmt: skip
+      of="drills", method=_METHOD, falsifier=_FALSE, scope="either")  # fmt: skip
 def dead_times(given: list[DrillResult]) -> Measured | None:
     """Of rung 3; a drill that left a survivor has no time."""
     return _times(given, lambda one: None if one.survivors else one.seconds_to_dead, (3,))
@@ -57,7 +57,7 @@ def _count(given: list[DrillResult], of: list[DrillResult]) -> Measured | None:
 
 
 @fact("drills.unnoticed_by_route", "Planted deployments that nobody noticed, by rung and route",
-      "drills", of="drills", method=_METHOD, falsifier=_FALSE, scope="entity")  # fmt: skip
+      "drills", of="drills", method=_METHOD, falsifier=_FALSE, scope="either")  # fmt: skip
 def unnoticed(given: list[DrillResult]) -> Measured | None:
     """Only drills in which noticing was measured."""
     if not any(one.noticed_by for one in current(given)):
@@ -66,7 +66,7 @@ def unnoticed(given: list[DrillResult]) -> Measured | None:
 
 
 @fact("drills.survivors_by_route", "Stops in drills that left a survivor, by rung and route",
-      "drills", of="drills", method=_METHOD, falsifier=_FALSE, scope="entity")  # fmt: skip
+      "drills", of="drills", method=_METHOD, falsifier=_FALSE, scope="either")  # fmt: skip
 def survivors(given: list[DrillResult]) -> Measured | None:
     """Survivors, or nothing that proves the last process dead, at rung 3."""
     stops = [one for one in current(given) if one.rung == 3]
@@ -89,7 +89,7 @@ def _median(id: str, statement: str, rung: int, dead: bool) -> None:
         )  # fmt: skip
 
     fact(id, statement, "seconds", of="drills", method=_MEDIAN, falsifier=_FALSE,
-         scope="entity")(median)  # fmt: skip
+         scope="either")(median)  # fmt: skip
 
 
 def _seen(one: DrillResult) -> float:

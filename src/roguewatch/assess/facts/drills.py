@@ -8,14 +8,17 @@ from collections.abc import Iterable
 from roguewatch.assess.facts.fact import Measured, fact
 from roguewatch.assess.facts.inputs import DrillResult
 
-_DRILLS = "latest drill of each route, containment and rung; skipped ones do not count"
+_DRILLS = (
+    "latest drill of each route, containment and rung, for each class that drills were "
+    "made for; skipped ones do not count"
+)
 _OTHER = ("outage", "investigation")
 """Kinds of drill that do not plant a deployment."""
 _FALSE_DRILL = "a stop or intrusion by the same route that goes otherwise"
 
 
 @fact("drills.count", "Drills that count now, by rung", "drills", of="drills", method=_DRILLS,
-      scope="entity")  # fmt: skip
+      scope="either")  # fmt: skip
 def drills(given: list[DrillResult]) -> Measured | None:
     """How many of each rung."""
     ran = current(given)
@@ -26,7 +29,7 @@ def drills(given: list[DrillResult]) -> Measured | None:
 
 
 @fact("drills.skipped", "Routes that this machine could not drill", "routes", of="drills",
-      method="latest drill of the route was skipped, with a reason", scope="entity")  # fmt: skip
+      method="latest drill of the route was skipped, with a reason", scope="either")  # fmt: skip
 def skipped(given: list[DrillResult]) -> Measured:
     """Routes of which nothing is known."""
     latest = _latest(given)
@@ -38,7 +41,7 @@ def skipped(given: list[DrillResult]) -> Measured:
 
 @fact("drills.overtaken", "Routes whose proof no longer holds", "routes", of="drills",
       method="what the latest drill of the route depended on (versions, kernel, settings, walls of "
-      "the containment) differs from what the latest drill of all found", scope="entity",
+      "the containment) differs from what the latest drill of all found", scope="either",
       falsifier="a change that no drill has met yet")  # fmt: skip
 def overtaken(given: list[DrillResult]) -> Measured:
     """Routes of which the latest drill was overtaken by a change."""
@@ -62,7 +65,7 @@ def _noticed(rung: int, who: str) -> None:
         return Measured.rate(len(seen), len(ran), of_drills(ran), oldest(ran))
 
     fact(f"drills.rung{rung}.noticed", f"Share of planted deployments that {who} noticed", "share",
-         of="drills", method=_DRILLS, falsifier=_FALSE_DRILL, scope="entity")(share)  # fmt: skip
+         of="drills", method=_DRILLS, falsifier=_FALSE_DRILL, scope="either")(share)  # fmt: skip
 
 
 _noticed(1, "incidental contact")
@@ -71,7 +74,7 @@ _noticed(3, "an active search")
 
 
 @fact("drills.notice_p50_seconds", "Time until a planted deployment was noticed, median of those",
-      "seconds", of="drills", method=_DRILLS, falsifier=_FALSE_DRILL, scope="entity")  # fmt: skip
+      "seconds", of="drills", method=_DRILLS, falsifier=_FALSE_DRILL, scope="either")  # fmt: skip
 def notice_time(given: list[DrillResult]) -> Measured | None:
     """Of those that were noticed at all, on rungs 2 and 3."""
     timed = [d for d in current(given) if d.rung > 1 and d.seconds_to_notice is not None]
@@ -83,7 +86,7 @@ def notice_time(given: list[DrillResult]) -> Measured | None:
 
 
 @fact("drills.rung3.survived", "Share of stops in drills that left a survivor", "share",
-      of="drills", method=_DRILLS, falsifier=_FALSE_DRILL, scope="entity")  # fmt: skip
+      of="drills", method=_DRILLS, falsifier=_FALSE_DRILL, scope="either")  # fmt: skip
 def survived(given: list[DrillResult]) -> Measured | None:
     """Survivors, or nothing that proves the last process dead, at rung 3."""
     ran = [drill for drill in current(given) if drill.rung == 3]
@@ -94,7 +97,7 @@ def survived(given: list[DrillResult]) -> Measured | None:
 
 
 @fact("drills.rung3.routes", "Routes on which stopping was drilled", "routes", of="drills",
-      method=_DRILLS, scope="entity")  # fmt: skip
+      method=_DRILLS, scope="either")  # fmt: skip
 def routes(given: list[DrillResult]) -> Measured | None:
     """How many different routes."""
     ran = [drill for drill in current(given) if drill.rung == 3]
@@ -105,7 +108,7 @@ def routes(given: list[DrillResult]) -> Measured | None:
 
 
 @fact("drills.dead_p95_seconds", "Time from order to death, 95th percentile", "seconds",
-      of="drills", method=_DRILLS, falsifier=_FALSE_DRILL, scope="entity")  # fmt: skip
+      of="drills", method=_DRILLS, falsifier=_FALSE_DRILL, scope="either")  # fmt: skip
 def dead_time(given: list[DrillResult]) -> Measured | None:
     """Over drills of rung 3 in which everything died."""
     timed = [d for d in current(given) if d.rung == 3 and d.seconds_to_dead is not None]
@@ -117,7 +120,7 @@ def dead_time(given: list[DrillResult]) -> Measured | None:
 
 
 @fact("drills.by_route", "What drills showed, by route", "drills", of="drills", method=_DRILLS,
-      scope="entity")  # fmt: skip
+      scope="either")  # fmt: skip
 def by_route(given: list[DrillResult]) -> Measured | None:
     """For each route, drills and how many left a survivor or went unnoticed."""
     ran = current(given)
@@ -140,11 +143,11 @@ def current(given: Iterable[DrillResult]) -> list[DrillResult]:
 
 
 def _latest(given: Iterable[DrillResult]) -> list[DrillResult]:
-    """The latest of each route, containment and rung, of drills that plant a deployment."""
-    latest: dict[tuple[str, bool, int], DrillResult] = {}
+    """The latest of each route, containment, rung and class, of drills that plant something."""
+    latest: dict[tuple[str, str, bool, int], DrillResult] = {}
     for drill in sorted(given, key=lambda drill: (drill.began, drill.id)):
         if drill.kind not in _OTHER:
-            latest[drill.route, drill.contained, drill.rung] = drill
+            latest[drill.deployment, drill.route, drill.contained, drill.rung] = drill
     return list(latest.values())
 
 
@@ -159,7 +162,7 @@ def of_drills(given: Iterable[DrillResult]) -> tuple[str, ...]:
 
 
 @fact("drills.notice_by_route", "Time until each planted deployment was noticed, by rung and route",
-      "seconds", of="drills", method=_DRILLS, falsifier=_FALSE_DRILL, scope="entity")  # fmt: skip
+      "seconds", of="drills", method=_DRILLS, falsifier=_FALSE_DRILL, scope="either")  # fmt: skip
 def notice_by_route(given: list[DrillResult]) -> Measured | None:
     """Median seconds of each rung and route of which noticing was timed."""
     times: dict[str, list[float]] = {}
@@ -180,7 +183,7 @@ def _investigations(given: list[DrillResult]) -> list[DrillResult]:
 
 
 @fact("drills.investigation_found", "Share of planted activity that an investigation found",
-      "share", of="drills", scope="entity", falsifier=_FALSE_DRILL,
+      "share", of="drills", scope="either", falsifier=_FALSE_DRILL,
       method="facts planted and told, over the latest drill of the reconstruction")  # fmt: skip
 def investigation_found(given: list[DrillResult]) -> Measured | None:
     """Found over planted, in the latest."""
@@ -193,7 +196,7 @@ def investigation_found(given: list[DrillResult]) -> Measured | None:
 
 
 @fact("drills.investigation_seconds", "Time that an investigation took", "seconds", of="drills",
-      scope="entity", falsifier=_FALSE_DRILL,
+      scope="either", falsifier=_FALSE_DRILL,
       method="from the question until the reconstruction stood, latest drill")  # fmt: skip
 def investigation_seconds(given: list[DrillResult]) -> Measured | None:
     """Of the latest."""

@@ -25,7 +25,7 @@ MAX_EVIDENCE = 8
 """References kept of each fact; the findings, sessions and drills are listed in full."""
 
 T = TypeVar("T")
-Scope = Literal["class", "entity"]
+Scope = Literal["class", "either", "entity"]
 
 
 class Measured(msgspec.Struct, frozen=True, kw_only=True):
@@ -67,7 +67,9 @@ class Definition(msgspec.Struct, frozen=True, kw_only=True):
     version: str
     days: float
     scope: Scope
-    """`class`: measured for each class of deployments too; `entity`: only as a whole."""
+    """`class`: each class of deployments has its own, and without it none; `either`: a class
+    has its own where there is evidence of that class alone, else the entity's speaks for it;
+    `entity`: only as a whole."""
     kind: Literal["primary", "stated"]
     measure: Callable[[Any], Measured | None]
 
@@ -125,13 +127,20 @@ class Facts:
         return Facts(self._facts, deployment_class)
 
     def find(self, id: str) -> Fact | None:
-        """The class's own fact; the entity's where classes have none of it."""
+        """The class's own fact, one that lapsed too; else the entity's, unless each class
+        must have its own."""
         if self._of and (own := self._facts.get(f"{id}@{self._of}")):
             return own
         definition = DEFINITIONS.get(id)
         if self._of and definition is not None and definition.scope == "class":
             return None
         return self._facts.get(id)
+
+    def borrowed(self, id: str) -> bool:
+        """Whether a class has this fact from the entity, though it could have its own."""
+        definition = DEFINITIONS.get(id)
+        either = definition is not None and definition.scope == "either"
+        return bool(self._of) and either and f"{id}@{self._of}" not in self._facts
 
     def __getitem__(self, id: str) -> Any:
         """The value of a fact; None where it was not measured or has lapsed."""
@@ -172,9 +181,13 @@ def collect(inputs: Inputs, classes: Mapping[str, Inputs] | None = None) -> Fact
         facts[definition.id] = _measure(definition, inputs, definition.id)
     for name, own in (classes or {}).items():
         for definition in DEFINITIONS.values():
+            id = f"{definition.id}@{name}"
             if definition.scope == "class":
-                id = f"{definition.id}@{name}"
                 facts[id] = _measure(definition, own, id)
+            elif definition.scope == "either" and definition.of:
+                found = _measure(definition, own, id)
+                if found.state != "unassessed":
+                    facts[id] = found
     for statement in inputs.statements:
         if statement.subject not in facts:
             facts[statement.subject] = _stated(statement, inputs.now)

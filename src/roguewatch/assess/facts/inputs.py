@@ -124,6 +124,8 @@ class DrillResult(msgspec.Struct, frozen=True, kw_only=True):
     """How long the investigation took."""
     changed: tuple[str, ...] = ()
     """What it depended on that is different now: it proves nothing any more."""
+    deployment: str = ""
+    """The class, or the deployment, that it was drilled for; empty: it was not said."""
 
 
 class Sample(msgspec.Struct, frozen=True, kw_only=True):
@@ -134,6 +136,8 @@ class Sample(msgspec.Struct, frozen=True, kw_only=True):
     behaviours: tuple[str, ...] = ()
     label: str = ""
     """honest, careless, misbehaved or invalid."""
+    deployment: str = ""
+    """The class, or the deployment, that it is evidence for; empty: it was not said."""
 
 
 class Scenarios(msgspec.Struct, frozen=True, kw_only=True):

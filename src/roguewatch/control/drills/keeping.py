@@ -43,13 +43,18 @@ class Share(msgspec.Struct, frozen=True, kw_only=True):
 
 def keep(
     engine: Engine, kind: Kind, began: int, result: msgspec.Struct, *,
-    route: str, contained: bool, rung: int,
+    route: str, contained: bool, rung: int, deployment: str = "",
 ) -> None:  # fmt: skip
-    """Keep one result, with what it depends on; `began` in ns UTC."""
+    """Keep one result, with what it depends on; `began` in ns UTC.
+
+    `deployment` is the class (or a deployment of it) that it is evidence for, where it was
+    drilled for one.
+    """
+    body = {**msgspec.to_builtins(result), **({"deployment": deployment} if deployment else {})}
     row = {
         "kind": kind, "route": route, "contained": contained, "rung": rung, "began": began,
         "circumstances": recorded(circumstances(engine)),
-        "body": msgspec.json.encode(result).decode(),
+        "body": msgspec.json.encode(body).decode(),
     }  # fmt: skip
     with transaction(engine) as connection:
         connection.execute(insert(tables.drills).values(row))
