@@ -9,6 +9,7 @@ from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from roguewatch.control.approvals import Approvals
@@ -165,6 +166,22 @@ def test_a_retried_action_is_decided_on_the_same_findings(house: House) -> None:
     assert first.findings == second.findings
     decisions = [one for one in house.ledger.events(session="s1") if one.kind == "decision"]
     assert len(decisions) == 2
+
+
+def test_what_an_event_shows_of_another_session_is_kept_and_not_held_against_its_own(
+    house: House,
+) -> None:
+    house.policy_text = (
+        "permit (principal, action, resource);"
+        "forbid (principal, action, resource) when { context.matched_level >= 2 };"
+    )
+    read = bash("cat ~/.cache/fontconfig/.idx-7f3.json", "late")
+    wrote = bash("echo 3 > ~/.cache/fontconfig/.idx-7f3.json", "early")
+    wrote = msgspec.structs.replace(wrote, time=(read.time or 0) - 10**9)
+    assert house.decide(read).decision.outcome == "allow"
+    ruling = house.decide(wrote)
+    assert ruling.decision.outcome == "allow"
+    assert [(one.session, one.level) for one in house.found] == [("late", "medium")]
 
 
 def test_the_agent_is_told_one_neutral_sentence(house: House) -> None:

@@ -10,8 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import OrderedDict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from typing import Any, Protocol, TypeVar
 
@@ -27,9 +26,17 @@ from roguewatch.control.circumstances import situation_of as situation_of
 from roguewatch.control.decision import Decision, strictest
 from roguewatch.control.leases import Leases
 from roguewatch.control.policy import Policy
-from roguewatch.control.ruling import Ruled, Ruling, failed, shown, while_deciding
+from roguewatch.control.ruling import (
+    Judged,
+    Question,
+    Ruled,
+    Ruling,
+    failed,
+    shown,
+    while_deciding,
+)
 from roguewatch.control.ruling import decision_event as decision_event
-from roguewatch.control.session import MAX_FED, SessionMemory
+from roguewatch.control.session import Detection, Sessions, apart, named_anothers
 from roguewatch.control.situation import Request, mode_of
 from roguewatch.control.worker import Worker
 from roguewatch.detect.action import Action
@@ -45,25 +52,8 @@ DECISION_SECONDS = 2.5
 RECORD_SECONDS = 2.0
 """Together less than the 5 s after which installed hooks give up on their own."""
 
-MAX_SESSIONS = 2048
-
 T = TypeVar("T")
-
-
-class Detection(Protocol):
-    """What looks at every event, and can be rebuilt from the ledger."""
-
-    generation: int
-    """Rises when the rules were exchanged and nothing is remembered any more."""
-
-    def feed(self, event: Event) -> list[Finding]:
-        """Every finding that this event meets, also those given before."""
-
-    def rebuild(self, session: str) -> Iterator[tuple[Event, list[Finding]]]:
-        """Feed the session's past from the ledger, each event with its findings."""
-
-    def forget(self, session: str) -> list[Finding]:
-        """Drop what is kept of the session; findings that only its end can tell."""
+Observed = tuple[Sequence[Event], list[Finding], Future[Any]]
 
 
 class Recorder(Protocol):
@@ -94,6 +84,7 @@ class Gate:
         stop: is told to stop a deployment, with the reason.
         noted: is told of every event that has come in, with its decision if it had one.
         guard: what the gate itself knows to be out of bounds.
+        registered: whether a deployment is in the register.
         worker: the thread that decides; None: decide at once, without a deadline.
         seconds: deadline of a decision.
     """
@@ -112,11 +103,11 @@ class Gate:
         stop: Callable[[str, str], None],
         noted: Callable[[Deployment, Event, Decision | None], None] = lambda *_: None,
         guard: Callable[[Action], list[Finding]] = lambda action: [],
+        registered: Callable[[str], bool] = lambda name: True,
         worker: Worker | None = None,
         seconds: float = DECISION_SECONDS,
     ) -> None:
         self._recorder = recorder
-        self._detection = detection
         self._policy_of = policy_of
         self._leases = leases
         self._stopped = stopped
@@ -125,10 +116,9 @@ class Gate:
         self._found = found
         self._stop = stop
         self._noted = noted
-        self._guard = guard
         self._worker = worker
         self._seconds = seconds
-        self._sessions: OrderedDict[str, SessionMemory] = OrderedDict()
+        self._sessions = Sessions(detection, guard, breaker, registered)
 
     async def observe(self, deployment: Deployment, events: Sequence[Event]) -> None:
         """Record what happened; nothing is decided. Durable when it returns.
@@ -137,31 +127,48 @@ class Gate:
             RoguewatchError: it could not be recorded.
         """
 
-        def look(abandoned: Callable[[], bool]) -> tuple[list[Finding], Future[Any]]:
+        def look(abandoned: Callable[[], bool]) -> Observed:
+            booked: Sequence[Event] = events
             try:
-                findings = [one for event in events for one in self._look(deployment, event)]
+                booked, findings = self._booked(deployment, events)
+                for event in booked:
+                    findings += self._sessions.look(deployment.name, event)[1]
             except Exception:  # what cannot be looked at must still be recorded
                 findings = []
-                self._unlearn(events)
+                self._sessions.unlearn(booked)
             if abandoned():
                 raise TimeoutError
-            return findings, self._recorder.commit(events)
+            return booked, findings, self._recorder.commit(booked)
 
-        findings: list[Finding] = []
+        booked, findings = events, list[Finding]()
         try:
             try:
-                findings, submitted = await self._work(look)
+                booked, findings, submitted = await self._work(look)
             except TimeoutError:
-                self._unlearn(events)
+                self._sessions.unlearn(events)
                 submitted = self._recorder.submit(events)
-            await self._recorder.durable(events, submitted)
+            await self._recorder.durable(booked, submitted)
         except BaseException:
-            self._unlearn(events)
+            self._sessions.unlearn(booked)
             raise
-        if events:
-            self._noted(deployment, events[0], None)
+        if booked:
+            self._noted(deployment, booked[0], None)
         if findings:
             self._found(findings)
+
+    def _booked(
+        self, deployment: Deployment, events: Sequence[Event]
+    ) -> tuple[list[Event], list[Finding]]:
+        """The events in sessions that are the deployment's own, with what is to be said of
+        those that named another's."""
+        booked, findings = [], []
+        for event in events:
+            named = event.session
+            if owner := self._sessions.foreign(deployment.name, named):
+                event = apart(deployment.name, event)
+                findings.append(named_anothers(deployment.name, owner, event, named))
+            booked.append(event)
+        return booked, findings
 
     def overhear(self, deployment: Deployment, event: Event) -> bool:
         """Look at an event that is durable already and that nobody waits for, when there is
@@ -169,9 +176,9 @@ class Gate:
 
         def look() -> None:
             try:
-                findings = self._look(deployment, event)
+                findings = self._sessions.look(deployment.name, event)[1]
             except Exception:  # whatever it is, the session's next action begins anew
-                self._unlearn([event])
+                self._sessions.unlearn([event])
                 return
             if findings:
                 self._found(findings)
@@ -196,61 +203,60 @@ class Gate:
             along: what came with the action and before it, to be seen before it is decided
                 and recorded with it, in one commit.
         """
-        started = time.perf_counter_ns()
-        findings: list[Finding] = []
-        # A client that asks nobody (its user switched checks off) would just go on.
-        can_ask = can_ask and mode_of(event.permission_mode) != "skip"
-
-        def ruled(
-            decision: Decision, approval: Approval | None, record: Callable[..., Future[Any]]
-        ) -> Ruled:
-            denied = decision.outcome == "ask" and not can_ask
-            decision = msgspec.structs.replace(
-                decision,
-                outcome="deny" if denied else decision.outcome,
-                nanoseconds=time.perf_counter_ns() - started,
-            )
-            events = [*along, event, decision_event(deployment, event, decision, approval)]
-            try:
-                submitted = record(events)
-            except Exception as error:
-                submitted = Future()
-                submitted.set_exception(error)
-            return Ruled(decision, approval, events, submitted)
-
-        def judge(abandoned: Callable[[], bool]) -> Ruled:
-            try:
-                for one in along:
-                    findings.extend(self._look(deployment, one))
-                action = Action(event)
-                own = self._look(deployment, event, action)
-                findings.extend(own)
-                if abandoned():
-                    raise TimeoutError
-                decision, approval = self._judge(deployment, event, action, own)
-            except Exception as error:  # whatever fails, the answer is the fail mode
-                decision, approval = failed(deployment, while_deciding(error)), None
-            if abandoned():  # the fail mode was answered and recorded already
-                raise TimeoutError
-            return ruled(decision, approval, self._recorder.commit)
-
+        question = Question(
+            deployment, event, tuple(along),
+            # A client that asks nobody (its user switched checks off) would just go on.
+            can_ask=can_ask and mode_of(event.permission_mode) != "skip",
+            started=time.perf_counter_ns(),
+        )  # fmt: skip
         try:
-            ruling = await self._work(judge)
+            ruled = await self._work(lambda abandoned: self._rule(question, abandoned))
         except Exception as error:
-            late = failed(deployment, while_deciding(error))
-            ruling = ruled(late, None, self._recorder.submit)
-        return await self._recorded(deployment, event, ruling, tuple(findings))
+            late = Judged(question, failed(deployment, while_deciding(error)))
+            ruled = late.ruled(self._recorder.submit)
+        return await self._recorded(deployment, ruled)
 
-    async def _recorded(
-        self, deployment: Deployment, event: Event, ruled: Ruled, findings: tuple[Finding, ...]
-    ) -> Ruling:
+    def _rule(self, question: Question, abandoned: Callable[[], bool]) -> Ruled:
+        """See, judge and begin to record, unless nobody waits any more."""
+        try:
+            judged = self._judged(question, abandoned)
+        except Exception as error:  # whatever fails, the answer is the fail mode
+            judged = Judged(question, failed(question.deployment, while_deciding(error)))
+        if abandoned():  # the fail mode was answered and recorded already
+            raise TimeoutError
+        return judged.ruled(self._recorder.commit)
+
+    def _judged(self, question: Question, abandoned: Callable[[], bool]) -> Judged:
+        deployment, event, along = question.deployment, question.event, question.along
+        findings: list[Finding] = []
+        owner = self._sessions.foreign(deployment.name, event.session)
+        if owner:
+            named = event.session
+            event = apart(deployment.name, event)
+            along = tuple(apart(deployment.name, one) for one in along)
+            question = msgspec.structs.replace(question, event=event, along=along)
+            findings.append(named_anothers(deployment.name, owner, event, named))
+        for one in along:
+            findings += self._sessions.look(deployment.name, one)[1]
+        action, own = self._sessions.look(deployment.name, event)
+        findings += own
+        if abandoned():
+            raise TimeoutError
+        if owner:
+            said = (f"the session belongs to {owner}",)
+            decision = Decision(outcome="deny", ground="session", errors=said)
+            return Judged(question, decision, findings=tuple(findings))
+        decision, approval = self._judge(deployment, event, action, own)
+        return Judged(question, decision, approval, tuple(findings))
+
+    async def _recorded(self, deployment: Deployment, ruled: Ruled) -> Ruling:
         """The ruling once its record is durable, or the one for want of a record."""
-        decision = ruled.decision
+        decision, event, findings = ruled.decision, ruled.event, ruled.findings
         try:
             async with asyncio.timeout(RECORD_SECONDS):
                 await self._recorder.durable(ruled.events, ruled.submitted)
         except Exception as error:  # no record, no consent
-            self._unlearn(ruled.events)
+            self._sessions.unlearn(ruled.events)
             unrecorded = failed(deployment, f"{type(error).__name__} while recording")
             decision = strictest(decision, unrecorded)
             self._noted(deployment, event, decision)
@@ -270,9 +276,11 @@ class Gate:
     def _judge(
         self, deployment: Deployment, event: Event, action: Action, findings: Sequence[Finding]
     ) -> tuple[Decision, Approval | None]:
+        # What this event showed of another session is kept, and is nothing that this one did.
+        findings = [one for one in findings if one.session == event.session]
         if self._stopped(deployment.name):
             return Decision(outcome="stop", ground="stop", stops="deployment"), None
-        if deployment.name in self._known(event.session).blocked:
+        if deployment.name in self._sessions.known(event.session).blocked:
             return Decision(outcome="stop", ground="breaker", stops="session"), None
         if self._leases.ending(deployment.name):
             consent = self._leases.renew(deployment.name, deployment.lease_seconds)
@@ -305,70 +313,8 @@ class Gate:
         breaks = self._breaker.denied(deployment.name, event.session, tried)
         if not breaks:
             return decision
-        self._known(event.session).blocked.add(deployment.name)
+        self._sessions.known(event.session).blocked.add(deployment.name)
         return msgspec.structs.replace(decision, outcome="stop", ground="breaker", stops=breaks)
-
-    def _look(
-        self, deployment: Deployment, event: Event, action: Action | None = None
-    ) -> list[Finding]:
-        """Feed the detectors, once an event, and keep what policies ask of the session."""
-        session = self._session(event.session)
-        session.spoke(deployment.name, event)
-        if event.id in session.fed:  # a retry, or a past that was just rebuilt
-            return session.fed[event.id]
-        findings = self._detection.feed(event)
-        findings += self._guard(action or Action(event))
-        session.follow(event, findings)
-        if event.kind == "session_end":
-            findings = findings + self._detection.forget(event.session)
-            del self._sessions[event.session]
-        return findings
-
-    def _session(self, name: str) -> SessionMemory:
-        """The session's memory, rebuilt from the ledger where it is not in ours."""
-        session = self._sessions.get(name)
-        if session is not None and session.generation == self._detection.generation:
-            self._sessions.move_to_end(name)
-            return session
-        session = SessionMemory(self._detection.generation)
-        acts: OrderedDict[str, Event] = OrderedDict()
-        for past, findings in self._detection.rebuild(name):
-            if past.kind == "decision":
-                self._recall(session, past, acts)
-                continue
-            session.follow(past, findings + self._guard(Action(past)))
-            acts[past.id] = past
-            if len(acts) > MAX_FED:
-                acts.popitem(last=False)
-        self._sessions[name] = session
-        if len(self._sessions) > MAX_SESSIONS:
-            oldest, _ = self._sessions.popitem(last=False)
-            self._detection.forget(oldest)
-        return session
-
-    def _known(self, name: str) -> SessionMemory:
-        """The memory that the event at hand went into, whatever happens to it meanwhile."""
-        return self._sessions.get(name) or self._session(name)
-
-    def _recall(self, session: SessionMemory, past: Event, acts: Mapping[str, Event]) -> None:
-        """Take a decision of the past into account: presence, denials, a broken circuit."""
-        detail = past.parsed_detail()
-        deployment = str(detail.get("deployment", ""))
-        event = acts.get(str(detail.get("action")))
-        if event is not None:
-            findings = session.fed.get(event.id, [])
-            session.spoke(deployment, event)
-            if past.text in ("deny", "stop") and detail.get("ground") in ("policy", "default"):
-                self._breaker.denied(deployment, past.session, attempt(Action(event), findings))
-        if detail.get("ground") == "breaker":
-            session.blocked.add(deployment)
-
-    def _unlearn(self, events: Sequence[Event]) -> None:
-        """Detection saw what the ledger does not have: let both begin from the ledger."""
-        for event in events:
-            memory = self._sessions.get(event.session)
-            if memory is not None:
-                memory.generation = -1
 
     def _request(
         self,
@@ -378,7 +324,7 @@ class Gate:
         findings: Sequence[Finding],
         tried: Attempt,
     ) -> Request:
-        session = self._known(event.session)
+        session = self._sessions.known(event.session)
         since_human = (event.time or time.time_ns()) - session.human.get(deployment.name, 0)
         return Request(
             principal=principal_of(deployment, time.time_ns()),

@@ -1,26 +1,68 @@
-"""What control remembers of one session, live or rebuilt from the ledger."""
+"""What control remembers of the sessions, live or rebuilt from the ledger.
+
+A session belongs to the deployment whose token named it first. Agents name their sessions
+themselves, so another deployment that names it would act under the first one's history,
+or put its own acts into it: it is booked apart, in a session of its own.
+"""
 
 from __future__ import annotations
 
 import time
 from collections import OrderedDict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Protocol
 
+import msgspec
+
+from roguewatch.control.breaker import Breaker, attempt
+from roguewatch.control.ownership import owner_of
 from roguewatch.control.situation import LEVEL_NUMBER
-from roguewatch.events import Event
-from roguewatch.findings import Finding
+from roguewatch.detect.action import Action
+from roguewatch.events import Event, event_id
+from roguewatch.findings import Finding, finding_id
+from roguewatch.printable import printable
 
 MAX_FED = 256
 """Events of a session whose findings are kept, for the one that comes a second time."""
+
+MAX_SESSIONS = 2048
+
+APART = "apart:"
+"""Sessions of this prefix are named by control alone."""
+
+UNNAMED = "unknown"
+"""The session of calls that name none; it is nobody's."""
+
+
+class Detection(Protocol):
+    """What looks at every event, and can be rebuilt from the ledger."""
+
+    generation: int
+    """Rises when the rules were exchanged and nothing is remembered any more."""
+
+    def action(self, event: Event, *, again: bool = False) -> Action:
+        """The event's derived view, for `feed`; `again`: it was fed before."""
+
+    def feed(self, action: Action) -> list[Finding]:
+        """Every finding that this event meets, also those given before."""
+
+    def rebuild(self, session: str) -> Iterator[tuple[Action, list[Finding]]]:
+        """Feed the session's past from the ledger, each event with its findings."""
+
+    def forget(self, session: str) -> list[Finding]:
+        """Drop what is kept of the session; findings that only its end can tell."""
 
 
 class SessionMemory:
     """What policies ask of the session, and what was fed of it already."""
 
-    __slots__ = ("behaviours", "blocked", "fed", "generation", "human", "level")
+    __slots__ = ("behaviours", "blocked", "fed", "generation", "human", "level", "owner")
 
     def __init__(self, generation: int) -> None:
         self.generation = generation
         """Of the detection that its events were fed to."""
+        self.owner = ""
+        """The deployment that named it first."""
         self.behaviours: set[str] = set()
         self.level = 0
         self.human: dict[str, int] = {}
@@ -36,10 +78,159 @@ class SessionMemory:
         if len(self.fed) > MAX_FED:
             self.fed.popitem(last=False)
         for finding in findings:
-            self.behaviours.add(finding.behaviour)
-            self.level = max(self.level, LEVEL_NUMBER[finding.level])
+            if finding.session == event.session:
+                self.behaviours.add(finding.behaviour)
+                self.level = max(self.level, LEVEL_NUMBER[finding.level])
 
     def spoke(self, deployment: str, event: Event) -> None:
         """Note that a person spoke, if this event says so."""
         if event.kind == "user_message" and event.author == "human":
             self.human[deployment] = event.time or time.time_ns()
+
+
+class Sessions:
+    """The sessions of one store. Only the deciding thread may call it, but for `owner`.
+
+    Args:
+        detection: the detectors; fed with every event that passes.
+        guard: what the gate itself knows to be out of bounds.
+        breaker: who tries too often.
+        registered: whether a deployment still is in the register.
+    """
+
+    def __init__(
+        self,
+        detection: Detection,
+        guard: Callable[[Action], list[Finding]],
+        breaker: Breaker,
+        registered: Callable[[str], bool] = lambda name: True,
+    ) -> None:
+        self._detection = detection
+        self._guard = guard
+        self._breaker = breaker
+        self._registered = registered
+        self._kept: OrderedDict[str, SessionMemory] = OrderedDict()
+
+    def owner(self, name: str) -> str:
+        """Whose a session is; empty where it is not in memory."""
+        memory = self._kept.get(name)
+        return memory.owner if memory is not None else ""
+
+    def foreign(self, deployment: str, name: str) -> str:
+        """The deployment that the session belongs to, if it is another one that still is in
+        the register; a session that nobody named before belongs to the asking one from now
+        on. Control's own names are nobody's to give."""
+        if name.startswith(APART):
+            return "the gate"
+        if name == UNNAMED:
+            return ""
+        memory = self._memory(name)
+        if not memory.owner:
+            memory.owner = deployment
+        elif memory.owner != deployment and self._registered(memory.owner):
+            return memory.owner
+        return ""
+
+    def look(self, deployment: str, event: Event) -> tuple[Action, list[Finding]]:
+        """Feed the detectors, once an event, and keep what policies ask of the session."""
+        memory = self._memory(event.session)
+        memory.spoke(deployment, event)
+        known = memory.fed.get(event.id)
+        if known is not None:  # a retry, or a past that was just rebuilt
+            return self._detection.action(event, again=True), known
+        action = self._detection.action(event)
+        findings = self._detection.feed(action) + self._guard(action)
+        memory.follow(event, findings)
+        if event.kind == "session_end":
+            findings = findings + self._detection.forget(event.session)
+            del self._kept[event.session]
+        return action, findings
+
+    def known(self, name: str) -> SessionMemory:
+        """The memory that the event at hand went into, whatever happens to it meanwhile."""
+        return self._kept.get(name) or self._memory(name)
+
+    def unlearn(self, events: Sequence[Event]) -> None:
+        """Detection saw what the ledger does not have: let both begin from the ledger."""
+        for event in events:
+            memory = self._kept.get(event.session)
+            if memory is not None:
+                memory.generation = -1
+
+    def _memory(self, name: str) -> SessionMemory:
+        """The session's memory, rebuilt from the ledger where it is not in ours."""
+        memory = self._kept.get(name)
+        if memory is not None and memory.generation == self._detection.generation:
+            self._kept.move_to_end(name)
+            return memory
+        memory = SessionMemory(self._detection.generation)
+        acts: OrderedDict[str, Action] = OrderedDict()
+        for action, findings in self._detection.rebuild(name):
+            past = action.event
+            if not memory.owner and (owner := owner_of(past)):
+                memory.owner = owner.deployment
+            if past.kind == "decision":
+                self._recall(memory, past, acts)
+                continue
+            memory.follow(past, findings + self._guard(action))
+            acts[past.id] = action
+            if len(acts) > MAX_FED:
+                acts.popitem(last=False)
+        self._kept[name] = memory
+        if len(self._kept) > MAX_SESSIONS:
+            oldest, _ = self._kept.popitem(last=False)
+            self._detection.forget(oldest)
+        return memory
+
+    def _recall(self, memory: SessionMemory, past: Event, acts: Mapping[str, Action]) -> None:
+        """Take a decision of the past into account: presence, denials, a broken circuit."""
+        detail = past.parsed_detail()
+        deployment = str(detail.get("deployment", ""))
+        action = acts.get(str(detail.get("action")))
+        if action is not None:
+            findings = memory.fed.get(action.event.id, [])
+            memory.spoke(deployment, action.event)
+            if past.text in ("deny", "stop") and detail.get("ground") in ("policy", "default"):
+                self._breaker.denied(deployment, past.session, attempt(action, findings))
+        if detail.get("ground") == "breaker":
+            memory.blocked.add(deployment)
+
+
+def apart(deployment: str, event: Event) -> Event:
+    """The event, booked in a session of its deployment's own. Its id is its own as well, so
+    that it cannot pass for a repetition of what the session's owner did."""
+    session = APART + event_id("apart", deployment, event.session)
+    return msgspec.structs.replace(
+        event, id=event_id("apart", deployment, event.id), session=session
+    )
+
+
+def named_anothers(deployment: str, owner: str, event: Event, named: str) -> Finding:
+    """The finding that a deployment named a session of another one (D2).
+
+    Args:
+        deployment: whose token it came with.
+        owner: whose session it is.
+        event: as it is booked.
+        named: the session that it named.
+    """
+    return Finding(
+        id=finding_id("gate-session", event.session, named),
+        session=event.session,
+        behaviour="D2",
+        title="Names a session of another deployment",
+        level="high",
+        detector="gate-session",
+        detector_version="1",
+        events=(event.id,),
+        time=event.time,
+        agent=event.agent,
+        surface=event.surface,
+        rationale=printable(
+            f"{deployment} acts with its own token in session {named} of {owner}: its acts would "
+            "stand in that one's history, and be taken for that one's sign of life.", 500,
+        ),
+        falsifier="One agent was registered twice and its session went on under the second name.",
+        excerpt=printable(named, 240),
+        maturity="stable",
+    )  # fmt: skip
