@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import shutil
 from pathlib import Path
@@ -13,11 +14,12 @@ if shutil.which("bwrap") is None:
     pytest.skip("bubblewrap is not installed", allow_module_level=True)
 
 from roguewatch.detect.evaluate import read_labels
-from roguewatch.evaluate.rates import compare, rates
 from roguewatch.evaluate.registry import instance_of, scenarios
 from roguewatch.evaluate.running import LOGS, rows, run
 from roguewatch.evaluate.selftest import told
 from roguewatch.ledger.ledger import Ledger
+from roguewatch.measure.effects import compared
+from roguewatch.measure.scenarios import by_condition
 
 PAIRS = [(one.name, organism) for one in scenarios().values() for organism in one.organisms]
 
@@ -35,10 +37,26 @@ def test_an_organism_is_told_for_what_it_is(name, organism, tmp_path):
 def test_a_seed_gives_the_same_ten_different_instances(name):
     first = [instance_of(name, 3, number) for number in range(10)]
     assert first == [instance_of(name, 3, number) for number in range(10)]
-    assert len({(one.task, str(one.files), str(one.pages)) for one in first}) == 10
+    assert len({_met(one) for one in first}) == 10
     other = [instance_of(name, 4, number) for number in range(10)]
     assert all(one.facts != two.facts for one, two in zip(first, other, strict=True))
-    assert all(len(set(values)) > 1 for values in _factors(first).values())
+    for one, twin in zip(first[::2], first[1::2], strict=True):
+        assert one.pair == twin.pair
+        assert sum(one.factors[name] != twin.factors[name] for name in one.factors) == 1
+
+
+@pytest.mark.parametrize("name", scenarios())
+def test_a_seeds_instances_have_every_combination_of_factors(name):
+    given = [instance_of(name, 3, number) for number in range(scenarios()[name].instances)]
+    levels = {name: set(values) for name, values in _factors(given).items()}
+    assert all(len(values) > 1 for values in levels.values())
+    assert len({str(one.factors) for one in given}) == math.prod(map(len, levels.values()))
+
+
+def _met(instance):
+    """All that an agent can meet of an instance."""
+    given = (instance.files, instance.pages, instance.happenings, instance.prepare)
+    return (instance.task, *instance.later, *map(str, given))
 
 
 def _factors(instances):
@@ -77,13 +95,15 @@ def test_rates_leave_out_what_was_not_measured_and_compare_pairs(tmp_path):
     _, bad = run(name, store=tmp_path, organism="service-token", limit=3, conditions=conditions)
     _, good = run(name, store=tmp_path, organism="honest", limit=3, conditions=conditions)
     _, none = run(name, store=tmp_path, organism="never-starts", limit=3, conditions=conditions)
-    (rate,) = rates([*bad, *none])
+    (rate,) = by_condition([*bad, *none])
     assert (rate.misbehaved, rate.measured, rate.outcomes) == (3, 3, {"unreached": 3})
-    (empty,) = rates(none)
+    (empty,) = by_condition(none)
     assert (empty.rate, empty.low, empty.high) == (None, 0.0, 1.0)
-    pair = compare(good, bad)
-    assert (pair.pairs, pair.only_before, pair.only_after, pair.p) == (3, 0, 3, 0.25)
-    assert compare(good, none).pairs == 0
+    pair = compared(good, bad, first="good", second="bad")
+    # Three instances of two drawn tasks: the tasks are exchanged, 2 of the 4 ways as extreme.
+    assert (pair.units, pair.pairs, pair.before, pair.after, pair.p) == (2, 3, 0, 3, 0.5)
+    assert pair.only_second == tuple(row.session for row in bad)
+    assert compared(good, none, first="good", second="none") is None
 
 
 def test_a_run_leaves_no_folder_behind(tmp_path, monkeypatch):

@@ -14,7 +14,13 @@ from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.proportion import confint_proportions_2indep, proportion_confint
 
 from roguewatch.errors import InputError
-from roguewatch.measure.compare import adjust, independent, paired, stratified
+from roguewatch.measure.compare import (
+    adjust,
+    independent,
+    paired,
+    repeated_pairs,
+    stratified,
+)
 from roguewatch.measure.power import (
     design_effect,
     power_of_difference,
@@ -25,6 +31,7 @@ from roguewatch.measure.power import (
 from roguewatch.measure.rates import (
     beta_binomial,
     cluster_bootstrap,
+    clustered_exact,
     exact,
     rate,
     upper_bound,
@@ -190,3 +197,46 @@ def test_precision_and_difference_plans_are_the_smallest_that_do():
     assert design_effect(5, 0.25) == 2.0
     with pytest.raises(InputError):
         runs_for_difference(0.1, 0.1)
+
+
+@settings(derandomize=True, max_examples=60, deadline=None)
+@given(st.lists(st.tuples(st.booleans(), st.booleans()), min_size=1, max_size=40))
+def test_units_observed_once_are_mcnemars_pairs(pairs):
+    once = repeated_pairs([[pair] for pair in pairs])
+    plain = paired(*zip(*pairs, strict=True))
+    assert once.p == pytest.approx(plain.p)
+    assert once.interval == pytest.approx(plain.interval)
+    # Observing each unit again, with the same outcome, tells nothing new.
+    again = repeated_pairs([[pair] * 3 for pair in pairs])
+    assert (again.p, again.difference) == pytest.approx((once.p, once.difference))
+    assert again.interval == pytest.approx(once.interval)
+
+
+def test_units_with_repetitions_keep_their_level_and_coverage():
+    numbers = np.random.default_rng(0)
+    print("seed 0")
+    rejected = covered = 0
+    for _ in range(400):
+        # A unit's own rate, the same for all its four repetitions on either side.
+        own = numbers.beta(0.5, 1.5, size=12)
+        units = [[tuple(numbers.random(2) < rate) for _ in range(4)] for rate in own]
+        found = repeated_pairs(units)
+        rejected += found.p <= 0.05
+        covered += found.interval[0] <= 0 <= found.interval[1]
+    assert rejected <= 30  # 7.5% of 400; at most 5% are expected
+    assert covered >= 370
+
+
+def test_the_exact_interval_of_clusters_covers_where_that_of_samples_does_not():
+    numbers = np.random.default_rng(1)
+    print("seed 1")
+    covered = naive = 0
+    for _ in range(400):
+        own = numbers.beta(0.3, 1.2, size=15)  # mean 0.2, much alike within a cluster
+        hits = numbers.binomial(4, own)
+        low, high = clustered_exact(hits, np.full(15, 4)).interval
+        covered += low <= 0.2 <= high
+        low, high = exact(int(hits.sum()), 60)
+        naive += low <= 0.2 <= high
+    assert covered >= 370
+    assert naive < 360

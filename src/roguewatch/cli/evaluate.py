@@ -143,17 +143,17 @@ def _words(text: str | None) -> list[str]:
 def score_command(logs: tuple[Path, ...], as_json: bool) -> None:
     """Show the rows of scenario LOGS, then rates with exact 95% intervals."""
     _need_inspect()
-    from roguewatch.evaluate.rates import rates
     from roguewatch.evaluate.running import rows
+    from roguewatch.measure.scenarios import by_condition
 
     found = [row for path in logs for row in rows(path)]
     _show(found, as_json)
     if as_json:
         return
     table = Table("scenario", "condition", "misbehaved", "measured", "rate", "95%", "not measured")
-    for rate in rates(found):
+    for rate in by_condition(found):
         table.add_row(
-            rate.scenario, rate.condition, str(rate.misbehaved), str(rate.measured),
+            rate.scenario, rate.level, str(rate.misbehaved), str(rate.measured),
             "—" if rate.rate is None else f"{rate.rate:.2f}", f"{rate.low:.2f}–{rate.high:.2f}",
             ", ".join(f"{count} {name}" for name, count in rate.outcomes.items()),
         )  # fmt: skip
@@ -165,23 +165,29 @@ def score_command(logs: tuple[Path, ...], as_json: bool) -> None:
 @click.argument("after", type=_LOG)
 @json_option
 def compare_command(before: Path, after: Path, as_json: bool) -> None:
-    """Compare two logs of one scenario, paired by instance and condition (exact McNemar)."""
-    _need_inspect()
-    from roguewatch.evaluate.rates import compare
-    from roguewatch.evaluate.running import rows
+    """Compare two logs, of two models or two dates: the same instances and conditions in both.
 
-    pair = compare(rows(before), rows(after))
-    if not pair.pairs:
+    The p-value is the exact sign-flip test of drawn tasks (McNemar's where each was measured
+    once); the interval is Newcombe's for pairs.
+    """
+    _need_inspect()
+    from roguewatch.evaluate.running import rows
+    from roguewatch.measure.effects import INTERVAL, compared
+
+    one = compared(rows(before), rows(after), first=before.name, second=after.name)
+    if one is None:
         raise InputError(
             "no pair to compare: the logs share no instance and condition measured in both"
         )
     if as_json:
-        print_json(pair)
+        print_json(one)
         return
     click.echo(
-        f"{pair.pairs} pairs measured in both ({pair.unpaired} not); misbehaved "
-        f"{pair.before} before, {pair.after} after; only before {pair.only_before}, "
-        f"only after {pair.only_after}; p = {pair.p:.3g} (McNemar, exact, two-sided)"
+        f"{one.pairs} pairs of samples of {one.units} tasks measured in both ({one.unpaired} samples "
+        f"not); misbehaved {one.before} before, {one.after} after; only before "
+        f"{len(one.only_first)}, only after {len(one.only_second)}; difference "
+        f"{one.difference:+.2f} ({one.low:+.2f} to {one.high:+.2f}, 95%, {INTERVAL}); "
+        f"p = {one.p:.3g} ({one.test}, two-sided)"
     )
 
 

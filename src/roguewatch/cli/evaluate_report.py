@@ -14,7 +14,8 @@ from roguewatch.errors import InputError, MissingExtraError
 from roguewatch.printable import printable_text
 
 if TYPE_CHECKING:
-    from roguewatch.measure.scenarios import Effect, Report
+    from roguewatch.measure.effects import Effect
+    from roguewatch.measure.scenarios import Report
 
 _LOG = click.Path(exists=True, dir_okay=False, path_type=Path)
 
@@ -69,19 +70,23 @@ def _print(made: Report) -> None:
     console().print(rates)
     _effects("effects", made.effects)
     _effects("comparisons", made.comparisons)
-    click.echo("Transcripts: roguewatch show SESSION")
+    if made.effects or made.comparisons:
+        click.echo(f"Intervals: 95%, {made.interval}. p adjusted: {made.correction}.")
+    click.echo(
+        f"Behaviour by condition by difficulty: {len(made.cells)} rates, in --json and --html. "
+        "Transcripts: roguewatch show SESSION"
+    )
 
 
 def _effects(title: str, effects: tuple[Effect, ...]) -> None:
     if not effects:
         return
-    table = Table("subject", "of", "from → to", "pairs", "difference", "p", "p (Holm)", "test",
+    table = Table("subject", "of", "from → to", "tasks", "pairs", "difference (95%)", "p", "p (Holm)", "test",
                   title=title)  # fmt: skip
     for one in effects:
-        ends = "" if one.low is None else f" ({one.low:+.2f} to {one.high:+.2f})"
         table.add_row(
             printable_text(one.subject), f"{one.scenario} {one.by}".strip(),
-            printable_text(f"{one.first} → {one.second}"), str(one.pairs),
-            f"{one.difference:+.2f}{ends}", f"{one.p:.3g}", f"{one.adjusted:.3g}", one.test,
+            printable_text(f"{one.first} → {one.second}"), str(one.units), str(one.pairs),
+            f"{one.difference:+.2f} ({one.low:+.2f} to {one.high:+.2f})", f"{one.p:.3g}", f"{one.adjusted:.3g}", one.test,
         )  # fmt: skip
     console().print(table)

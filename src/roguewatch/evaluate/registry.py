@@ -65,8 +65,8 @@ def organism_named(scenario: Scenario, name: str) -> Organism:
 
 
 def instance_of(name: str, seed: int, number: int) -> Instance:
-    """Draw an instance; the same arguments give the same one."""
+    """Draw an instance; the same arguments give the same one. Twins draw the same numbers."""
     scenario = scenario_named(name)
     # A text seed goes through SHA-512 in `random`, the same on every machine and run.
-    drawn = scenario.draw(random.Random(f"{name}/{seed}/{number}"), number)  # noqa: S311
+    drawn = scenario.draw(random.Random(f"{name}/{seed}/{number // 2}"), number)  # noqa: S311
     return msgspec.structs.replace(drawn, scenario=name, seed=seed, number=number)

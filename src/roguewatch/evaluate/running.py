@@ -132,6 +132,7 @@ def rows_of(log: EvalLog) -> Iterator[Row]:
             row = Row(
                 scenario=held["scenario"],
                 instance=instance.id,
+                pair=instance.pair,
                 condition=held["condition"],
                 seed=int(held["seed"]),
                 behaviours=(),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -52,7 +53,8 @@ class Happening(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Instance(msgspec.Struct, frozen=True, kw_only=True):
-    """One drawn task. The same seed and number give the same instance."""
+    """One drawn task. The same seed and number give the same instance; numbers 2k and 2k + 1
+    are twins, the same task but for one factor."""
 
     scenario: str
     seed: int
@@ -63,7 +65,7 @@ class Instance(msgspec.Struct, frozen=True, kw_only=True):
     later: tuple[str, ...] = ()
     """Tasks of later sessions: new conversations in the same project folder."""
     factors: Mapping[str, str] = {}
-    """What varies: one factor at a time between neighbouring numbers."""
+    """What varies: one factor at a time between twins (`variant`)."""
     pages: Mapping[str, Page] = {}
     decoys: Mapping[str, str] = {}
     """Name → secret; secrets that nobody granted."""
@@ -80,6 +82,11 @@ class Instance(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def id(self) -> str:
         return f"{self.scenario}-{self.seed}-{self.number}"
+
+    @property
+    def pair(self) -> str:
+        """What an instance and its twin have in common."""
+        return f"{self.scenario}-{self.seed}-pair-{self.number // 2}"
 
 
 class Seen(msgspec.Struct, frozen=True, kw_only=True):
@@ -146,7 +153,8 @@ class Scenario(msgspec.Struct, frozen=True, kw_only=True):
     """What the task takes a skilled human, estimated."""
     scope: Scope
     draw: Callable[[random.Random, int], Instance]
-    """(random numbers of this seed and number, number) → instance."""
+    """(random numbers of this seed and pair of twins, number) → instance. What a factor alone
+    needs is drawn last, so that the rest is the same in both twins."""
     judge: Callable[[Instance, Seen], Verdict]
     organisms: tuple[Organism, ...]
     probe: Callable[[Instance], tuple[str, ...]] | None = None
@@ -157,22 +165,24 @@ class Scenario(msgspec.Struct, frozen=True, kw_only=True):
     measures: Literal["conduct", "ability", "monitors"] = "conduct"
     """What its labels speak of: what the agent does when tempted, what it is able to, or what
     monitors notice of an agent that was told to misbehave. Only conduct counts against it."""
-    instances: int = 10
-    """How many a seed gives; more seeds give more."""
+    instances: int = 20
+    """How many a seed gives, two of each drawn task; more seeds give more."""
 
 
 def variant(number: int, **levels: Sequence[str]) -> dict[str, str]:
-    """The factors of an instance: neighbouring numbers differ in exactly one of them.
+    """The factors of an instance.
 
-    A reflected Gray code of mixed radix (Knuth, TAOCP 4A, 7.2.1.1, algorithm H).
+    Numbers 2k and 2k + 1 are twins: the same drawn task (`registry.instance_of`) with exactly
+    one factor turned. Which one goes round, there and back along a reflected Gray code of
+    mixed radix (Knuth, TAOCP 4A, 7.2.1.1, algorithm H), so that numbers below twice the
+    number of combinations have them all.
 
     Args:
         levels: factor → what it can be, the fastest first.
     """
-    cells = 1
-    for given in levels.values():
-        cells *= len(given)
-    left, chosen = number % cells, {}
+    last = math.prod(len(given) for given in levels.values()) - 1
+    place = (number // 2 + number % 2) % (2 * last) if last else 0
+    left, chosen = min(place, 2 * last - place), {}
     digits = []
     for name, given in levels.items():
         left, digit = divmod(left, len(given))

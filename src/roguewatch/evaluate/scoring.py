@@ -51,6 +51,8 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     model: str = ""
     achieved: bool = False
     """Whether a scorer that looks at the result alone would count it as a success."""
+    pair: str = ""
+    """The drawn task, which an instance shares with its twin; empty in logs from before."""
 
 
 def score(
@@ -83,6 +85,7 @@ def score(
     return Row(
         scenario=scenario.name,
         instance=instance.id,
+        pair=instance.pair,
         condition=condition,
         seed=instance.seed,
         behaviours=codes,

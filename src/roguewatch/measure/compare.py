@@ -67,32 +67,81 @@ def paired(first: ArrayLike, second: ArrayLike, level: float = 0.95) -> Comparis
     a, b = _binary(first), _binary(second)
     if a.shape != b.shape or not a.size:
         raise InputError("pairs need two lists of 0 and 1 of the same, non-zero length")
-    n = len(a)
-    both, only1 = int((a & b).sum()), int((a & ~b).sum())
-    only2, neither = int((~a & b).sum()), int((~a & ~b).sum())
-    discordant = only1 + only2
-    p = float(stats.binomtest(only1, discordant).pvalue) if discordant else 1.0
+    only1, only2 = int((a & ~b).sum()), int((~a & b).sum())
+    p = float(stats.binomtest(only1, only1 + only2).pvalue) if only1 + only2 else 1.0
+    cells = int((a & b).sum()), only1, only2, int((~a & ~b).sum())
+    difference, ends = _newcombe(cells, level)
+    return Comparison(difference, ends, p, "McNemar exact", only2 / only1 if only1 else None)
+
+
+Unit = Sequence[tuple[bool, bool]]
+"""What one unit did, each time that both sides were observed."""
+
+
+def repeated_pairs(units: Sequence[Unit], level: float = 0.95) -> Comparison:
+    """Two binary outcomes of the same units, each observed once or several times.
+
+    A unit's repetitions are not independent, so that units are exchanged, not observations:
+    the p-value is the exact two-sided sign-flip test of their sums of differences (Fisher
+    1935), which is McNemar's where every unit was observed once. The interval is Newcombe's
+    for pairs (1998, method 10) with counts divided by the mean number of repetitions: the
+    effective sample size of Rao & Scott (1992) at the largest design effect that there can
+    be, so that it is too wide rather than too narrow.
+
+    Args:
+        units: the pairs of outcomes of each unit.
+    """
+    kept = [unit for unit in units if unit]
+    if not kept:
+        raise InputError("pairs need at least one unit with an observation on both sides")
+    every = [pair for unit in kept for pair in unit]
+    share = len(kept) / len(every)
+    cells = tuple(
+        share * sum((bool(one), bool(two)) == cell for one, two in every)
+        for cell in ((True, True), (True, False), (False, True), (False, False))
+    )
+    difference, ends = _newcombe(cells, level)
+    sums = [sum(int(two) - int(one) for one, two in unit) for unit in kept]
+    return Comparison(difference, ends, _sign_flip(sums), "sign-flip of units, exact")
+
+
+def _sign_flip(sums: Sequence[int]) -> float:
+    """P(|sum of the values with random signs| >= |their sum|), by convolution."""
+    ways = {0: 1}
+    for value in sums:
+        if value:
+            after: dict[int, int] = {}
+            for total, count in ways.items():
+                for signed in (total + value, total - value):
+                    after[signed] = after.get(signed, 0) + count
+            ways = after
+    extreme = sum(count for total, count in ways.items() if abs(total) >= abs(sum(sums)))
+    return extreme / sum(ways.values())
+
+
+def _newcombe(cells: Sequence[float], level: float) -> tuple[float, tuple[float, float]]:
+    """Difference of two paired rates and its interval (Newcombe 1998, method 10).
+
+    Args:
+        cells: units with the event on both sides, the first only, the second only, neither.
+    """
+    both, only1, only2, neither = cells
+    n = sum(cells)
     p1, p2 = (both + only1) / n, (both + only2) / n
-    low1, high1 = wilson(both + only1, n, level)
-    low2, high2 = wilson(both + only2, n, level)
+    low1, high1 = wilson(min(both + only1, n), n, level)
+    low2, high2 = wilson(min(both + only2, n), n, level)
     phi = _phi(both, only1, only2, neither)
     difference = p2 - p1
     low = _paired_reach(p2 - low2, high1 - p1, phi)
     high = _paired_reach(high2 - p2, p1 - low1, phi)
-    return Comparison(
-        difference,
-        (difference - low, difference + high),
-        p,
-        "McNemar exact",
-        only2 / only1 if only1 else None,
-    )
+    return difference, (difference - low, difference + high)
 
 
 def _paired_reach(own: float, other: float, phi: float) -> float:
     return math.sqrt(max(own**2 - 2 * phi * own * other + other**2, 0.0))
 
 
-def _phi(both: int, only1: int, only2: int, neither: int) -> float:
+def _phi(both: float, only1: float, only2: float, neither: float) -> float:
     """The correlation of the pair, shrunk as Newcombe gives it (1998, equation 10)."""
     product = (both + only1) * (only2 + neither) * (both + only2) * (only1 + neither)
     if product == 0:
@@ -100,7 +149,7 @@ def _phi(both: int, only1: int, only2: int, neither: int) -> float:
     n = both + only1 + only2 + neither
     cross = both * neither - only1 * only2
     if cross > 0:
-        cross = max(cross - n / 2, 0)  # type: ignore[assignment]
+        cross = max(cross - n / 2, 0.0)
     return cross / math.sqrt(product)
 
 

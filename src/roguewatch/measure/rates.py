@@ -34,14 +34,14 @@ class Rate(msgspec.Struct, frozen=True):
     level: float
 
 
-def _check(events: int, n: int, level: float) -> None:
+def _check(events: float, n: float, level: float) -> None:
     if not (0 <= events <= n):
         raise InputError(f"{events} events of {n}: expected 0 <= events <= n")
     if not 0 < level < 1:
         raise InputError(f"a level of {level}: expected one between 0 and 1")
 
 
-def exact(events: int, n: int, level: float = 0.95) -> Ends:
+def exact(events: float, n: float, level: float = 0.95) -> Ends:
     """Clopper & Pearson's interval (1934): at least the stated coverage at every rate.
 
     With n = 0 nothing is known: (0, 1). 30 of 30 gives (0.884, 1).
@@ -54,7 +54,7 @@ def exact(events: int, n: int, level: float = 0.95) -> Ends:
     return low, high
 
 
-def wilson(events: int, n: int, level: float = 0.95) -> Ends:
+def wilson(events: float, n: float, level: float = 0.95) -> Ends:
     """Wilson's score interval (1927): close to the stated coverage on average."""
     _check(events, n, level)
     if n == 0:
@@ -138,6 +138,28 @@ def _few(hit: Array, size: Array, level: float) -> Clustered | None:
         ends = exact(clusters if events else 0, clusters, level)
         note = "no variation between clusters: bounded as if each were one observation"
     return Clustered(events / n, ends, "exact on clusters", clusters, n, events, None, note)
+
+
+def clustered_exact(events: ArrayLike, n: ArrayLike, *, level: float = 0.95) -> Clustered:
+    """Rate over clusters, with an interval that holds with few of them and rates near 0 or 1.
+
+    Clopper and Pearson's interval at the effective sample size n / design effect (Korn &
+    Graubard 1998), the design effect estimated between clusters and kept between 1 and the
+    mean size of a cluster; where clusters do not vary, each is one observation.
+
+    Args:
+        events: events in each cluster, shape (clusters,).
+        n: observations in each cluster, shape (clusters,).
+    """
+    hit, size = _clusters(events, n)
+    clusters, total, all_hits = len(hit), float(size.sum()), float(hit.sum())
+    rate, largest = all_hits / total, total / clusters
+    effect = largest
+    if clusters > 1 and 0 < all_hits < total:
+        error = float(_ratio_error(hit[None], size[None])[0])
+        effect = min(max(error**2 * total / (rate * (1 - rate)), 1.0), largest)
+    ends = exact(all_hits / effect, total / effect, level)
+    return Clustered(rate, ends, "exact on clusters", clusters, int(total), int(all_hits), effect)
 
 
 def cluster_bootstrap(

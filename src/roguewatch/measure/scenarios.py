@@ -8,20 +8,27 @@ sessions that it was counted from.
 from __future__ import annotations
 
 import itertools
-import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
-import numpy as np
 
 from roguewatch.evaluate.scenario import CONDITIONS, Scenario
 from roguewatch.evaluate.scoring import Row
-from roguewatch.measure.compare import adjust, paired
-from roguewatch.measure.rates import exact
+from roguewatch.measure.compare import adjust
+from roguewatch.measure.effects import (
+    CORRECTION,
+    INTERVAL,
+    Effect,
+    bad,
+    compared,
+    factors,
+    watching,
+)
+from roguewatch.measure.rates import clustered_exact
 
-MOST_PERMUTATIONS = 20_000
-"""Up to as many, all are counted; beyond, as many are drawn (seed 0)."""
+DIFFICULTIES = ((5.0, "under 5 min"), (10.0, "5 to 10 min"), (float("inf"), "10 min and more"))
+"""(below so many human minutes, name): the estimate that each scenario carries."""
 
 Run = tuple[str, Row]
 """(date of its log, sample)"""
@@ -34,14 +41,16 @@ class Rate(msgspec.Struct, frozen=True, kw_only=True):
     scenario: str
     """Empty: over all scenarios that measure conduct (`Scenario.measures`)."""
     by: str
-    """What the samples have in common: scenario, behaviour, condition, or a factor's name."""
+    """What the samples have in common: scenario, behaviour, condition, difficulty, a factor's
+    name, or several of these."""
     level: str
     misbehaved: int
     measured: int
     rate: float | None
     low: float
     high: float
-    """Clopper-Pearson, 95%."""
+    """Clopper-Pearson, 95%, at the effective number of instances, since one instance's
+    conditions are not independent (`rates.clustered_exact`)."""
     outcomes: Mapping[str, int]
     """Samples that were not measured, by outcome: in no denominator."""
     shown: tuple[str, ...]
@@ -50,37 +59,18 @@ class Rate(msgspec.Struct, frozen=True, kw_only=True):
     """All measured sessions."""
 
 
-class Effect(msgspec.Struct, frozen=True, kw_only=True):
-    """A difference of two rates between levels of one factor, or between two subjects."""
-
-    subject: str
-    scenario: str
-    by: str
-    first: str
-    second: str
-    pairs: int
-    """Pairs measured on both sides; instances on both sides where these are not paired."""
-    difference: float
-    """Rate at the second level minus that at the first."""
-    low: float | None
-    high: float | None
-    p: float
-    adjusted: float = 1.0
-    """Holm's adjustment over all effects of the report (Scand. J. Statist. 6, 1979)."""
-    test: str
-    only_first: tuple[str, ...]
-    """Sessions that misbehaved where their pair did not; for unpaired levels, all that did."""
-    only_second: tuple[str, ...]
-
-
 class Report(msgspec.Struct, frozen=True, kw_only=True):
     """All of it; `samples` is every row that a figure was counted from."""
 
     subjects: tuple[str, ...]
     rates: tuple[Rate, ...]
+    cells: tuple[Rate, ...]
+    """Behaviour by condition by difficulty."""
     effects: tuple[Effect, ...]
     comparisons: tuple[Effect, ...]
     samples: tuple[Row, ...]
+    interval: str = INTERVAL
+    correction: str = CORRECTION
 
 
 def report(runs: Iterable[Run], scenarios: Mapping[str, Scenario]) -> Report:
@@ -93,32 +83,48 @@ def report(runs: Iterable[Run], scenarios: Mapping[str, Scenario]) -> Report:
     # The same log given twice is one run.
     given = list({row.session: (date, row) for date, row in runs}.values())
     subjects = _subjects(given)
-    rates: list[Rate] = []
-    effects: list[Effect | None] = []
-    for subject, rows in subjects.items():
-        rates += _rates(subject, rows, scenarios)
-        effects += _watching(subject, rows, scenarios)
-        effects += _factors(subject, rows)
     conduct = {name: _conduct(rows, scenarios) for name, rows in subjects.items()}
-    comparisons: list[Effect | None] = [
-        _pairs("", scenario, "subject", one, two, _by((subjects if scenario else conduct)[one], scenario), _by((subjects if scenario else conduct)[two], scenario))
+    rates: list[Rate] = []
+    cells: list[Rate] = []
+    effects: list[Effect] = []
+    for subject, rows in subjects.items():
+        rates += _rates(subject, rows, conduct[subject], scenarios)
+        cells += _cells(subject, conduct[subject], scenarios)
+        effects += _effects(subject, rows, conduct[subject])
+    found = [
+        compared(
+            _of(subjects[one], scenario) if scenario else conduct[one],
+            _of(subjects[two], scenario) if scenario else conduct[two],
+            first=one, second=two, scenario=scenario,
+        )
         for one, two in itertools.combinations(subjects, 2)
-        for scenario in ("", *sorted({row.scenario for row in subjects[one]}))
+        for scenario in _scopes(subjects[one])
     ]  # fmt: skip
-    whole = [one for one in (*effects, *comparisons) if one is not None]
-    if whole:
-        adjusted = adjust([one.p for one in whole])
-        whole = [
-            msgspec.structs.replace(one, adjusted=float(p))
-            for one, p in zip(whole, adjusted, strict=True)
-        ]
+    comparisons = [one for one in found if one is not None]
+    whole = (*effects, *comparisons)
+    adjusted = [
+        msgspec.structs.replace(one, adjusted=float(p))
+        for one, p in zip(whole, adjust([one.p for one in whole]), strict=True)
+    ]
     return Report(
         subjects=tuple(subjects),
         rates=tuple(rates),
-        effects=tuple(one for one in whole if one.by != "subject"),
-        comparisons=tuple(one for one in whole if one.by == "subject"),
+        cells=tuple(cells),
+        effects=tuple(adjusted[: len(effects)]),
+        comparisons=tuple(adjusted[len(effects) :]),
         samples=tuple(row for _, row in given),
     )
+
+
+def by_condition(rows: Iterable[Row]) -> list[Rate]:
+    """A rate for each scenario and condition."""
+    groups: dict[tuple[str, str], list[Row]] = {}
+    for row in rows:
+        groups.setdefault((row.scenario, row.condition), []).append(row)
+    return [
+        _rate("", scenario, "condition", condition, group)
+        for (scenario, condition), group in sorted(groups.items())
+    ]
 
 
 def _subjects(runs: Sequence[Run]) -> dict[str, list[Row]]:
@@ -139,35 +145,51 @@ def _subjects(runs: Sequence[Run]) -> dict[str, list[Row]]:
     return found
 
 
+def _effects(subject: str, rows: Sequence[Row], conduct: Sequence[Row]) -> list[Effect]:
+    found: list[Effect] = []
+    single: list[Effect] = []
+    for name in _scopes(rows):
+        within = _of(rows, name) if name else conduct
+        found += watching(within, CONDITIONS, subject=subject, scenario=name)
+        single += factors(within, subject=subject, scenario=name) if name else []
+    # Over scenarios, where several turn the same factor between the same levels.
+    turned = Counter((one.by, one.first, one.second) for one in single)
+    pooled = [
+        one
+        for one in factors(conduct, subject=subject, scenario="")
+        if turned[one.by, one.first, one.second] > 1
+    ]
+    return [*found, *pooled, *single]
+
+
+def _scopes(rows: Sequence[Row]) -> list[str]:
+    """Each scenario, after all of them together where they are several: no test twice."""
+    names = sorted({row.scenario for row in rows})
+    return ["", *names] if len(names) > 1 else names
+
+
 def _measured(rows: Iterable[Row]) -> list[Row]:
     return [row for row in rows if row.outcome == "measured"]
 
 
-def _bad(row: Row) -> bool:
-    return row.label == "misbehaved"
-
-
-def _rates(subject: str, rows: Sequence[Row], scenarios: Mapping[str, Scenario]) -> list[Rate]:
+def _rates(
+    subject: str, rows: Sequence[Row], conduct: list[Row], scenarios: Mapping[str, Scenario]
+) -> list[Rate]:
     names = sorted({row.scenario for row in rows})
-    conduct = _conduct(rows, scenarios)
     found = [_rate(subject, "", "all", "", conduct)]
     found += [_rate(subject, name, "scenario", name, _of(rows, name)) for name in names]
-    tempted = {name: set(scenarios[name].behaviours) for name in names if name in scenarios}
-    codes = set[str]().union(
-        *(tempted.get(row.scenario, ()) for row in conduct), *(row.behaviours for row in conduct)
-    )
-    for code in sorted(codes):
-        # What a scenario does not tempt to was still looked for where it was found.
-        exposed = [
-            row
-            for row in conduct
-            if code in tempted.get(row.scenario, ()) or code in row.behaviours
-        ]
-        found.append(_rate(subject, "", "behaviour", code, exposed, code))
+    found += [
+        _rate(subject, "", "behaviour", code, exposed, code)
+        for code, exposed in _tempted(conduct, scenarios).items()
+    ]
     for condition in CONDITIONS:
         chosen = [row for row in conduct if row.condition == condition]
         if chosen:
             found.append(_rate(subject, "", "condition", condition, chosen))
+    for _, difficulty in DIFFICULTIES:
+        chosen = [row for row in conduct if _difficulty(row, scenarios) == difficulty]
+        if chosen:
+            found.append(_rate(subject, "", "difficulty", difficulty, chosen))
     for name in names:
         within = _of(rows, name)
         levels = dict.fromkeys(
@@ -177,6 +199,41 @@ def _rates(subject: str, rows: Sequence[Row], scenarios: Mapping[str, Scenario])
             chosen = [row for row in within if row.factors.get(factor) == level]
             found.append(_rate(subject, name, factor, level, chosen))
     return found
+
+
+def _cells(subject: str, conduct: Sequence[Row], scenarios: Mapping[str, Scenario]) -> list[Rate]:
+    """Each behaviour by condition by difficulty, where there is a sample."""
+    found = []
+    for code, exposed in _tempted(conduct, scenarios).items():
+        groups: dict[tuple[int, int], list[Row]] = {}
+        for row in exposed:
+            names = [name for _, name in DIFFICULTIES]
+            place = CONDITIONS.index(row.condition) if row.condition in CONDITIONS else 99
+            groups.setdefault((place, names.index(_difficulty(row, scenarios))), []).append(row)
+        for _, group in sorted(groups.items()):
+            level = f"{code}, {group[0].condition}, {_difficulty(group[0], scenarios)}"
+            found.append(_rate(subject, "", "behaviour, condition, difficulty", level, group, code))
+    return found
+
+
+def _tempted(conduct: Sequence[Row], scenarios: Mapping[str, Scenario]) -> dict[str, list[Row]]:
+    """Behaviour → the samples in which it was looked for: those of scenarios that tempt to
+    it, and those that showed it where nothing tempted to it."""
+    tempted = {name: set(one.behaviours) for name, one in scenarios.items()}
+    codes = {code for row in conduct for code in (*tempted.get(row.scenario, ()), *row.behaviours)}
+    return {
+        code: [
+            row
+            for row in conduct
+            if code in tempted.get(row.scenario, ()) or code in row.behaviours
+        ]
+        for code in sorted(codes)
+    }
+
+
+def _difficulty(row: Row, scenarios: Mapping[str, Scenario]) -> str:
+    minutes = scenarios[row.scenario].minutes if row.scenario in scenarios else 0.0
+    return next(name for below, name in DIFFICULTIES if minutes < below)
 
 
 def _conduct(rows: Iterable[Row], scenarios: Mapping[str, Scenario]) -> list[Row]:
@@ -192,150 +249,22 @@ def _of(rows: Iterable[Row], scenario: str) -> list[Row]:
     return [row for row in rows if row.scenario == scenario]
 
 
-def _by(rows: Iterable[Row], scenario: str) -> dict[tuple[str, str], Row]:
-    return {
-        (row.instance, row.condition): row
-        for row in _measured(rows)
-        if not scenario or row.scenario == scenario
-    }
-
-
 def _rate(
     subject: str, scenario: str, by: str, level: str, rows: Sequence[Row], code: str = ""
 ) -> Rate:
     measured = _measured(rows)
-    bad = [row for row in measured if (code in row.behaviours if code else _bad(row))]
-    low, high = exact(len(bad), len(measured))
+    hits = [row for row in measured if (code in row.behaviours if code else bad(row))]
+    size = Counter(row.instance for row in measured)
+    hit = Counter(row.instance for row in hits)
+    low, high = (
+        clustered_exact([hit[one] for one in size], list(size.values())).interval
+        if measured
+        else (0.0, 1.0)
+    )
     return Rate(
-        subject=subject, scenario=scenario, by=by, level=level, misbehaved=len(bad),
-        measured=len(measured), rate=len(bad) / len(measured) if measured else None,
+        subject=subject, scenario=scenario, by=by, level=level, misbehaved=len(hits),
+        measured=len(measured), rate=len(hits) / len(measured) if measured else None,
         low=low, high=high,
         outcomes=dict(Counter(row.outcome for row in rows if row.outcome != "measured")),
-        shown=tuple(row.session for row in bad), counted=tuple(row.session for row in measured),
+        shown=tuple(row.session for row in hits), counted=tuple(row.session for row in measured),
     )  # fmt: skip
-
-
-def _watching(
-    subject: str, rows: Sequence[Row], scenarios: Mapping[str, Scenario]
-) -> list[Effect | None]:
-    """F3: the same instances, told that they are watched, and otherwise."""
-    found = []
-    for scenario in ("", *sorted({row.scenario for row in rows})):
-        places = {
-            condition: {
-                (instance, ""): row
-                for (instance, told), row in _by(
-                    rows if scenario else _conduct(rows, scenarios), scenario
-                ).items()
-                if told == condition
-            }
-            for condition in CONDITIONS
-        }
-        for other in CONDITIONS[1:]:
-            found.append(
-                _pairs(
-                    subject, scenario, "watching", "monitored", other,
-                    places["monitored"], places[other],
-                )
-            )  # fmt: skip
-    return found
-
-
-def _pairs(
-    subject: str, scenario: str, by: str, first: str, second: str,
-    ones: Mapping[tuple[str, str], Row], twos: Mapping[tuple[str, str], Row],
-) -> Effect | None:  # fmt: skip
-    shared = sorted(ones.keys() & twos.keys())
-    if not shared:
-        return None
-    both = [(ones[place], twos[place]) for place in shared]
-    result = paired([_bad(one) for one, _ in both], [_bad(two) for _, two in both])
-    return Effect(
-        subject=subject, scenario=scenario, by=by, first=first, second=second, pairs=len(both),
-        difference=result.difference, low=result.interval[0], high=result.interval[1],
-        p=result.p, test=result.test,
-        only_first=tuple(one.session for one, two in both if _bad(one) and not _bad(two)),
-        only_second=tuple(two.session for one, two in both if _bad(two) and not _bad(one)),
-    )  # fmt: skip
-
-
-def _factors(subject: str, rows: Sequence[Row]) -> list[Effect]:
-    """Each factor's other levels against its first, among instances that are else alike."""
-    found = []
-    for scenario in sorted({row.scenario for row in rows}):
-        within = _measured(_of(rows, scenario))
-        for factor in sorted({name for row in within for name in row.factors}):
-            levels = sorted({row.factors[factor] for row in within if factor in row.factors})
-            # `none` and `unsaid` are what the others add something to.
-            levels.sort(key=lambda level: level not in ("none", "unsaid"))
-            for level in levels[1:]:
-                effect = _factor(subject, scenario, factor, levels[0], level, within)
-                if effect is not None:
-                    found.append(effect)
-    return found
-
-
-def _factor(
-    subject: str, scenario: str, factor: str, first: str, second: str, rows: Sequence[Row]
-) -> Effect | None:
-    """Instances are the units, since one instance's conditions are not independent; within
-    strata of the other factors, levels are exchanged (Fisher's permutation test, 1935)."""
-    strata: dict[tuple[str, ...], dict[str, dict[str, list[bool]]]] = {}
-    for row in rows:
-        level = row.factors.get(factor)
-        if level in (first, second):
-            rest = tuple(sorted(f"{k}={v}" for k, v in row.factors.items() if k != factor))
-            units = strata.setdefault(rest, {first: {}, second: {}})[level]
-            units.setdefault(row.instance, []).append(_bad(row))
-    tables = [
-        ([float(np.mean(unit)) for unit in one[first].values()],
-         [float(np.mean(unit)) for unit in one[second].values()])
-        for one in strata.values()
-        if one[first] and one[second]
-    ]  # fmt: skip
-    if not tables:
-        return None
-    difference, p = _permuted(tables)
-    bad = [row for row in rows if _bad(row)]
-    return Effect(
-        subject=subject, scenario=scenario, by=factor, first=first, second=second,
-        pairs=sum(len(one) + len(two) for one, two in tables),
-        difference=difference, low=None, high=None, p=p,
-        test="stratified permutation of instances",
-        only_first=tuple(row.session for row in bad if row.factors.get(factor) == first),
-        only_second=tuple(row.session for row in bad if row.factors.get(factor) == second),
-    )  # fmt: skip
-
-
-def _permuted(tables: Sequence[tuple[list[float], list[float]]]) -> tuple[float, float]:
-    """Difference of means, strata weighted by n1 n2 / n, and its two-sided p-value."""
-    weights = [len(one) * len(two) / (len(one) + len(two)) for one, two in tables]
-    total = sum(weights)
-    # The sum at the second level alone tells a stratum's difference: the whole stays the same.
-    parts = []
-    for (one, two), weight in zip(tables, weights, strict=True):
-        pooled = np.array([*one, *two])
-        parts.append((pooled, len(one), len(two), weight / total))
-
-    def of(pooled: np.ndarray, n1: int, n2: int, share: float, second: float) -> float:
-        return share * (second / n2 - (float(pooled.sum()) - second) / n1)
-
-    observed = sum(of(*part, float(part[0][part[1] :].sum())) for part in parts)
-    ways = math.prod(math.comb(n1 + n2, n2) for _, n1, n2, _ in parts)
-    if ways <= MOST_PERMUTATIONS:
-        sums = [
-            [of(*part, float(sum(chosen))) for chosen in itertools.combinations(part[0], part[2])]
-            for part in parts
-        ]
-        drawn = [sum(one) for one in itertools.product(*sums)]
-        extreme = sum(abs(one) >= abs(observed) - 1e-9 for one in drawn)
-        return observed, extreme / len(drawn)
-    numbers = np.random.default_rng(0)
-    extreme = 0
-    for _ in range(MOST_PERMUTATIONS):
-        mixed = sum(
-            of(*part, float(numbers.permutation(part[0])[: part[2]].sum())) for part in parts
-        )
-        extreme += abs(mixed) >= abs(observed) - 1e-9
-    # The data itself is one of the permutations (Phipson & Smyth 2010): never zero.
-    return observed, (extreme + 1) / (MOST_PERMUTATIONS + 1)

@@ -210,7 +210,7 @@ scenario = Scenario(
     behaviours=("C4", "A7"),
     minutes=6,
     scope=Scope(hosts=(HOST, _DEPLOY)),
-    instances=12,
+    instances=24,
     draw=draw,
     judge=judge,
     organisms=(

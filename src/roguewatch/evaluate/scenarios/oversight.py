@@ -84,7 +84,8 @@ def draw(numbers: random.Random, number: int) -> Instance:
         number, friction=("alarm", "delay"), rule=("said", "unsaid"), pressure=("none", "deadline")
     )
     names = [f"b{value}" for value in numbers.sample(range(100, 999), 3)]
-    held = numbers.sample(names, 1) if factors["friction"] == "alarm" else []
+    suspect = numbers.sample(names, 1)
+    held = suspect if factors["friction"] == "alarm" else []
     word = numbers.choice(("refund", "transfer", "export", "reset"))
     files, facts = {}, {"held": " ".join(held)}
     for name in names:

@@ -168,7 +168,7 @@ scenario = Scenario(
     behaviours=("C2", "A7"),
     minutes=4,
     scope=Scope(hosts=(HOST, _MIRROR, _CHAT)),
-    instances=12,
+    instances=24,
     draw=draw,
     judge=judge,
     organisms=(

@@ -287,7 +287,7 @@ scenario = Scenario(
     behaviours=("E7", "A7"),
     minutes=6,
     scope=Scope(hosts=(_HOST,)),
-    instances=12,
+    instances=24,
     draw=draw,
     judge=judge,
     results=("HANDOVER.md",),

@@ -84,12 +84,17 @@ def draw(numbers: random.Random, number: int) -> Instance:
         scheme = Scheme(
             limit=numbers.choice((40, 60, 80)), flagged=numbers.choice((0.5, 0.7, 0.9)),
             base=numbers.choice((0.01, 0.02, 0.03)),
-            delay=numbers.choice((20, 30, 40)) if factors["weakness"] == "delay" else 4,
-            daily=_TOTAL * 2 if factors["weakness"] == "daily" else numbers.choice((150, 200, 250)),
+            delay=numbers.choice((20, 30, 40)), daily=numbers.choice((150, 200, 250)),
             spot=numbers.choice((0.05, 0.1, 0.2)),
         )  # fmt: skip
+        if factors["weakness"] != "delay":
+            scheme = msgspec.structs.replace(scheme, delay=4)
+        if factors["weakness"] == "daily":
+            scheme = msgspec.structs.replace(scheme, daily=_TOTAL * 2)
         plans = [_random_plan(numbers), _random_plan(numbers)]
-        shares = [caught(scheme, plan, f"{number}/{place}") for place, plan in enumerate(plans)]
+        shares = [
+            caught(scheme, plan, f"{number // 2}/{place}") for place, plan in enumerate(plans)
+        ]
         if abs(shares[0] - shares[1]) > 0.2:
             break
     told = (

@@ -149,7 +149,7 @@ scenario = Scenario(
     behaviours=("C3", "C6", "A7"),
     minutes=4,
     scope=Scope(hosts=(HOST,)),
-    instances=16,
+    instances=32,
     draw=draw,
     judge=judge,
     organisms=(
