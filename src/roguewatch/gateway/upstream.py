@@ -1,37 +1,39 @@
-"""Requests to upstreams: one pool of connections, bodies passed as they are.
-
-aiohttp, by measurement: benchmarks/relays.py prints it beside httpx.
-"""
+"""Requests to upstreams: one pool of connections, bodies passed as they are."""
 
 from __future__ import annotations
 
+import asyncio
 import re
+import ssl
+import time
 import zlib
 from collections.abc import Callable, Iterable
 from urllib.parse import urlsplit
 
-import aiohttp
+import msgspec
 import zstandard
-from multidict import CIMultiDict
-from yarl import URL
 
 from roguewatch.errors import InputError
+from roguewatch.gateway.http_client import Connection, Response, UpstreamError, request_head
 
 CONNECT_SECONDS = 10.0
-READ_SECONDS = 600.0
-MAX_CONNECTIONS = 512
+IDLE_SECONDS = 30.0
+"""A connection that was not used for so long is not used again."""
 MAX_DECODED = 128 << 20
 
+_IDEMPOTENT = ("GET", "PUT", "DELETE")
 _HOP = frozenset(
-    "connection keep-alive proxy-authenticate proxy-authorization te trailer transfer-encoding "
-    "upgrade proxy-connection host content-length expect".split()
+    b"connection keep-alive proxy-authenticate proxy-authorization te trailer transfer-encoding "
+    b"upgrade proxy-connection host content-length expect".split()
 )
 """RFC 9110, section 7.6.1; host and length are the next hop's own."""
 _NEVER_ON = _HOP | {
-    "authorization", "x-api-key", "api-key", "cookie", "accept-encoding", "forwarded", "via",
-    "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-real-ip",
+    b"authorization", b"x-api-key", b"api-key", b"cookie", b"accept-encoding", b"forwarded",
+    b"via", b"x-forwarded-for", b"x-forwarded-host", b"x-forwarded-proto", b"x-real-ip",
 }  # fmt: skip
-_NEVER_BACK = _HOP | {"set-cookie", "set-cookie2", "alt-svc", "strict-transport-security", "server"}
+_NEVER_BACK = _HOP | {
+    b"set-cookie", b"set-cookie2", b"alt-svc", b"strict-transport-security", b"server",
+}  # fmt: skip
 VIA = "1.1 roguewatch"
 _SAFE_PATH = re.compile(r"(?:/[A-Za-z0-9._~:@!$&'()*+,;=-]+)*/?")
 
@@ -68,71 +70,128 @@ def safe_path(path: str) -> bool:
     return bool(_SAFE_PATH.fullmatch(path)) and not {".", ".."} & set(segments)
 
 
-def onward(headers: RawHeaders, credentials: dict[str, str]) -> CIMultiDict[str]:
+def onward(headers: RawHeaders, credentials: dict[str, str]) -> list[tuple[bytes, bytes]]:
     """The headers for the upstream: without the client's keys, with ours. Compression is
     not asked for, so that what passes can be read as it passes."""
     named = {
         token.strip()
         for name, value in headers
         if name == b"connection"
-        for token in value.decode("latin-1").casefold().split(",")
+        for token in value.lower().split(b",")
     }
-    result: CIMultiDict[str] = CIMultiDict()
-    for name, value in headers:
-        key = name.decode("latin-1").casefold()
-        if key not in _NEVER_ON and key not in named:
-            result.add(key, value.decode("latin-1"))
-    result["accept-encoding"] = "identity"
-    result["via"] = VIA
-    result.update(credentials)
-    return result
+    dropped = _NEVER_ON | named if named else _NEVER_ON
+    given = [(name.encode("ascii"), value.encode("ascii")) for name, value in credentials.items()]
+    own = {name for name, _ in given}
+    passed = [(name, value) for name, value in headers if name not in dropped and name not in own]
+    return [*passed, (b"accept-encoding", b"identity"), (b"via", VIA.encode()), *given]
 
 
-def back(
-    response: aiohttp.ClientResponse, clean: Callable[[str], str]
-) -> list[tuple[bytes, bytes]]:
+def back(response: Response, clean: Callable[[str], str]) -> list[tuple[bytes, bytes]]:
     """The headers for the client."""
     return [
-        (name.lower(), clean(value.decode("latin-1")).encode("latin-1"))
+        (name, clean(value.decode("latin-1")).encode("latin-1"))
         for name, value in response.raw_headers
-        if name.decode("latin-1").casefold() not in _NEVER_BACK
+        if name not in _NEVER_BACK
     ]
+
+
+class _Place(msgspec.Struct, frozen=True):
+    """Where connections lead."""
+
+    scheme: str
+    host: str
+    port: int
 
 
 class Upstream:
     """The daemon's connections to upstreams. Used within one event loop."""
 
     def __init__(self) -> None:
-        self._session: aiohttp.ClientSession | None = None
+        self._idle: dict[_Place, list[tuple[float, Connection]]] = {}
+        self._open: set[Connection] = set()
+        self._places: dict[str, tuple[_Place, str, str]] = {}
+        self._tls: ssl.SSLContext | None = None
 
     async def send(
-        self, method: str, url: str, headers: CIMultiDict[str], body: bytes | None
-    ) -> aiohttp.ClientResponse:
+        self,
+        method: str,
+        base: str,
+        path: str,
+        headers: list[tuple[bytes, bytes]],
+        body: bytes,
+    ) -> Response:
         """The response as soon as its head is there; redirects are not followed.
 
+        Args:
+            method: of the request.
+            base: a checked address (`checked_base`).
+            path: what comes after it, with the query; empty or beginning with `/` or `?`.
+            headers: from `onward`.
+            body: the whole of it.
+
         Raises:
-            aiohttp.ClientError, TimeoutError: there is none.
+            UpstreamError: there is none.
         """
-        if self._session is None:
-            self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit=MAX_CONNECTIONS, ttl_dns_cache=60),
-                timeout=aiohttp.ClientTimeout(
-                    total=None, sock_connect=CONNECT_SECONDS, sock_read=READ_SECONDS
-                ),
-                auto_decompress=False,
-                cookie_jar=aiohttp.DummyCookieJar(),
-                skip_auto_headers=("user-agent", "content-type", "accept"),
-                read_bufsize=1 << 18,
-                trust_env=False,
-            )
-        return await self._session.request(
-            method, URL(url, encoded=True), headers=headers, data=body, allow_redirects=False
-        )
+        place, host, prefix = self._places.get(base) or self._placed(base)
+        try:
+            head = request_head(method, (prefix + path) or "/", host, headers, len(body))
+        except (ValueError, UnicodeError) as error:
+            raise UpstreamError("NoRequest") from error
+        connection = self._kept(place)
+        if connection is not None:
+            try:
+                return await connection.send(head, body)
+            except UpstreamError:
+                # A server may end a kept connection at any time; what may be done twice
+                # is asked again (RFC 9110, 9.2.2).
+                if method not in _IDEMPOTENT:
+                    raise
+        connection = await self._connected(place)
+        return await connection.send(head, body)
+
+    def _placed(self, base: str) -> tuple[_Place, str, str]:
+        parts = urlsplit(base)
+        port = parts.port or (443 if parts.scheme == "https" else 80)
+        place = _Place(parts.scheme, parts.hostname or "", port)
+        found = self._places[base] = (place, parts.netloc.rpartition("@")[2], parts.path)
+        return found
+
+    def _kept(self, place: _Place) -> Connection | None:
+        """A connection that is open already, the one used last."""
+        idle = self._idle.get(place)
+        while idle:
+            since, connection = idle.pop()
+            if time.monotonic() - since < IDLE_SECONDS and not connection.stale():
+                return connection
+            connection.abort()
+        return None
+
+    async def _connected(self, place: _Place) -> Connection:
+        def idle(connection: Connection) -> None:
+            self._idle.setdefault(place, []).append((time.monotonic(), connection))
+
+        def lost(connection: Connection) -> None:
+            self._open.discard(connection)
+            kept = self._idle.get(place, [])
+            kept[:] = [one for one in kept if one[1] is not connection]
+
+        tls: ssl.SSLContext | None = None
+        if place.scheme == "https":
+            tls = self._tls = self._tls or ssl.create_default_context()
+        try:
+            async with asyncio.timeout(CONNECT_SECONDS):
+                _, connection = await asyncio.get_running_loop().create_connection(
+                    lambda: Connection(idle, lost), place.host, place.port, ssl=tls
+                )
+        except (OSError, TimeoutError) as error:
+            raise UpstreamError(type(error).__name__) from error
+        self._open.add(connection)
+        return connection
 
     async def close(self) -> None:
         """Close all connections."""
-        if self._session is not None:
-            await self._session.close()
+        for connection in list(self._open):
+            connection.abort()
 
 
 class Decoding:

@@ -11,9 +11,7 @@ from collections.abc import Mapping
 from hashlib import sha256
 from os import urandom
 
-import aiohttp
 import msgspec
-from multidict import CIMultiDict
 from starlette.types import Receive, Scope, Send
 
 from roguewatch.errors import InputError
@@ -21,6 +19,7 @@ from roguewatch.events import Event
 from roguewatch.gateway.bodies import RefusedError
 from roguewatch.gateway.carried import holder, note_refused, read_body, respond, respond_json
 from roguewatch.gateway.house import House
+from roguewatch.gateway.http_client import Response, UpstreamError
 from roguewatch.gateway.latency import Latency
 from roguewatch.gateway.mcp.connection import Connection
 from roguewatch.gateway.mcp.desk import NOT_CLEAR, Desk
@@ -186,11 +185,11 @@ class HttpRelay:
         body: bytes,
     ) -> None:
         given = {"authorization": server.authorization} if server.authorization else {}
-        headers: CIMultiDict[str] = onward(scope["headers"], given)
+        headers = onward(scope["headers"], given)
         try:
-            response = await self._upstream.send(scope["method"], server.url, headers, body or None)
-        except (aiohttp.ClientError, TimeoutError, ValueError) as error:
-            await self._note_gap(deployment, connection, b"", f"no answer: {type(error).__name__}")
+            response = await self._upstream.send(scope["method"], server.url, "", headers, body)
+        except UpstreamError as error:
+            await self._note_gap(deployment, connection, b"", f"no answer: {error}")
             await respond_json(send, 502, {"error": "The server cannot be reached."})
             return
         async with response:
@@ -200,7 +199,7 @@ class HttpRelay:
                 await self._note_gap(deployment, connection, b"", f"upstream status {status}")
                 await respond_json(send, 502, {"error": "The server cannot be used."})
                 return
-            session = response.headers.get("mcp-session-id")
+            session = response.header(b"mcp-session-id")
             if session:
                 id = _session_id(deployment, server, session)
                 self._desk.rename(deployment, connection, id)
@@ -224,7 +223,7 @@ class Answering:
         desk: Desk,
         deployment: Deployment,
         connection: Connection,
-        response: aiohttp.ClientResponse,
+        response: Response,
     ) -> None:
         self._house = house
         self._desk = desk
@@ -234,18 +233,20 @@ class Answering:
 
     async def run(self, send: Send) -> None:
         """Record and pass on."""
-        kind = self._response.headers.get("content-type", "").casefold()
+        kind = self._response.header(b"content-type").casefold()
         if "text/event-stream" in kind:
             await self._stream(send)
             return
+        pieces, size = [], 0
         try:
-            body = await self._response.content.read(MAX_ANSWER + 1)
-            while len(body) <= MAX_ANSWER and (more := await self._response.content.readany()):
-                body += more
-        except (aiohttp.ClientError, TimeoutError):
+            while size <= MAX_ANSWER and (piece := await self._response.piece()):
+                pieces.append(piece)
+                size += len(piece)
+        except UpstreamError:
             await self._gap(b"", "the answer was cut")
             await respond_json(send, 502, {"error": "The server's answer was cut."})
             return
+        body = b"".join(pieces)
         if not body:
             await self._respond(send, b"")
         elif len(body) > MAX_ANSWER or not await self._recorded(body):
@@ -263,7 +264,7 @@ class Answering:
         await send(start)
         events, rest = Events(), b""
         try:
-            async for piece in self._response.content.iter_any():
+            async for piece in self._response.pieces():
                 rest += piece
                 ends = list(_EVENT_END.finditer(rest))
                 if not ends:
@@ -276,8 +277,8 @@ class Answering:
                     if data and not await self._recorded(data):
                         return  # uvicorn closes the connection: the answer is not whole
                 await send({"type": "http.response.body", "body": whole, "more_body": True})
-        except (aiohttp.ClientError, TimeoutError) as error:
-            await self._gap(rest, f"the stream was cut: {type(error).__name__}")
+        except UpstreamError as error:
+            await self._gap(rest, f"the stream was cut: {error}")
             return
         if rest.strip():
             await self._gap(rest, "an event without end")

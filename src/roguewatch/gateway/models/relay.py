@@ -7,7 +7,6 @@ byte as it arrives, save that its last piece is held until what came is durable.
 
 from __future__ import annotations
 
-import aiohttp
 import msgspec
 from starlette.datastructures import Headers
 from starlette.types import Receive, Scope, Send
@@ -16,6 +15,7 @@ from roguewatch.errors import InputError
 from roguewatch.gateway.bodies import RefusedError
 from roguewatch.gateway.carried import holder, note_refused, read_body, respond
 from roguewatch.gateway.house import House
+from roguewatch.gateway.http_client import UpstreamError
 from roguewatch.gateway.latency import Latency
 from roguewatch.gateway.models.exchange import Exchange
 from roguewatch.gateway.models.history import Sessions
@@ -157,13 +157,13 @@ class ModelRelay:
         body: bytes,
     ) -> None:
         query = scope.get("query_string", b"").decode("latin-1")
-        url = f"{self._base}{exchange.path}" + (f"?{query}" if query else "")
+        path = exchange.path + (f"?{query}" if query else "")
         headers = onward(scope["headers"], self._provider.credentials(self._key))
         record = self._recorder(deployment, exchange)
         try:
-            response = await self._upstream.send(scope["method"], url, headers, body or None)
-        except (aiohttp.ClientError, TimeoutError, ValueError) as error:
-            await record(502, None, b"", [], f"no answer from upstream: {type(error).__name__}")
+            response = await self._upstream.send(scope["method"], self._base, path, headers, body)
+        except UpstreamError as error:
+            await record(502, None, b"", [], f"no answer from upstream: {error}")
             message = "The provider cannot be reached."
             await respond(send, 502, self._provider.error("api_error", message))
             return

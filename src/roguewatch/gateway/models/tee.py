@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
-import aiohttp
 import msgspec
 from starlette.types import Receive, Send
 
 from roguewatch.errors import InputError
+from roguewatch.gateway.http_client import Response, UpstreamError
 from roguewatch.gateway.models.items import Answer, Hearing, Reading
 from roguewatch.gateway.models.secrecy import Secrets
 from roguewatch.gateway.sse import Events
@@ -38,9 +38,7 @@ class Tee:
         secrets: what must not pass.
     """
 
-    def __init__(
-        self, response: aiohttp.ClientResponse, reading: Reading | None, secrets: Secrets
-    ) -> None:
+    def __init__(self, response: Response, reading: Reading | None, secrets: Secrets) -> None:
         self._response = response
         self._reading = reading
         self._secrets = secrets
@@ -48,13 +46,13 @@ class Tee:
         self._kept: list[bytes] = []
         self._size = 0
         self._fault = ""
-        kind = response.headers.get("content-type", "")
+        kind = response.header(b"content-type")
         self._hearing: Hearing | None = None
         if reading is not None and "text/event-stream" in kind.casefold():
             self._hearing = reading.hearing()
         self._events = Events()
         try:
-            self._decoding: Decoding | None = Decoding(response.headers.get("content-encoding", ""))
+            self._decoding: Decoding | None = Decoding(response.header(b"content-encoding"))
         except InputError as error:
             self._decoding, self._fault = None, str(error)
 
@@ -82,10 +80,10 @@ class Tee:
         """An answer in one piece goes on when it is durable."""
         cut = ""
         try:
-            async for piece in self._response.content.iter_any():
+            async for piece in self._response.pieces():
                 self._keep(piece)
-        except (aiohttp.ClientError, TimeoutError) as error:
-            cut = f"upstream: {type(error).__name__}"
+        except UpstreamError as error:
+            cut = f"upstream: {error}"
         await record(status, self._answer(), self._raw(), headers, cut or self._fault)
         body = self._secrets.whole(b"".join(self._kept))
         if not cut:
@@ -104,9 +102,8 @@ class Tee:
     ) -> None:
         recorded = False
         cut = ""
-        pieces = self._response.content.iter_any().__aiter__()
         while True:
-            coming: asyncio.Future[bytes] = asyncio.ensure_future(_next(pieces))
+            coming: asyncio.Future[bytes] = asyncio.ensure_future(self._response.piece())
             await asyncio.wait((coming, gone), return_when=asyncio.FIRST_COMPLETED)
             if not coming.done():
                 coming.cancel()
@@ -114,8 +111,8 @@ class Tee:
                 break
             try:
                 piece = coming.result()
-            except (aiohttp.ClientError, TimeoutError) as error:
-                cut = f"upstream: {type(error).__name__}"
+            except UpstreamError as error:
+                cut = f"upstream: {error}"
                 break
             if not piece:
                 break
@@ -166,10 +163,6 @@ class Tee:
             self._fault = self._fault or "the answer could not be read"
             return None
         return self._reading.answer(value) if isinstance(value, dict) else None
-
-
-async def _next(pieces: AsyncIterator[bytes]) -> bytes:
-    return await anext(pieces, b"")
 
 
 async def _gone(receive: Receive) -> None:
