@@ -99,7 +99,7 @@ def footprint(home: Path, project: Path | None, *, root: Path = Path("/")) -> Fo
     """
     digests = {
         str(path): digest
-        for _, path in _places(home, project, root)
+        for _, path in _all_files(home, project, root)
         if (digest := _digest(path)) is not None
     }
     return Footprint(
@@ -125,7 +125,7 @@ def sweep(
         root: as for `footprint`.
     """
     found = []
-    for kind, path in _places(home, project, root):
+    for kind, path in _all_files(home, project, root):
         shown = printable_path(path)
         if before is None:
             if _changed(path) >= since:
@@ -139,8 +139,9 @@ def sweep(
     return found
 
 
-def _places(home: Path, project: Path | None, root: Path) -> Iterator[tuple[str, Path]]:
-    seen: set[str] = set()
+def places(home: Path, project: Path | None, root: Path) -> Iterator[tuple[str, Path]]:
+    """Kind and path of every place, whether it is there or not; arguments as for
+    `footprint`."""
     bases: list[tuple[Path, dict[str, tuple[str, ...]]]] = [(home, _HOME)]
     if project is not None:
         bases.append((project, _PROJECT))
@@ -148,10 +149,21 @@ def _places(home: Path, project: Path | None, root: Path) -> Iterator[tuple[str,
     for base, kinds in bases:
         for kind, names in kinds.items():
             for name in names:
-                for path in _files(base / name):
-                    if str(path) not in seen:
-                        seen.add(str(path))
-                        yield kind, path
+                yield kind, base / name
+
+
+def skipped(name: str) -> bool:
+    """Whether a folder of this name below a place is no place: an agent's own records."""
+    return name in _SKIPPED_IN_HOME
+
+
+def _all_files(home: Path, project: Path | None, root: Path) -> Iterator[tuple[str, Path]]:
+    seen: set[str] = set()
+    for kind, place in places(home, project, root):
+        for path in _files(place):
+            if str(path) not in seen:
+                seen.add(str(path))
+                yield kind, path
 
 
 def _files(place: Path) -> Iterable[Path]:
@@ -165,7 +177,7 @@ def _files(place: Path) -> Iterable[Path]:
         return
     count = 0
     for folder, below, names in os.walk(place):
-        below[:] = sorted(name for name in below if name not in _SKIPPED_IN_HOME)
+        below[:] = sorted(name for name in below if not skipped(name))
         for name in sorted(names):
             count += 1
             if count > MAX_FILES:

@@ -19,7 +19,7 @@ from pathlib import Path
 
 import msgspec
 
-from roguewatch.control.stop.process import Process, alive, environment, processes
+from roguewatch.control.stop.process import Process, alive, processes, variable
 
 MARK = "ROGUEWATCH_RUN"
 
@@ -84,7 +84,7 @@ class Members:
         if process.session in self._sessions and process.session != 0:
             return True
         if process.identity not in marked:
-            marked[process.identity] = environment(process.pid).get(MARK) == self._lineage.run
+            marked[process.identity] = variable(process.pid, MARK) == self._lineage.run
         return marked[process.identity]
 
     def _grouped(self) -> set[int]:

@@ -38,10 +38,10 @@ class Process(msgspec.Struct, frozen=True, kw_only=True):
 
 def read_process(pid: int) -> Process | None:
     """The process with this number now; None where there is none."""
-    try:
-        text = (PROC / str(pid) / "stat").read_text("utf-8", "replace")
-    except (OSError, ValueError):
+    data = _read(pid, "stat")
+    if not data:
         return None
+    text = data.decode("utf-8", "replace")
     # The name is in parentheses and may hold anything, parentheses and newlines included.
     head, _, tail = text.rpartition(")")
     fields = tail.split()
@@ -67,26 +67,46 @@ def processes() -> Iterator[Process]:
                 yield process
 
 
+def own_line() -> tuple[int, ...]:
+    """Pids of this process and its ancestors."""
+    line = []
+    process = read_process(os.getpid())
+    while process is not None and process.pid > 0:
+        line.append(process.pid)
+        process = read_process(process.parent)
+    return tuple(line)
+
+
 def environment(pid: int) -> dict[str, str]:
     """A process's environment as it was started; empty where it cannot be read."""
-    try:
-        data = (PROC / str(pid) / "environ").read_bytes()
-    except OSError:
-        return {}
-    pairs = (item.partition(b"=") for item in data.split(b"\0") if item)
+    pairs = (item.partition(b"=") for item in _read(pid, "environ").split(b"\0") if item)
     return {
         name.decode("utf-8", "replace"): value.decode("utf-8", "replace")
         for name, _, value in pairs
     }
 
 
+def variable(pid: int, name: str) -> str:
+    """One variable of a process's environment; empty where it has none."""
+    data = b"\0" + _read(pid, "environ")
+    _, _, found = data.partition(b"\0" + name.encode() + b"=")
+    return found.partition(b"\0")[0].decode("utf-8", "replace")
+
+
 def command_line(pid: int) -> list[str]:
     """A process's arguments; empty for a kernel thread or where they cannot be read."""
-    try:
-        data = (PROC / str(pid) / "cmdline").read_bytes()
-    except OSError:
-        return []
+    data = _read(pid, "cmdline")
     return [part.decode("utf-8", "replace") for part in data.rstrip(b"\0").split(b"\0") if data]
+
+
+def _read(pid: int, name: str) -> bytes:
+    """A file of a process; empty where it is gone or may not be read."""
+    try:
+        # Looked at are hundreds at a time: a plain path and no layers.
+        with open(f"{PROC}/{pid}/{name}", "rb", buffering=0) as file:
+            return file.readall()
+    except OSError:
+        return b""
 
 
 def send(process: Process, number: int) -> bool:

@@ -13,7 +13,7 @@ import msgspec
 from roguewatch.control.stop.adapter import Halted, adapter_for
 from roguewatch.control.stop.footprint import Footprint, Trace, sweep
 from roguewatch.control.stop.probes import Probe, project_processes, quiet, relay_refuses
-from roguewatch.control.stop.process import read_process
+from roguewatch.control.stop.process import own_line
 from roguewatch.errors import ControlError
 from roguewatch.printable import printable
 from roguewatch.state.register import ALL, Register
@@ -153,7 +153,7 @@ class Stopper:
                 # A containment is known exactly, by its namespace; only a loose tree can lose
                 # members that this finds.
                 project = Path(before.project)
-                probes.append(project_processes(project, before.taken, _own_line()))
+                probes.append(project_processes(project, before.taken, own_line()))
         relay = self._relay
         probes.append(relay_refuses((lambda: relay(deployment)) if relay else None))
         events = self._events
@@ -185,15 +185,6 @@ class Stopper:
             stream.flush()
             os.fsync(stream.fileno())
         return str(file)
-
-
-def _own_line() -> tuple[int, ...]:
-    """This process and its ancestors: whoever stops is no survivor."""
-    line, process = [], read_process(os.getpid())
-    while process is not None and process.pid > 0:
-        line.append(process.pid)
-        process = read_process(process.parent)
-    return tuple(line)
 
 
 def _stop_one(run: Run) -> Halted | str:

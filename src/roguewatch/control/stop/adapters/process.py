@@ -12,7 +12,7 @@ from roguewatch.control.stop.evidence import preserve
 from roguewatch.control.stop.kill import freeze, kill
 from roguewatch.control.stop.members import Lineage, Members
 from roguewatch.control.stop.probes import Probe, control_groups, describe, process_table
-from roguewatch.control.stop.process import read_process
+from roguewatch.control.stop.process import own_line, read_process
 from roguewatch.errors import ControlError
 from roguewatch.printable import printable
 
@@ -26,6 +26,9 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
     """(pid, start ticks) of the processes that it began with."""
     groups: tuple[str, ...] = ()
     """Folders of its control groups."""
+    found: tuple[tuple[int, int], ...] = ()
+    """Those of its processes that a watch has seen leave its tree: neither mark nor lineage
+    tells of them any more."""
 
 
 def target_of(pid: int, mark: str = "", groups: tuple[Path, ...] = ()) -> str:
@@ -58,20 +61,10 @@ def lineage_of(target: str) -> Lineage:
     return Lineage(
         # No process can carry this mark: an empty one would match every process without.
         run=known.mark or "\0",
-        roots=known.roots,
+        roots=(*known.roots, *known.found),
         groups=tuple(Path(folder) for folder in known.groups),
-        spared=_own_line(),
+        spared=(*own_line(), 1),  # whoever stops must not stop itself
     )
-
-
-def _own_line() -> tuple[int, ...]:
-    """This process and its ancestors: whoever stops must not stop itself."""
-    line = []
-    process = read_process(os.getpid())
-    while process is not None and process.pid > 0:
-        line.append(process.pid)
-        process = read_process(process.parent)
-    return (*line, 1)
 
 
 class ProcessAdapter:

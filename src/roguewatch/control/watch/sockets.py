@@ -1,0 +1,73 @@
+"""On which TCP ports processes of this machine listen (sock_diag(7))."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+import struct
+from collections.abc import Iterator
+
+import msgspec
+
+from roguewatch.control.stop.process import PROC
+
+_NETLINK_SOCK_DIAG, _BY_FAMILY, _DONE, _ERROR = 4, 20, 3, 2
+_REQUEST_DUMP = 0x301
+_LISTEN = 1 << 10
+_HEADER = struct.Struct("=IHHII")
+_ANSWER = struct.Struct("=BBBB 2s 2s 16s 16s I 8s I I I I I")
+MAX_OPEN_FILES = 4096
+
+
+class Listener(msgspec.Struct, frozen=True, order=True):
+    """One listening socket."""
+
+    address: str
+    port: int
+    inode: int
+
+    @property
+    def local(self) -> bool:
+        """Only this machine can reach it."""
+        return self.address.startswith("127.") or self.address in ("::1", "::ffff:127.0.0.1")
+
+
+def listeners() -> list[Listener]:
+    """Listening TCP sockets of this network namespace; none where the kernel does not say."""
+    found: list[Listener] = []
+    for family in (socket.AF_INET, socket.AF_INET6):
+        with contextlib.suppress(OSError):
+            found += _dump(family)
+    return sorted(found)
+
+
+def holds(pid: int, inodes: set[int]) -> set[int]:
+    """Those of some sockets' inodes that a process has open."""
+    folder, found = f"{PROC}/{pid}/fd", set()
+    with contextlib.suppress(OSError):
+        for entry in os.listdir(folder)[:MAX_OPEN_FILES]:
+            name = os.readlink(f"{folder}/{entry}")
+            if name.startswith("socket:["):
+                found.add(int(name[8:-1]))
+    return found & inodes
+
+
+def _dump(family: int) -> Iterator[Listener]:
+    # `inet_diag_req_v2` of linux/inet_diag.h: family, protocol, states, and any socket.
+    request = struct.pack("=BBBBI48x", family, socket.IPPROTO_TCP, 0, 0, _LISTEN)
+    head = _HEADER.pack(_HEADER.size + len(request), _BY_FAMILY, _REQUEST_DUMP, 1, 0)
+    with socket.socket(socket.AF_NETLINK, socket.SOCK_DGRAM, _NETLINK_SOCK_DIAG) as asking:
+        asking.settimeout(1.0)
+        asking.send(head + request)
+        while True:
+            data, at = asking.recv(1 << 16), 0
+            while at + _HEADER.size <= len(data):
+                length, kind, *_ = _HEADER.unpack_from(data, at)
+                if kind in (_DONE, _ERROR) or length < _HEADER.size:
+                    return
+                told = _ANSWER.unpack_from(data, at + _HEADER.size)
+                size = 4 if family == socket.AF_INET else 16
+                address = socket.inet_ntop(family, told[6][:size])
+                yield Listener(address, int.from_bytes(told[4], "big"), told[-1])
+                at += (length + 3) & ~3
