@@ -19,6 +19,13 @@ _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(SessionSummary).decode
 
 
+class _Counted(msgspec.Struct):
+    events: int = 0
+
+
+_counted = msgspec.json.Decoder(_Counted).decode
+
+
 class FileReading(msgspec.Struct, frozen=True, kw_only=True):
     """The last reading of one file."""
 
@@ -49,10 +56,13 @@ class Sessions:
     def __init__(self, engine: Engine) -> None:
         self._engine = self.engine = engine
 
-    def ids(self) -> set[str]:
-        """The ids of all sessions that have a row."""
+    def counted(self) -> dict[str, int | None]:
+        """How many events the summary of each session counts; None where it is stale."""
+        table = tables.sessions
+        query = select(table.c.session, table.c.stale, table.c.body)
         with self._engine.connect() as connection:
-            return set(connection.execute(select(tables.sessions.c.session)).scalars())
+            rows = connection.execution_options(yield_per=500).execute(query)
+            return {row[0]: None if row[1] else _counted(row[2]).events for row in rows}
 
     def told(self) -> set[str]:
         """The ids of the sessions that some file told of; the others were only seen live."""
