@@ -47,7 +47,7 @@ def furnish(store: Path) -> None:
     )  # fmt: skip
     Register(engine).put(bot, "a test")
     with Ledger.open(store) as ledger:
-        for session in sorted(Sessions(engine).ids()):
+        for session in sorted(Sessions(engine).counted()):
             calls = list(ledger.events(session=session))[:1]
             ledger.append(
                 decision_event(bot, call, Decision(outcome="allow", nanoseconds=900_000), None)

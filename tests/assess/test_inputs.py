@@ -35,6 +35,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with keys_of_the_commands():
         assess([folder / "in"], folder / "store")
         furnish(folder / "store")
+        assess([folder / "in"], folder / "store")  # what the gate added is looked at now
     return folder
 
 

@@ -34,15 +34,24 @@ _ACTIVITY = frozenset(
 _REFUSALS = ("deny", "denied", "reject", "rejected", "block", "blocked", "refused", "abort")
 
 
+TELLERS = ("transcript", "hook", "model-relay", "otel", "mcp-relay", "host", "provider")
+"""Who tells what was done in a session that several saw, the fullest account first: a hook is
+told of every prompt and call, relays of what passes them."""
+
+
 class Tally:
     """The running summary of one session.
 
     Args:
         session: its id.
+        teller: the sighting (`Event.sighting`) that tells what was done, where several
+            observers saw the session: the same call, prompt or result counts once. Events of
+            others are counted as events and sightings only. Empty: every event tells.
     """
 
-    def __init__(self, session: str) -> None:
+    def __init__(self, session: str, teller: str = "") -> None:
         self.summary = SessionSummary(session=session)
+        self._teller = teller
         self._stretches: list[Stretch] = []
         self._starts: list[int] = []
         self._last: list[int] = []
@@ -72,6 +81,11 @@ class Tally:
             summary.agent = event.agent
         summary.events += 1
         kind = event.kind
+        if self._teller and event.sighting != self._teller and kind != "approval":
+            # Approvals count whoever tells them: most agents' transcripts hold none.
+            _count(summary.sightings, event.sighting)
+            self._counted = False
+            return
         time = event.time
         if time is not None and not 0 <= time < 1 << 63:
             time = None  # no clock says that: a date that an agent made up
@@ -244,6 +258,8 @@ class Tally:
     def _answer(self, event: Event) -> None:
         """Somebody allowed or refused a call."""
         detail = event.parsed_detail()
+        if event.kind == "decision" and "ground" in detail and "deployment" in detail:
+            return  # the gate's own: `facts/control.py` counts those
         decision = str(detail.get("decision", "")) or "unknown"
         by = str(detail.get("by", "")) or event.author or "unknown"
         _count(self.summary.decisions, printable(f"{decision} {by}", 60))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from roguewatch.assess.activity import Tally
+from roguewatch.assess.activity import TELLERS, Tally
 from roguewatch.assess.detection import Detectors
 from roguewatch.events import Event
 from roguewatch.findings import Finding
@@ -50,6 +50,17 @@ class Unfinished:
         self.interrupted = self.interrupted or session in self._without_row
 
 
+def _teller(ledger: Ledger, session: str) -> str:
+    """Whose account of a session counts, the fullest that there is; see `TELLERS`."""
+    seen: set[str] = set()
+    for event in ledger.events(session=session):
+        if event.kind != "decision":
+            seen.add(event.sighting)
+        if TELLERS[0] in seen:
+            break
+    return next((one for one in TELLERS if one in seen), "")
+
+
 def look(event: Event, tally: Tally, detectors: Detectors) -> list[Finding]:
     """Count one event and look at it."""
     tally.add(event)
@@ -91,7 +102,7 @@ def analyse_again(
     again = sessions.stale(detectors.digest, run)
     for session in again:
         detectors.finish(session)  # forget what an unfinished reading left
-        tally = Tally(session)
+        tally = Tally(session, _teller(ledger, session))
         for path in sessions.paths(session):
             tally.read_from(path)
         found: list[Finding] = []

@@ -13,6 +13,7 @@ from importlib.resources import files
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from roguewatch.assess.appendix import appendix
 from roguewatch.assess.document import Assessment, Cell, Fact, StepCell, Window
 from roguewatch.assess.drawings import columns, drawings
 from roguewatch.assess.modes import CLASSES
@@ -31,12 +32,21 @@ from roguewatch.assess.sections import (
 from roguewatch.assess.verdict import AXES, ENTITY, RUNGS
 
 LIMITS = {"unread": 50, "modes": 30, "sessions": 100, "findings": 12, "top": 6,
-          "changes": 40, "steps": 5}  # fmt: skip
+          "changes": 40, "steps": 5, "alike": 12}  # fmt: skip
 """How many of each the page lists; the data file holds all."""
 
 
-def render(assessment: Assessment) -> str:
-    """The page. Everything in it is escaped; its policy forbids script and network."""
+PAPER_LIMITS = {**LIMITS, "unread": 20, "sessions": 25, "alike": 2, "changes": 16}
+"""The same for what is printed; `alike`: findings of the same title that are told in full."""
+
+
+def render(assessment: Assessment, *, paper: bool = False) -> str:
+    """The page. Everything in it is escaped; its policy forbids script and network.
+
+    Args:
+        assessment: what it shows.
+        paper: as it is printed, with facts and evidence as a compact appendix.
+    """
     templates = files("roguewatch.assess").joinpath("templates")
     style = "".join(
         templates.joinpath(name).read_text(encoding="utf-8")
@@ -47,6 +57,9 @@ def render(assessment: Assessment) -> str:
     findings = assessment.findings
     high = [f for f in findings if f.level in ("high", "critical")]
     groups = grouped(findings)
+    evidence = references(assessment.facts)
+    deployments = by_deployment(assessment.verdict)
+    own = [name for name in deployments if name != ENTITY]
     return _environment().get_template("report.html").render(
         a=assessment,
         drawn=drawings(assessment),
@@ -55,7 +68,9 @@ def render(assessment: Assessment) -> str:
         style=Markup(style),  # noqa: S704 — our own file
         style_hash=f"sha256-{digest}",
         fact=facts.get,
-        references=references(assessment.facts),
+        references=evidence,
+        appendix=appendix(assessment.facts, evidence, own) if paper else None,
+        runs=[text for text in evidence if text.startswith("run:")],
         high=high,
         own=sum(f.cause == "own" for f in high),
         top=groups[: LIMITS["top"]],
@@ -69,7 +84,7 @@ def render(assessment: Assessment) -> str:
             for cell in assessment.verdict
             if cell.deployment == ENTITY
         },
-        by_deployment=by_deployment(assessment.verdict),
+        by_deployment=deployments,
         unknown=unknowns(assessment),
         days=over_time(assessment.activity),
         hours=by_hour(assessment.activity.hours),
@@ -79,8 +94,8 @@ def render(assessment: Assessment) -> str:
         states=Counter(question.state for question in assessment.questions),
         shown_sessions=sorted(
             assessment.sessions, key=lambda s: (-s.findings, -s.tool_calls, s.session)
-        )[: LIMITS["sessions"]],
-        limits=LIMITS,
+        )[: (PAPER_LIMITS if paper else LIMITS)["sessions"]],
+        limits=PAPER_LIMITS if paper else LIMITS,
     )  # fmt: skip
 
 

@@ -40,6 +40,11 @@ class Behaviour(msgspec.Struct, frozen=True):
     shown: list[FindingLine]
     hidden: int
 
+    def full(self, index: int, alike: int) -> bool:
+        """Whether the finding there is told in full: fewer than so many of its title precede."""
+        title = self.shown[max(0, index)].title
+        return sum(one.title == title for one in self.shown[: max(0, index)]) < alike
+
 
 class Bar(msgspec.Struct, frozen=True):
     """One bar; `share` is of the highest."""

@@ -218,4 +218,4 @@ def _weakest(
     if silent:
         return f"{silent[0].name}: not measured, a person's judgement stands in for it"
     weakest = min(filled, key=lambda line: BASES.index(line.basis))
-    return f"{weakest.name}: {weakest.basis}. {weakest.text}".rstrip()
+    return f"{weakest.name}: {weakest.basis}"

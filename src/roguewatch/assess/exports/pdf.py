@@ -49,7 +49,7 @@ def pdf(assessment: Assessment) -> bytes:
     """
     from roguewatch.assess.rendering import render
 
-    return printed(render(assessment))
+    return printed(render(assessment, paper=True))
 
 
 def printed(page: str) -> bytes:
@@ -66,7 +66,7 @@ def printed(page: str) -> bytes:
             program, "--headless=new", "--disable-gpu", "--disable-dev-shm-usage",
             "--disable-extensions", "--no-first-run", "--proxy-server=127.0.0.1:9",
             "--host-resolver-rules=MAP * ~NOTFOUND", f"--user-data-dir={folder}/profile",
-            "--no-pdf-header-footer", f"--print-to-pdf={made}",
+            "--no-pdf-header-footer", "--generate-pdf-document-outline", f"--print-to-pdf={made}",
             *(["--no-sandbox"] if os.geteuid() == 0 else []), source.as_uri(),
         ]  # fmt: skip
         problem = _run(command)
