@@ -67,6 +67,8 @@ class CrossSessionDetector:
 
     name = "cross-session"
     version = "1.1.0"
+    across_sessions = True
+    """An interrupted assessment looks for it again over the whole ledger."""
     kinds = frozenset({"tool_call", "user_message"})
 
     def __init__(self, provenances: Provenances | None = None) -> None:
