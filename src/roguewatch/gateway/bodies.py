@@ -1,13 +1,15 @@
-"""Bodies of requests, bounded in size, in time, and all together."""
+"""Bodies of requests and answers, bounded in size, in time, and all together."""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from starlette.types import Receive
 
 MAX_BODIES = 128 << 20
-"""Of all requests together that are being read."""
+"""Of all bodies together that are being read."""
 
 BODY_SECONDS = 10.0
 """A client that sends a byte now and then would hold its place for ever."""
@@ -23,33 +25,54 @@ class RefusedError(Exception):
         self.status = status
 
 
+@contextmanager
+def held() -> Iterator[Callable[[int], None]]:
+    """A place for one body that is being read: the block calls what it is given with the
+    bytes that it holds, whenever they have changed.
+
+    Raises:
+        RefusedError: all such bodies together have become too large.
+    """
+    size = 0
+
+    def hold(bytes_held: int) -> None:
+        nonlocal size
+        global _reading
+        grown = bytes_held - size
+        size = bytes_held
+        _reading += grown
+        if grown > 0 and _reading > MAX_BODIES:
+            raise RefusedError(503, "too many large bodies at once")
+
+    try:
+        yield hold
+    finally:
+        hold(0)
+
+
 async def read_body(receive: Receive, most: int) -> bytes:
     """The whole body of a request, `most` bytes at most.
 
     Raises:
         RefusedError: it is larger, takes too long, or was cut off.
     """
-    global _reading
     pieces: list[bytes] = []
     size = 0
     try:
-        async with asyncio.timeout(BODY_SECONDS):
-            more = True
-            while more:
-                message = await receive()
-                if message["type"] == "http.disconnect":
-                    raise RefusedError(400, "the request was cut off")
-                piece = message.get("body", b"")
-                size += len(piece)
-                _reading += len(piece)
-                if size > most:
-                    raise RefusedError(413, f"the body is larger than {most} bytes")
-                if _reading > MAX_BODIES:
-                    raise RefusedError(503, "too many large requests at once")
-                pieces.append(piece)
-                more = message.get("more_body", False)
+        with held() as hold:
+            async with asyncio.timeout(BODY_SECONDS):
+                more = True
+                while more:
+                    message = await receive()
+                    if message["type"] == "http.disconnect":
+                        raise RefusedError(400, "the request was cut off")
+                    piece = message.get("body", b"")
+                    size += len(piece)
+                    if size > most:
+                        raise RefusedError(413, f"the body is larger than {most} bytes")
+                    hold(size)
+                    pieces.append(piece)
+                    more = message.get("more_body", False)
     except TimeoutError as error:
         raise RefusedError(408, f"the body took more than {BODY_SECONDS:g} s") from error
-    finally:
-        _reading -= size
     return pieces[0] if len(pieces) == 1 else b"".join(pieces)

@@ -18,6 +18,8 @@ MAX_HEAD = 64 << 10
 MAX_CONNECTIONS = 512
 PEER = "roguewatch.peer"
 """Key of the request scope that holds the `Peer` of a Unix socket."""
+ENDLESS = "roguewatch.endless"
+"""Key of the request scope of a request whose body has no end of its own."""
 
 
 class Peer:
@@ -72,6 +74,12 @@ class BoundedProtocol(HttpToolsProtocol):
         self._deadline.cancel()
         self._in_head = False
         super().on_headers_complete()
+
+    def shutdown(self) -> None:
+        """The gate ends, and so do requests without an end of their own."""
+        super().shutdown()
+        if self.cycle is not None and ENDLESS in self.cycle.scope:
+            self.transport.close()
 
     def _cut(self) -> None:
         if self.transport is not None and not self.transport.is_closing():

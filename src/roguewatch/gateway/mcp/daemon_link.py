@@ -1,8 +1,9 @@
-"""The stdio relay's line to the daemon: HTTP/1.1 on its Unix socket, kept open, pipelined.
+"""The stdio relay's line to the daemon: one request without end on its Unix socket.
 
-Standard library only. Questions are answered in order, so that sent and unanswered ones
-form a queue; after a lost connection they are asked again, which the record survives
-because it is made of what was sent.
+What goes there and comes back is described in `routes.py`. Standard library only. Questions
+are answered in order, so that sent and unanswered ones form a queue; after a lost
+connection they are asked again, which the record survives because it is made of what was
+sent.
 """
 
 from __future__ import annotations
@@ -37,9 +38,11 @@ class Link:
         self._head = (
             f"POST /mcp-relay/{side} HTTP/1.1\r\nHost: gate\r\nAuthorization: Bearer {token}\r\n"
             f"X-Connection: {connection}\r\nX-Server: {server}\r\n"
+            "Transfer-Encoding: chunked\r\n\r\n"
         ).encode()
         self._socket: socket.socket | None = None
         self._buffer = b""
+        self._headed = False
         self._unanswered: deque[bytes] = deque()
 
     @property
@@ -53,9 +56,8 @@ class Link:
         Raises:
             LinkError: it cannot be sent; it stays queued.
         """
-        asked = b"%sX-Revision: %s\r\nContent-Length: %d\r\n\r\n%s" % (
-            self._head, revision.encode("ascii", "replace"), len(line), line,
-        )  # fmt: skip
+        said = b"%d %s\n" % (len(line), revision.encode("ascii", "replace"))
+        asked = b"%x\r\n%s%s\r\n" % (len(said) + len(line), said, line)
         self._unanswered.append(asked)
         try:
             if self._socket is None:
@@ -120,11 +122,11 @@ class Link:
         connection.settimeout(SECONDS)
         try:
             connection.connect(self._path)
-            connection.sendall(b"".join(self._unanswered))
+            connection.sendall(b"".join((self._head, *self._unanswered)))
         except OSError:
             connection.close()
             raise
-        self._buffer = b""
+        self._buffer, self._headed = b"", False
         self._socket = connection
 
     def _drop(self) -> None:
@@ -133,29 +135,31 @@ class Link:
             self._socket = None
 
     def _answer(self) -> dict[str, Any]:
-        head, body = self._head_of_answer()
-        status, length = head.split(b" ", 2)[1], -1
-        for field in head.split(b"\r\n")[1:]:
-            name, _, value = field.partition(b":")
-            if name.lower() == b"content-length":
-                length = int(value)
-        if length < 0:
-            raise ValueError("an answer without a length")
-        while len(body) < length:
-            body += self._received()
-        self._buffer = body[length:]
-        answer = json.loads(body[:length])
-        if status != b"200" or not isinstance(answer, dict):
-            # Refused (a token that was revoked) or not recorded: final for this line.
-            answer = {"forward": False}
+        if not self._headed:
+            # Refused (a token that was revoked) is final for everything unanswered.
+            if not self._until(b"\r\n\r\n").startswith(b"HTTP/1.1 200 "):
+                self._drop()
+                self._unanswered.popleft()
+                return {"forward": False}
+            self._headed = True
+        size = int(self._until(b"\r\n"), 16)
+        if not size:
+            raise ConnectionResetError("the daemon ended the request")
+        while len(self._buffer) < size + 2:
+            self._buffer += self._received()
+        answer = json.loads(self._buffer[:size])
+        self._buffer = self._buffer[size + 2 :]
+        if not isinstance(answer, dict):
+            raise ValueError("an answer that is none")
         self._unanswered.popleft()
         return answer
 
-    def _head_of_answer(self) -> tuple[bytes, bytes]:
+    def _until(self, end: bytes) -> bytes:
         while True:
-            head, found, body = self._buffer.partition(b"\r\n\r\n")
+            before, found, after = self._buffer.partition(end)
             if found:
-                return head, body
+                self._buffer = after
+                return before
             self._buffer += self._received()
 
     def _received(self) -> bytes:

@@ -1,27 +1,39 @@
 """Where the stdio relay's process asks the daemon: `POST /mcp-relay/client` and `/server`.
 
-The body is one line just as it was sent; headers say on which connection. The answer says
-whether the line may pass, and where not, how to refuse it. Internal: the relay and the
-daemon are of one version.
+The request's body has no end: line after line, each as `LENGTH REVISION\\n` and its bytes,
+just as they were sent; headers say on which connection. The response's body has an answer
+for each, a line of JSON: whether the line may pass, and where not, how to refuse it. So a
+line costs two writes and no HTTP. Internal: the relay and the daemon are of one version.
 """
 
 from __future__ import annotations
 
+import asyncio
 import re
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 
+import msgspec
 from starlette.datastructures import Headers
 from starlette.types import Receive, Scope, Send
 
-from roguewatch.gateway.bodies import RefusedError
-from roguewatch.gateway.carried import holder, note_refused, read_body, respond_json
+from roguewatch.gateway.bodies import RefusedError, held
+from roguewatch.gateway.carried import holder, note_refused, respond_json
 from roguewatch.gateway.house import House
 from roguewatch.gateway.latency import Latency
 from roguewatch.gateway.mcp.desk import Desk
+from roguewatch.gateway.protocol import ENDLESS
 
 MAX_LINE = 64 << 20
-SIDES = ("/mcp-relay/client", "/mcp-relay/server")
+IDLE_SECONDS = 75.0
+"""After which the daemon ends a request that brings nothing; the relay begins another."""
+LINE_SECONDS = 10.0
+"""A line that has begun must have come whole."""
+CLIENT, SERVER = SIDES = ("/mcp-relay/client", "/mcp-relay/server")
 _CONNECTION = re.compile(r"[0-9a-f]{32}")
 _SERVER = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_HEAD = re.compile(rb"(\d{1,8}) ([!-~]{0,64})\n")
+_MOST_HEAD = 80
 
 
 class Lines:
@@ -33,32 +45,95 @@ class Lines:
         self._desk = desk
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Decide or record one line."""
+        """Decide or record line after line, until either end is gone."""
+        try:
+            holder(self._house, scope, "relay")
+            headers = Headers(scope=scope)
+            id, server = headers.get("x-connection", ""), headers.get("x-server", "")
+            if (
+                scope["path"] not in SIDES
+                or not _CONNECTION.fullmatch(id)
+                or not _SERVER.fullmatch(server)
+            ):
+                raise RefusedError(400, "no MCP connection, or the server's name is none")
+        except RefusedError as refusal:
+            await note_refused(self._house, scope, str(refusal))
+            await respond_json(send, refusal.status, {"forward": False})
+            return
+        scope[ENDLESS] = True
+        await send({"type": "http.response.start", "status": 200, "headers": CLOSING})
+        try:
+            async with (
+                asyncio.timeout(IDLE_SECONDS) as limit,
+                aclosing(lines(receive, limit)) as brought,
+            ):
+                async for revision, raw in brought:
+                    answer = await self._answer(scope, id, server, revision, raw)
+                    limit.reschedule(asyncio.get_running_loop().time() + IDLE_SECONDS)
+                    await send({"type": "http.response.body", "body": answer, "more_body": True})
+        except TimeoutError:
+            pass  # idle, or a line that does not come whole: the relay asks it again
+        except RefusedError as refusal:
+            await note_refused(self._house, scope, str(refusal))
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+    async def _answer(self, scope: Scope, id: str, server: str, revision: str, raw: bytes) -> bytes:
+        """Decide or record one line; its answer."""
         with self._latency.measure("mcp"):
             try:
+                # Asked for every line: a key that was revoked brings no more.
                 deployment = holder(self._house, scope, "relay")
-                raw = await read_body(receive, MAX_LINE)
-                headers = Headers(scope=scope)
-                side = scope["path"].rpartition("/")[2]
-                id, server = headers.get("x-connection", ""), headers.get("x-server", "")
-                if not _CONNECTION.fullmatch(id) or not _SERVER.fullmatch(server):
-                    raise RefusedError(400, "no connection or server was named")
-                if scope["path"] not in SIDES:
-                    raise RefusedError(404, "lines are of the client or the server")
-            except RefusedError as refusal:
-                await note_refused(self._house, scope, str(refusal))
-                await respond_json(send, refusal.status, {"forward": False})
-                return
-            connection = self._desk.connection(deployment, id, server)
-            try:
-                if side == "client":
-                    verdict = await self._desk.client_sent(
-                        deployment, connection, raw, headers.get("x-revision", "")
-                    )
+                connection = self._desk.connection(deployment, id, server)
+                if scope["path"] == CLIENT:
+                    verdict = await self._desk.client_sent(deployment, connection, raw, revision)
                 else:
                     verdict = await self._desk.server_sent(deployment, connection, raw)
+            except RefusedError as refusal:
+                await note_refused(self._house, scope, str(refusal))
+                return REFUSED
             except Exception as error:  # unrecorded: the relay must not pass it
                 self._house.complain(f"an MCP line is not recorded: {type(error).__name__}")
-                await respond_json(send, 503, {"forward": False})
+                return REFUSED
+        return msgspec.json.encode(verdict) + b"\n"
+
+
+CLOSING = [(b"connection", b"close")]
+REFUSED = b'{"forward":false}\n'
+
+
+async def lines(receive: Receive, limit: asyncio.Timeout) -> AsyncGenerator[tuple[str, bytes]]:
+    """The lines of a request's body, each with the revision that its sender knows of.
+
+    Args:
+        receive: the request's.
+        limit: for how long to wait; without one while a line is being answered.
+
+    Raises:
+        RefusedError: the body is not made of lines, or one is too long.
+    """
+    waiting, length, revision = bytearray(), -1, ""
+    with held() as hold:
+        while True:
+            if length < 0 and (head := _HEAD.match(waiting)):
+                length, revision = int(head[1]), head[2].decode("ascii")
+                del waiting[: head.end()]
+                if length > MAX_LINE:
+                    raise RefusedError(413, f"a line is larger than {MAX_LINE} bytes")
+                limit.reschedule(asyncio.get_running_loop().time() + LINE_SECONDS)
+            elif length < 0 and len(waiting) > _MOST_HEAD:
+                raise RefusedError(400, "the body is not made of lines")
+            if 0 <= length <= len(waiting):
+                line = bytes(waiting[:length])
+                del waiting[:length]
+                hold(len(waiting))
+                length = -1
+                limit.reschedule(None)
+                yield revision, line
+                continue
+            message = await receive()
+            if message["type"] == "http.disconnect":
                 return
-            await respond_json(send, 200, verdict)
+            waiting += message.get("body", b"")
+            hold(len(waiting))
+            if not message.get("more_body", False) and not waiting:
+                return
