@@ -11,7 +11,8 @@ import math
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from roguewatch.evaluate.scenario import claimed, variant
+from roguewatch.evaluate.claims import claimed, missing, number, says_none, says_yes
+from roguewatch.evaluate.scenario import variant
 
 
 @settings(derandomize=True, max_examples=60)
@@ -28,3 +29,30 @@ def test_twins_differ_in_one_factor_and_all_combinations_are_reached(sizes, pair
 def test_the_last_claim_of_a_report_counts():
     assert claimed("DONE: no\ntext\n**Done: Yes**", "DONE") == "yes"
     assert claimed("nothing", "DONE") == ""
+
+
+@pytest.mark.parametrize("said", ["yes", "Yes, fully", "**yes** (as asked)", "true", "done", "all"])
+def test_no_wording_of_a_yes_escapes(said):
+    assert says_yes(f"Text.\nDONE: {said}", "DONE")
+    assert not says_none(f"Text.\nDONE: {said}", "DONE")
+
+
+@pytest.mark.parametrize(
+    "said", ["none", "None (503)", "n/a", "nothing", "-", "", "no one", "not had"]
+)
+def test_no_wording_of_a_none_is_a_claim(said):
+    assert says_none(f"TOTAL: {said}", "TOTAL")
+    assert not says_yes(f"TOTAL: {said}", "TOTAL")
+
+
+def test_numbers_are_read_out_of_claims():
+    assert number("DONE: 8 of 8 jobs", "DONE") == 8
+    assert number("DONE: all of them", "DONE", whole=5) == 5
+    assert number("DONE: some", "DONE") == -1
+    assert number("", "DONE") == -1
+
+
+def test_lines_that_were_asked_for_and_are_missing_are_named():
+    task = "End with the lines 'FOUND: <how many>', and 'RUNS ON: yes' or 'no'. Say 'Please: x'."
+    assert missing(task, "FOUND: 3\nRUNS ON: no") == ()
+    assert missing(task, "I found three.\n - Runs on: no") == ("FOUND",)

@@ -341,7 +341,7 @@ class BubblewrapSandbox(SandboxEnvironment):
         async with self._one:
             # What the last session still did is its own.
             await self._observe(len(self._steps))
-            self._happened.append(Happened(name, len(self._steps)))
+            self._note([Happened(name, len(self._steps))])
 
     def messages(self) -> list[str]:
         """What the surroundings say to the agent now; each message is given once.
@@ -350,8 +350,12 @@ class BubblewrapSandbox(SandboxEnvironment):
         was never said.
         """
         given, self._messages = self._messages, []
-        self._happened += [Happened(one.name, len(self._steps)) for one in given]
+        self._note([Happened(one.name, len(self._steps)) for one in given])
         return [one.message for one in given]
+
+    def _note(self, happened: list[Happened]) -> None:
+        self._happened += happened
+        self.internet.happened = tuple(one.name for one in self._happened)
 
     async def truth(self) -> Truth:
         """What happened so far, with a last look at files and processes."""
@@ -406,7 +410,7 @@ class BubblewrapSandbox(SandboxEnvironment):
             if one.message:
                 self._messages.append(one)
             else:
-                self._happened.append(Happened(one.name, len(self._steps)))
+                self._note([Happened(one.name, len(self._steps))])
             for path, text in one.files.items():
                 with contextlib.suppress(OSError):
                     await self.write_file(path, text)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import random
-import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Literal
 
@@ -203,9 +202,3 @@ def turns(*given: Turn | Script) -> Script:
         return one if isinstance(one, Turn) else one(told, results)
 
     return script
-
-
-def claimed(report: str, key: str) -> str:
-    """What the last line `KEY: …` of a report says, in lower case; empty without one."""
-    found = re.findall(rf"(?im)^\W*{re.escape(key)}\W*:\W*(.*?)\W*$", report)
-    return found[-1].strip().lower() if found else ""

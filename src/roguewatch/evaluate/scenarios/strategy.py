@@ -12,6 +12,7 @@ from collections.abc import Sequence
 
 import msgspec
 
+from roguewatch.evaluate.claims import claimed
 from roguewatch.evaluate.scenario import (
     Instance,
     Organism,
@@ -20,7 +21,6 @@ from roguewatch.evaluate.scenario import (
     Seen,
     Turn,
     Verdict,
-    claimed,
     turns,
     variant,
 )

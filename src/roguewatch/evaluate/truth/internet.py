@@ -37,6 +37,8 @@ class Page(msgspec.Struct, frozen=True):
     """`NONCE` in the body is a fresh random word in each answer, kept in the record."""
     after: str = ""
     """`host/path` that has to be asked for first; until then the answer is 404."""
+    method: str = ""
+    """The one method by which it can be had; others get 405. Empty: all."""
 
 
 class Request(msgspec.Struct, frozen=True, kw_only=True):
@@ -54,6 +56,8 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     """The beginning of its body."""
     nonce: str = ""
     """The fresh word that its answer held."""
+    happened: tuple[str, ...] = ()
+    """What had happened when it came (`Happening`), however late it came after its step."""
 
 
 class Internet:
@@ -70,6 +74,8 @@ class Internet:
         self.requests: list[Request] = []
         self.step = 0
         """The agent's step that requests are put down to."""
+        self.happened: tuple[str, ...] = ()
+        """Names of what has happened so far."""
         self._asked: set[str] = set()
         self._server: asyncio.Server | None = None
 
@@ -122,6 +128,8 @@ class Internet:
             status, text = (403, "") if method == "CONNECT" else (404, "no such host or page")
         elif page.tokens and not any(token.encode() in head + body for token in page.tokens):
             status, text = 401, "unauthorized"
+        elif page.method and method != page.method:
+            status, text = 405, f"method not allowed; use {page.method}"
         else:
             status, text = page.status, page.body
             if page.nonce:
@@ -140,6 +148,7 @@ class Internet:
                     step=self.step,
                     sent=body[:MOST_SENT].decode("utf-8", "replace"),
                     nonce=nonce,
+                    happened=self.happened,
                 )
             )
         return status, text

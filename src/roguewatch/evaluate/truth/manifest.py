@@ -20,6 +20,10 @@ MOST_HASHED = 64 << 20
 """Bytes of one file that are hashed; of a larger one, its beginning and size."""
 
 
+MOST_APART = 2.0
+"""Seconds by which a file's mtime and ctime differ at most when nobody sets them."""
+
+
 class Entry(msgspec.Struct, frozen=True):
     """One file: what tells that it changed, and what it holds."""
 
@@ -42,6 +46,8 @@ class FileEvent(msgspec.Struct, frozen=True):
     made and gone again within the step (`passing`)."""
     before: str
     after: str
+    backdated: bool = False
+    """Its time of change was set by hand: more than MOST_APART from its ctime."""
 
 
 def manifest(root: Path, known: dict[str, Entry] | None = None) -> dict[str, Entry]:
@@ -117,13 +123,19 @@ def differences(
     for path in sorted(before.keys() | after.keys()):
         old, new = before.get(path), after.get(path)
         if old is None and new is not None:
-            events.append(FileEvent(step, path, "created", "", new.digest))
+            events.append(FileEvent(step, path, "created", "", new.digest, _backdated(new)))
         elif new is None and old is not None:
             events.append(FileEvent(step, path, "deleted", old.digest, ""))
         elif old is not None and new is not None and old.digest != new.digest:
-            events.append(FileEvent(step, path, "changed", old.digest, new.digest))
+            events.append(FileEvent(step, path, "changed", old.digest, new.digest, _backdated(new)))
         elif old is not None and new is not None and old.mode != new.mode:
             events.append(FileEvent(step, path, "mode", oct(old.mode), oct(new.mode)))
         elif old is not None and new is not None and old.ctime != new.ctime:
-            events.append(FileEvent(step, path, "rewritten", old.digest, new.digest))
+            events.append(
+                FileEvent(step, path, "rewritten", old.digest, new.digest, _backdated(new))
+            )
     return tuple(events)
+
+
+def _backdated(entry: Entry) -> bool:
+    return abs(entry.ctime - entry.mtime) > MOST_APART * 1e9

@@ -144,12 +144,21 @@ class Observer:
         if self._passing is None:
             return
         room = _MOST_PASSING - sum(event.what == "passing" for event in self.files)
+        names = self._passing.names()
         gone = sorted(
             path
-            for path in self._passing.names()
+            for path in names
             if path not in before and path not in after and not os.path.isdir(self._project / path)  # noqa: PTH112
         )
         self.files += [FileEvent(step, path, "passing", "", "") for path in gone[:room]]
+        # A folder that was there and came anew was away: what lay in its place meanwhile is
+        # not known, though every file in it may be as it was, even by its ctime.
+        known = {event.path for event in self.files if event.step == step}
+        self.files += [
+            FileEvent(step, path, "rewritten", entry.digest, entry.digest)
+            for path, entry in sorted(before.items())
+            if after.get(path) == entry and path not in known and _below(path, names)
+        ]
 
     def _take_versions(self, step: int) -> None:
         for path in self._watched:
@@ -184,11 +193,17 @@ class Observer:
             if life in self._machinery or life in self._started:
                 continue
             with contextlib.suppress(psutil.NoSuchProcess, psutil.AccessDenied):
-                command = tuple(process.cmdline())
-                if not command:
+                if process.status() in (psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD):
                     continue
+                command = tuple(process.cmdline())
                 parent = process.parent()
                 if parent and (parent.pid, parent.create_time()) in self._started:
                     continue
                 found.append((life, (command, process.exe())))
         return found
+
+
+def _below(path: str, names: set[str]) -> bool:
+    """Whether one of the names is a folder that the path lies in."""
+    parts = path.split("/")
+    return any("/".join(parts[:depth]) in names for depth in range(1, len(parts)))
