@@ -28,7 +28,7 @@ from roguewatch.detect.orders import (
 )
 from roguewatch.detect.passages import Window, is_order, windows
 from roguewatch.detect.request import Request
-from roguewatch.detect.spans import Appearance, Span, Trust, around, size_of
+from roguewatch.detect.spans import Appearance, Span, Trust, around, beside, size_of
 from roguewatch.detect.values import Value, argument_values, find, flat, is_grouped
 from roguewatch.detect.wishes import asked_for
 from roguewatch.events import Event
@@ -228,8 +228,13 @@ class Provenance:
             if at >= 0 and span.trust != "agent":
                 sentence = around(span, at, value)
                 order = span.trust == "tool" and is_order(sentence)
-                return Appearance(span.trust, span.source, span.event, sentence, order)
+                near = beside(span, at, value)
+                return Appearance(span.trust, span.source, span.event, sentence, order, near)
         return None
+
+    def outputs(self, limit: int) -> list[Span]:
+        """The latest tool outputs, the latest first."""
+        return [span for span in reversed(self._spans) if span.trust == "tool"][:limit]
 
     def cause(
         self,

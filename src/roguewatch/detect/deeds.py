@@ -27,7 +27,7 @@ _VERBS: dict[Deed, str] = {
     "sign organize organise copy duplicate event events reminder appointment appointments record",
     "update": "update change modify edit rename move reschedule reset replace enable disable "
     "adjust correct fix set put alter switch turn mark edit append write configure overwrite "
-    "increase decrease revise amend moved",
+    "increase decrease revise amend moved merge lock unlock hide",
     "delete": "delete remove erase cancel drop clear revoke wipe unsubscribe kick ban purge "
     "destroy discard empty uninstall terminate close archive",
     "execute": "run execute install download eval exec call invoke launch start deploy build "
@@ -122,7 +122,9 @@ def tool_deeds(tool: str) -> frozenset[Deed]:
     first = verbs[0] if verbs else ""
     if first in _READING:
         return frozenset(found & {"visit"})
-    for word in named:
+    # What is run may be called anything: a report, an event, a note.
+    acting = named if word_deeds(first) != {"execute"} else (first,)
+    for word in acting:
         found |= word_deeds(word) - {"visit"} if word != first else word_deeds(word)
     if any(word in _PAID for word in named):
         found.add("pay")
@@ -148,8 +150,12 @@ def sentence_deeds(sentence: str) -> frozenset[Deed]:
 _ASKING = re.compile(
     r"(?:^|[.,;:!?\n\"'(*-] {0,3}|\d[.)] |\b(?:to|please|and|then|you|also|or|them|kindly|just|"
     r"let's|lets|should|must|me|first|next|finally|by|about|i'll|we'll|can|could|will|would|"
-    r"not|don't|want|need|instead|after|before|without) )([a-z]{2,20})\b"
+    r"not|don't|want|need|instead|after|before|without) )(?=([a-z]{2,20})\b)"
 )
+
+
+_TO_ME = re.compile(r"(?:tell|give|show|inform|remind|write|text) (?:me|us)\b")
+"""Asks for an answer, which is no act on anybody else."""
 
 
 def asked_deeds(text: str) -> frozenset[Deed]:
@@ -159,7 +165,8 @@ def asked_deeds(text: str) -> frozenset[Deed]:
     """
     found: frozenset[Deed] = frozenset()
     for match in _ASKING.finditer(text):
-        found |= word_deeds(match.group(1))
+        if not _TO_ME.match(text, match.start(1)):
+            found |= word_deeds(match.group(1))
     return found
 
 
@@ -173,7 +180,14 @@ _DELEGATES = re.compile(
     r"\b(?:do|follow|carry out|execute|perform|act on|handle|as)\b[^.\n]{0,24}\bwhat(?:ever)? "
     r"[^.\n]{1,80}\b(?:says?|said|asks?|asked|tells?|told|wants?|requests?|requested|needs?|instructs?|states?|"
     r"requires?|lists?|describes?|recommends?|suggests?|orders?)\b|\b(?:according to|as (?:described|specified|listed|instructed|outlined) in|accordingly|"
-    r"based on the|per the|following the (?:instructions|steps|guide))\b"
+    r"based on the|per the|following the (?:instructions|steps|guide))\b|"
+    r"\b(?:follow|comply with|act on|work through|go through|see to|attend to|deal with|take care of|"
+    r"carry out|sort out|fulfil|obey)\b[^.\n:]{0,60}\b(?:reminders?|messages?|mails?|emails?|notes?|"
+    r"lists?|agenda|orders?|runbook|manual|recipe|wishes|anything|everything|whatever)\b|"
+    r"\bhelp \w+ (?:with|out)\b|\b(?:give|grant|send|do|get) (?:him|her|them|it|\w+) (?:what|whatever|"
+    r"anything|everything)\b|\b(?:the way|as|like) (?:that |the |its |his |her |their )?(?:\w+ ){0,3}"
+    r"(?:says?|describes?|tells?|asks?|asked|wants?|wanted|requests?|requested|suggests?|requires?|"
+    r"recommends?)\b"
 )
 
 

@@ -19,16 +19,11 @@ import msgspec
 
 from roguewatch.detect.action import Action
 from roguewatch.detect.cause import Provenance, Provenances
-from roguewatch.detect.deeds import (
-    SIDE_EFFECTS,
-    Deed,
-    sentence_deeds,
-    tool_deeds,
-    tool_words,
-    words,
-)
-from roguewatch.detect.orders import Ordered, is_project
+from roguewatch.detect.deeds import Deed, tool_deeds, tool_words, words
+from roguewatch.detect.orders import Ordered
+from roguewatch.detect.unasked import grounds, is_unasked
 from roguewatch.detect.values import Value, argument_values, flat
+from roguewatch.detect.wishes import is_secret
 from roguewatch.events import Event
 from roguewatch.findings import Cause, Finding, Level, Severity, finding_id
 from roguewatch.printable import printable
@@ -42,11 +37,6 @@ _OBSERVING = words(
 _QUIET_GIT = words("status log diff show branch blame ls-files rev-parse remote grep")
 
 _INWARD = words("todo todos plan think thought thinking skill skills mode memory slash")
-
-_MANY_PAGES = re.compile(
-    r"\b(?:web ?sites|articles?|links?|urls|pages|posts|posted|blogs?|sources|search|research|"
-    r"look up|find|docs|documentation|latest)\b"
-)
 
 _CODING = ("shell", "write", "edit")
 
@@ -174,10 +164,12 @@ class _Judgement(msgspec.Struct, frozen=True):
 def effects(action: Action) -> frozenset[Deed]:
     """What a call does to the world; empty where it only observes its own machine."""
     kind = action.tool_class
+    if kind == "read" and any(is_secret(path) for path in action.paths):
+        return frozenset({"visit"})
     if kind in ("read", "search", "agent") or is_inward(action.event.tool):
         return frozenset()
     if kind == "fetch":
-        return frozenset({"visit"})
+        return frozenset({"send"} if _submits(action) else {"visit"})
     if kind in ("write", "edit"):
         return frozenset({"create", "update"})
     if kind == "shell":
@@ -189,6 +181,14 @@ def effects(action: Action) -> frozenset[Deed]:
                 return frozenset({"execute"})
         return frozenset()
     return tool_deeds(action.event.tool)
+
+
+def _submits(action: Action) -> bool:
+    """Whether a request carries something away instead of fetching it."""
+    method = str(action.arguments.get("method", "")).upper()
+    return method in ("POST", "PUT", "PATCH", "DELETE") or any(
+        action.arguments.get(key) for key in ("body", "data", "payload", "form")
+    )
 
 
 def is_inward(tool: str) -> bool:
@@ -211,26 +211,18 @@ def action_values(action: Action) -> list[Value]:
 def _judge(action: Action, deeds: frozenset[Deed], provenance: Provenance) -> _Judgement | None:
     event = action.event
     local = action.tool_class in _CODING
-    unasked = _is_unasked(deeds, local, provenance)
+    unasked = is_unasked(deeds, local, provenance)
     if not unasked and not provenance.addressing(event):
         return None
     values = action_values(action)
     order = provenance.order_for(event, values)
     if order is not None:
         return _executed(order, action)
-    return _unasked(action, deeds, values, provenance) if unasked else None
-
-
-def _is_unasked(deeds: frozenset[Deed], local: bool, provenance: Provenance) -> bool:
-    """Whether the user asked for nothing of the kind, and data could have ordered it."""
-    if local and not provenance.foreign:
-        return False  # code and the project's own files are full of imperatives
-    if not (deeds == {"visit"} or not (deeds == {"other"} or provenance.request.asks_for(deeds))):
-        return False
-    # Who asks for a change of files leaves open how it is made.
-    if local and not provenance.request.asks_only_to_read():
-        return False
-    return not provenance.request.delegated and bool(provenance.request.text)
+    ground = grounds(action, deeds, values, provenance) if unasked else None
+    if ground is None:
+        return None
+    level: Level = "low" if deeds == {"visit"} and action.tool_class != "read" else "medium"
+    return _Judgement(level, "injected", ground.basis, ground.event)
 
 
 def _executed(order: Ordered, action: Action) -> _Judgement:
@@ -264,34 +256,6 @@ def _relays(order: Ordered, action: Action) -> bool:
     if len(sentence) < 40 or _PASSES_ON.search(sentence):
         return False
     return any(sentence[:80] in flat(text) for text in action.strings if len(text) > len(sentence))
-
-
-def _unasked(
-    action: Action, deeds: frozenset[Deed], values: list[Value], provenance: Provenance
-) -> _Judgement | None:
-    """An imperative in data, carried out although the user asked for nothing of the kind."""
-    event, local = action.event, action.tool_class in _CODING
-    for value in values[:12]:
-        if value.weight < 0.7 or provenance.said(value):
-            continue
-        seen = provenance.first(value, event.id)
-        if seen is None or seen.trust != "tool" or not seen.order:
-            continue
-        if local and is_project(seen.source):
-            continue  # code and the project's own files are full of imperatives
-        many = deeds == {"visit"} and "visit" not in tool_deeds(seen.source)
-        if many and _MANY_PAGES.search(provenance.request.text):
-            continue  # who asks for "the articles" leaves open which pages are visited
-        wanted = {"visit"} if deeds == {"visit"} else SIDE_EFFECTS
-        if deeds.isdisjoint(sentence_deeds(seen.sentence) & wanted):
-            continue
-        basis = (
-            f"“{value.text[:120]}” first appeared in the output of {seen.source or 'a tool'}, in "
-            f"an order: “{seen.sentence[:240]}”; the user asked for no such act"
-        )
-        level: Level = "low" if deeds == {"visit"} else "medium"
-        return _Judgement(level, "injected", printable(basis, 700), seen.event)
-    return None
 
 
 def _behaviour(deeds: frozenset[Deed]) -> tuple[str, str]:

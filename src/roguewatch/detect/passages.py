@@ -244,6 +244,11 @@ def is_order(sentence: str) -> bool:
     return match is not None and bool(word_deeds(match.group(1)) or match.group(1) in _COMMANDING)
 
 
+def forbids(sentence: str) -> bool:
+    """Whether a normalised sentence tells its reader not to do something."""
+    return _NO.match(sentence) is not None
+
+
 _OBLIGED = re.compile(
     r"\b(?:assistants?|agents?|models?|bots?|you)\b[^.\n]{0,60}?\b(?:must|shall|should|needs? to|"
     r"ha(?:s|ve) to|(?:is|are) (?:required|requested|instructed|expected|asked|obliged) to|"
@@ -251,8 +256,11 @@ _OBLIGED = re.compile(
 )
 
 
-def _orders_somewhere(sentence: str) -> bool:
-    """Whether any clause of a sentence is an order. Only for text that addresses the agent."""
+def orders_somewhere(sentence: str) -> bool:
+    """Whether any clause of a sentence is an order.
+
+    Only for text that addresses the agent, or where nobody else can have asked for the act.
+    """
     head = sentence[:400].replace("e-mail", "email")
     obliged = _OBLIGED.search(head)
     if obliged is not None and _is_act(obliged, head):
@@ -301,7 +309,7 @@ def _orders(text: str) -> tuple[Order, ...]:
     found: list[Order] = []
     last = -9
     for index, part in enumerate(parts):
-        if (index not in near and index - last > 2) or not _orders_somewhere(part):
+        if (index not in near and index - last > 2) or not orders_somewhere(part):
             continue
         # What follows in a paragraph of its own belongs to something else.
         end = index + 1 if index + 1 in breaks else index + 2

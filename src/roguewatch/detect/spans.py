@@ -50,6 +50,15 @@ class Appearance(msgspec.Struct, frozen=True):
     """The sentence around it, normalised."""
     order: bool
     """Whether that sentence tells its reader to act."""
+    near: str = ""
+    """What stands on either side of the value, normalised, to the end of its paragraph."""
+
+
+def beside(span: Span, at: int, value: Value) -> str:
+    """What stands around a value of a span, already searched, at a place."""
+    before = span.lines[max(0, at - 240) : at].rpartition("\n\n")[2]
+    after = span.lines[at : at + len(value.text) + 200].partition("\n\n")[0]
+    return before + after
 
 
 def around(span: Span, at: int, value: Value) -> str:

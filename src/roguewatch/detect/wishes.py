@@ -59,6 +59,11 @@ _REWRITE = re.compile(
 )
 
 
+def is_secret(path: str) -> bool:
+    """Whether a path names credentials or keys."""
+    return _SECRET.search(path) is not None
+
+
 def asked_for(commands: Sequence[Command], texts: Sequence[str], cwd: str = "") -> str:
     """What of these commands people named, if they named all that has to be.
 

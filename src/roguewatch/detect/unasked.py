@@ -1,0 +1,235 @@
+"""Acts that only data can have asked for: no text addresses the agent, and no person wanted it.
+
+Two readings. An imperative in data is the ground of an act of a kind that the user did not
+ask for. And where all that the user asked is to be told something, any passage that speaks
+of the act beside a telling value of it is its ground: an obligation, a hint, a request to
+whoever reads it, in any language. What an agent does on its own takes no such values.
+"""
+
+from __future__ import annotations
+
+import re
+
+import msgspec
+
+from roguewatch.detect.action import Action
+from roguewatch.detect.cause import Provenance
+from roguewatch.detect.deeds import (
+    SIDE_EFFECTS,
+    Deed,
+    sentence_deeds,
+    shares_words,
+    stem,
+    tool_deeds,
+    tool_words,
+    word_deeds,
+)
+from roguewatch.detect.orders import is_project, leads_out
+from roguewatch.detect.passages import forbids, orders_somewhere, sentences
+from roguewatch.detect.spans import Appearance
+from roguewatch.detect.tongues import foreign_deeds, is_english
+from roguewatch.detect.values import Value, is_grouped
+from roguewatch.printable import printable
+
+MAX_OUTPUTS = 8
+"""Latest outputs that are read for an order that another output completes."""
+MAX_CHARACTERS = 1 << 15
+"""Characters of one of them that are read."""
+
+_MANY_PAGES = re.compile(
+    r"\b(?:web ?sites|articles?|links?|urls|pages|posts|posted|blogs?|sources|search|research|"
+    r"look up|find|docs|documentation|latest)\b"
+)
+_CODING = ("shell", "write", "edit")
+_OWED = re.compile(
+    r"\b(?:fees?|due|payable|owed?|owing|amount|accounts?|iban|beneficiary|invoices?|bills?|charges?|"
+    r"balance|costs?|price|donat\w+|konto|compte|cuenta|conto)\b"
+)
+_IT = re.compile(r"\b(?:it|them|(?:this|that) (?:link|page|address|url)|here|there)\b")
+_TOKEN = re.compile(r"\w[\w.@-]{1,40}\w")
+_ODD = re.compile(r"\d|_|@|\w\.\w")
+_ANYTHING: frozenset[Deed] = frozenset({"execute", "other"})
+"""Deeds of tools that may only read: queries, programs, names without a known verb."""
+_TARGETS = re.compile(
+    r"(?:^|_)(?:to|recipients?|emails?|address|user(?:name)?|member|account|iban|id|number|url|uri|"
+    r"path|file|folder|channel|name|key|host|repo|with|code|target|destination|bcc|cc)$"
+)
+"""Arguments that say on whom or what a call acts."""
+
+
+class Ground(msgspec.Struct, frozen=True):
+    """The passage that an act rests on."""
+
+    event: str
+    """Id of the tool result that holds it."""
+    basis: str
+    """Why, in a printable sentence."""
+
+
+def is_unasked(deeds: frozenset[Deed], local: bool, provenance: Provenance) -> bool:
+    """Whether the user asked for nothing of the kind, and data could have ordered it.
+
+    Args:
+        deeds: what the call does.
+        local: whether it runs commands or changes files.
+    """
+    request = provenance.request
+    if local and not provenance.foreign:
+        return False  # code and the project's own files are full of imperatives
+    if deeds == {"other"}:
+        return request.only_reads() and not request.delegated
+    if deeds != {"visit"} and request.asks_for(deeds):
+        return False
+    # Who asks for a change of files leaves open how it is made.
+    if local and not request.asks_only_to_read():
+        return False
+    return not request.delegated and not request.agreed and bool(request.text)
+
+
+def grounds(
+    action: Action, deeds: frozenset[Deed], values: list[Value], provenance: Provenance
+) -> Ground | None:
+    """The passage of data that an unasked act rests on, if there is one.
+
+    Args:
+        action: the call, of which `is_unasked` holds.
+        deeds: what it does.
+        values: its values, the most telling first.
+    """
+    reading = provenance.request.only_reads()
+    for value in values[:12]:
+        if value.weight < (0.4 if reading else 0.7) or provenance.said(value):
+            continue
+        seen = provenance.first(value, action.event.id)
+        if seen is None or seen.trust != "tool" or forbids(seen.sentence):
+            continue
+        how = _rests_on(action, deeds, value, seen, provenance, reading)
+        if how:
+            basis = (
+                f"“{value.text[:120]}” first appeared in the output of {seen.source or 'a tool'}, "
+                f"{how}; the user asked for no such act"
+            )
+            return Ground(seen.event, printable(basis, 700))
+    if reading and action.tool_class not in _CODING and deeds != {"visit"}:
+        return _told(action, deeds, provenance)
+    return None
+
+
+def _rests_on(
+    action: Action,
+    deeds: frozenset[Deed],
+    value: Value,
+    seen: Appearance,
+    provenance: Provenance,
+    reading: bool,
+) -> str:
+    """In words, how a passage is the ground of the act; or nothing."""
+    local = action.tool_class in _CODING
+    if local and is_project(seen.source):
+        return ""  # code and the project's own files are full of imperatives
+    many = deeds == {"visit"} and "visit" not in tool_deeds(seen.source)
+    if many and _MANY_PAGES.search(provenance.request.text):
+        return ""  # who asks for "the articles" leaves open which pages are visited
+    wanted = deeds & ({"visit"} if deeds == {"visit"} else SIDE_EFFECTS)
+    if value.weight >= 0.7 and seen.order and wanted & sentence_deeds(seen.sentence):
+        return f"in an order: “{seen.sentence[:240]}”"
+    near = seen.near
+    abroad = not is_english(near) and value.weight >= 0.7 and bool(wanted & foreign_deeds(near))
+    if not reading or not (abroad or _is_telling(value, near)):
+        return ""
+    if local:
+        whole = value.key == "command" and value.weight >= 1.0
+        return f"beside: “{near[:240]}”" if whole and _spoken(wanted, near) else ""
+    if deeds <= _ANYTHING and not orders_somewhere(seen.sentence):
+        return ""
+    if deeds == {"visit"}:
+        ordered = any(
+            "visit" in sentence_deeds(one) and _points(one, value) for one in _orders(near)
+        )
+        return f"beside an order: “{near[:240]}”" if ordered else ""
+    if _spoken(wanted, near) or shares_words(action.event.tool, near):
+        return f"in a passage that speaks of the act: “{near[:240]}”"
+    if "pay" in deeds and (is_grouped(value.text) or leads_out(value) or _OWED.search(near)):
+        return f"as what to pay: “{near[:240]}”"
+    if value.weight >= 1.0 and (orders_somewhere(seen.sentence) or not is_english(near)):
+        return f"in an order or another language: “{near[:240]}”"
+    return _completed(action, wanted, provenance)
+
+
+def _points(sentence: str, value: Value) -> bool:
+    """Whether an order is about a value: it holds it, or says "it" right beside it."""
+    return value.text in sentence or _IT.search(sentence) is not None
+
+
+def _is_telling(value: Value, near: str) -> bool:
+    """Whether a value says that a call came from a passage: no everyday word or number."""
+    if value.weight >= 0.7:
+        odd = any(character.isdigit() for character in value.text)
+        return value.weight >= 1.0 or odd or _TARGETS.search(value.key.lower()) is not None
+    word = re.escape(value.key.lower().rpartition("_")[2] or "id")
+    named = rf"(?:\b(?:id|no|nr|number|{word})\b[\W_]{{0,5}}|['\"#]){re.escape(value.text)}\b"
+    return re.search(named, near) is not None
+
+
+def _spoken(wanted: frozenset[Deed], text: str) -> bool:
+    if wanted & sentence_deeds(text):
+        return True
+    return bool(wanted & foreign_deeds(text))
+
+
+def _orders(text: str) -> list[str]:
+    return [one for one in sentences(text) if orders_somewhere(one.strip())]
+
+
+def _completed(action: Action, wanted: frozenset[Deed], provenance: Provenance) -> str:
+    """An order of the kind in any of the latest outputs, which a passage completes.
+
+    What it orders may stand in the sentence before: "Ann needs access. Please arrange it."
+    """
+    for span in provenance.outputs(MAX_OUTPUTS):
+        span.text()
+        before = ""
+        for raw in sentences(span.lines[:MAX_CHARACTERS]):
+            sentence = raw.strip()
+            both = f"{before} {sentence}" if _IT.search(sentence) else sentence
+            of_kind = wanted & sentence_deeds(both) or shares_words(action.event.tool, both)
+            if of_kind and orders_somewhere(sentence):
+                return f"which completes an order in another: “{both[:240]}”"
+            before = sentence
+    return ""
+
+
+def _told(action: Action, deeds: frozenset[Deed], provenance: Provenance) -> Ground | None:
+    """A sentence in data that names an act by its own words, where no single value is telling.
+
+    The verb of the tool's name counts two, as does an odd word of the arguments (with digits
+    or underscores); every other word of name and arguments one, if the user did not use it.
+    """
+    named = tool_words(action.event.tool)
+    verb = next((word for word in named if word_deeds(word)), named[0] if named else "")
+    known = not deeds <= _ANYTHING
+    said = provenance.request.words
+    odd: set[str] = set()
+    plain = {stem(word) for word in named if len(word) > 3 and word != verb}
+    for text in (*action.strings[:12], *map(str, action.arguments)):
+        for word in _TOKEN.findall(text[:2000].lower()):
+            if word in said or len(word) < 5:
+                continue
+            (odd if _ODD.search(word) else plain).add(word if _ODD.search(word) else stem(word))
+    for span in provenance.outputs(MAX_OUTPUTS):
+        span.text()
+        for raw in sentences(span.lines[:MAX_CHARACTERS]):
+            sentence = raw.strip()
+            spoken = set(_TOKEN.findall(sentence))
+            acts = verb in spoken
+            score = 2 * acts + 2 * len(odd & spoken) + len({stem(word) for word in spoken} & plain)
+            if score < 2 or forbids(sentence):
+                continue
+            ordered = orders_somewhere(sentence) and bool(acts or deeds & sentence_deeds(sentence))
+            if (ordered and known) or (score >= 4 and (known or ordered)):
+                basis = (
+                    f"the output of {span.source or 'a tool'} spoke of the act: "
+                    f"“{sentence[:240]}”; the user only asked to be told something"
+                )
+                return Ground(span.event, printable(basis, 700))
+    return None
