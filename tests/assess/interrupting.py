@@ -1,11 +1,11 @@
 """Assess a folder again and again, killed after the 1st, 2nd, 3rd … durable step.
 
-A program of its own, `python -m tests.assess.interrupting WORK EVERY FOLDER…`: the folders
+A program of its own, `python -m tests.assess.interrupting WORK STEPS FOLDER…`: the folders
 are assessed into one store one after the other, the last of them by a process that kills
-itself (SIGKILL) right after its n-th fsync, rename or SQLite commit; then the same command
-goes on. n = EVERY, 2 EVERY, … until the run ends before the kill comes. Prints a line of
-JSON per n with what the assessment then says, and one with n = 0 for a run that nothing
-interrupts.
+itself (SIGKILL) right after its n-th step; then the same command goes on. n = 1, 2, 3 …
+until the run ends before the kill comes. STEPS: `files` for fsyncs and renames as well as
+SQLite commits, `commits` for these alone. Prints a line of JSON per n with what the
+assessment then says, and one with n = 0 for a run that nothing interrupts.
 """
 
 from __future__ import annotations
@@ -87,13 +87,13 @@ def _stepping(function: Callable[..., Any]) -> Callable[..., Any]:
     return stepped
 
 
-def _prepare() -> None:
+def _prepare(files: bool) -> None:
     """Count steps from now on; take small bundles and groups, so that there are many."""
     connect = sqlite3.connect
     sqlite3.connect = sqlite3.dbapi2.connect = lambda *arguments, **options: connect(
         *arguments, **{"factory": Committing, **options}
     )
-    for name in ("fsync", "replace", "rename"):
+    for name in ("fsync", "replace", "rename") if files else ():
         setattr(os, name, _stepping(getattr(os, name)))
     rules = engine.merged([read_rules([engine.pack()])])
     for module, name, value in (
@@ -136,10 +136,10 @@ def _forked(work: Callable[[], dict[str, Any]], out: Path) -> int:
     return os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0
 
 
-def main(work: Path, every: int, folders: list[Path]) -> None:
-    _prepare()
+def main(work: Path, steps: str, folders: list[Path]) -> None:
+    _prepare(steps == "files")
     result = work / "result.json"
-    for n in count(0, every):
+    for n in count():
         place = work / str(n)
         shutil.rmtree(place, ignore_errors=True)
         store = place / "store"
@@ -156,4 +156,4 @@ def main(work: Path, every: int, folders: list[Path]) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), int(sys.argv[2]), [Path(name) for name in sys.argv[3:]])
+    main(Path(sys.argv[1]), sys.argv[2], [Path(name) for name in sys.argv[3:]])

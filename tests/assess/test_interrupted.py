@@ -45,11 +45,11 @@ def _grown(folder: Path, from_: Path) -> Path:
     return folder
 
 
-def _interrupted(work: Path, every: int, *folders: Path) -> list[dict[str, Any]]:
+def _interrupted(work: Path, steps: str, *folders: Path) -> list[dict[str, Any]]:
     """What the driver prints for every kill; the first line is of an undisturbed run."""
     work.mkdir()
     done = subprocess.run(
-        [sys.executable, "-m", "tests.assess.interrupting", *map(str, (work, every, *folders))],
+        [sys.executable, "-m", "tests.assess.interrupting", *map(str, (work, steps, *folders))],
         cwd=ROOT, capture_output=True, text=True, timeout=1500, check=False, env=dict(os.environ),
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
@@ -68,19 +68,21 @@ def _the_same(lines: list[dict[str, Any]]) -> None:
             assert line["said"][key] == value, f"{key} after a kill at step {line['n']}"
 
 
-def test_a_first_run_killed_after_a_durable_step_goes_on_to_the_same_assessment(
+def test_a_first_run_killed_after_any_commit_goes_on_to_the_same_assessment(
     tmp_path: Path,
 ) -> None:
-    lines = _interrupted(tmp_path / "work", 11, _write(tmp_path / "activity"))
+    lines = _interrupted(tmp_path / "work", "commits", _write(tmp_path / "activity"))
     assert len(lines) > 8
     _the_same(lines)
 
 
-def test_a_later_run_over_grown_files_killed_after_a_durable_step_does_too(
+def test_a_later_run_over_grown_files_killed_after_any_commit_does_too(
     tmp_path: Path,
 ) -> None:
     activity = _write(tmp_path / "activity")
-    lines = _interrupted(tmp_path / "work", 11, _grown(tmp_path / "before", activity), activity)
+    lines = _interrupted(
+        tmp_path / "work", "commits", _grown(tmp_path / "before", activity), activity
+    )
     assert len(lines) > 4
     _the_same(lines)
 
@@ -91,4 +93,4 @@ def test_a_later_run_over_grown_files_killed_after_a_durable_step_does_too(
 def test_soak_a_run_killed_after_any_durable_step_goes_on(tmp_path: Path, before: bool) -> None:
     activity = _write(tmp_path / "activity")
     earlier = [_grown(tmp_path / "before", activity)] if before else []
-    _the_same(_interrupted(tmp_path / "work", 1, *earlier, activity))
+    _the_same(_interrupted(tmp_path / "work", "files", *earlier, activity))

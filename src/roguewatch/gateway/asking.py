@@ -19,8 +19,8 @@ SECONDS = 10.0
 class UnixConnection(http.client.HTTPConnection):
     """HTTP over a Unix socket."""
 
-    def __init__(self, path: Path) -> None:
-        super().__init__("gate", timeout=SECONDS)
+    def __init__(self, path: Path, seconds: float = SECONDS) -> None:
+        super().__init__("gate", timeout=seconds)
         self._path = path
 
     def connect(self) -> None:
@@ -52,3 +52,11 @@ def ask(store: Path, method: str, path: str, body: object = None) -> Any:
         said = value.get("error") or value.get("refused") if isinstance(value, dict) else None
         raise ControlError(f"the gate refused: {printable(str(said or response.status), 500)}")
     return value
+
+
+def gate_runs(store: Path) -> bool:
+    """Whether a gate answers on this store."""
+    try:
+        return ask(store, "GET", "/health") is not None
+    except ControlError:
+        return True  # it is there, but not well; it must not be gone round

@@ -12,6 +12,7 @@ import msgspec
 from roguewatch.errors import ControlError, LedgerBusyError
 from roguewatch.events import Event
 from roguewatch.gateway.asking import UnixConnection, ask
+from roguewatch.gateway.asking import gate_runs as gate_runs
 from roguewatch.gateway.places import AGENT_SOCKET
 from roguewatch.gateway.recording import LEASE, RECORD
 from roguewatch.ledger.ledger import Ledger
@@ -55,14 +56,6 @@ def gate_consents(store: Path) -> Callable[[str], str]:
         return "" if answer["given"] else "; ".join(answer["objections"])
 
     return objection
-
-
-def gate_runs(store: Path) -> bool:
-    """Whether a gate answers on this store."""
-    try:
-        return ask(store, "GET", "/health") is not None
-    except ControlError:
-        return True  # it is there, but not well; it must not be gone round
 
 
 def relay_probe(store: Path, register: Register, stopped: str) -> Callable[[str], bool]:

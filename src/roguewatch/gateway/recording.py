@@ -15,6 +15,7 @@ from starlette.routing import BaseRoute, Route
 
 from roguewatch.events import Event
 from roguewatch.gateway.admin import is_admin
+from roguewatch.gateway.appending import appending_routes
 from roguewatch.gateway.bodies import RefusedError, read_body
 from roguewatch.gateway.house import House
 from roguewatch.printable import printable
@@ -83,4 +84,5 @@ def recording_routes(house: House) -> list[BaseRoute]:
         Route(RECORD, verbs.record, methods=["POST"]),
         Route(LEASE, verbs.lease, methods=["POST"]),
         Route(REVOKE, verbs.revoke, methods=["POST"]),
+        *appending_routes(house),
     ]
