@@ -46,6 +46,7 @@ from roguewatch.assess.steps import steps
 from roguewatch.assess.totals import iso
 from roguewatch.assess.verdict import verdict
 from roguewatch.errors import InputError, LedgerError
+from roguewatch.gateway.gate_ledger import evidence
 from roguewatch.ledger.ledger import Ledger
 from roguewatch.printable import printable_path
 from roguewatch.state.database import connect
@@ -124,7 +125,7 @@ class _Run:
         self.detectors = Detectors(rules, disabled)
         state = connect(store)
         self.sessions, self.findings = Sessions(state), Findings(state)
-        self.ledger = Ledger.open(store)
+        self.ledger = evidence(store)
         self.pipeline = Pipeline(
             self.ledger, self.sessions, self.findings, self.detectors, self.name, progress
         )
