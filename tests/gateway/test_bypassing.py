@@ -7,10 +7,13 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 
+from roguewatch.control.session import APART
 from roguewatch.gateway.installed import Installed, folder, key
 from roguewatch.ledger.durable import make_folder
+from roguewatch.ledger.ledger import Ledger
 from roguewatch.state.database import connect
 from roguewatch.state.findings import Findings
 from tests.gateway.hooking import admin, body, post
@@ -187,3 +190,41 @@ def test_what_goes_on_after_the_turn_is_in_the_record_and_found(gate: tuple[Daem
     with Ledger.open(running.store, readonly=True) as ledger:
         kept = [event for event in ledger.events(session="stop") if event.kind == "process"]
     assert [event.text for event in kept] == ["python3 -m http.server", "go on"]
+
+
+def test_a_deployment_cannot_act_or_be_heard_in_the_session_of_another(
+    gate: tuple[Daemon, str],
+) -> None:
+    running, _ = gate
+    listen, store = running.ready["listen"], running.store
+    first, second = token_for(gate, "session owner"), token_for(gate, "session thief")
+    assert not post(listen, first, body(session_id="owned")).blocks
+    assert post(listen, second, body(session_id="owned")).blocks
+    span = {
+        "traceId": "ab" * 16, "spanId": "cd" * 8, "name": "execute_tool",
+        "startTimeUnixNano": "1700000000000000000", "endTimeUnixNano": "1700000000000000001",
+        "attributes": [
+            {"key": key, "value": {"stringValue": value}}
+            for key, value in (
+                ("gen_ai.operation.name", "execute_tool"), ("gen_ai.tool.name", "shell"),
+                ("gen_ai.conversation.id", "owned"),
+            )
+        ],
+    }  # fmt: skip
+    otlp = enrolled(store, "workstation", "otlp", "session thief")
+    answer = httpx.post(
+        f"{running.url}/v1/traces",
+        json={"resourceSpans": [{"scopeSpans": [{"spans": [span]}]}]},
+        headers={"authorization": f"Bearer {otlp}"},
+        timeout=20,
+    )
+    assert answer.status_code == 200, answer.text
+    with Ledger.open(store, readonly=True) as ledger:
+        inside = list(ledger.events(session="owned"))
+        others = [one for one in ledger.events() if one.session.startswith(APART)]
+    assert [one.kind for one in inside] == ["tool_call", "decision"]
+    assert {one.sighting for one in others} == {"hook", "otel"}
+    assert found(store, others[0].session) == {"D2"}
+    status = {row["deployment"]: row for row in admin(store, "GET", "/status")[1]["deployments"]}
+    assert set(status["session owner"]["last_seen"]) == {"hook"}
+    assert set(status["session thief"]["last_seen"]) == {"hook", "otel"}

@@ -10,10 +10,12 @@ Outcome = Literal["allow", "ask", "deny", "stop"]
 """allow: go on. ask: a person decides about this very action. deny: not this action.
 stop: not this action, and the deployment is stopped."""
 
-Ground = Literal["policy", "default", "fail-mode", "lease", "stop", "breaker", "approval"]
+Ground = Literal[
+    "policy", "default", "fail-mode", "lease", "stop", "breaker", "approval", "session"
+]
 """policy: a policy said so. default: no policy permits it. fail-mode: no sound decision
-could be made. lease, stop, breaker: control said so before any policy. approval: a person
-consented."""
+could be made. lease, stop, breaker, session (it named another deployment's): control said
+so before any policy. approval: a person consented."""
 
 Stops = Literal["", "session", "deployment"]
 """What a `stop` stops: the agent's session (the breaker), or all of the deployment."""

@@ -170,6 +170,27 @@ class Gate:
             booked.append(event)
         return booked, findings
 
+    def apart(
+        self, deployment: Deployment, events: Sequence[Event]
+    ) -> tuple[list[Event], list[Finding]]:
+        """Events that nobody waits for, in sessions that are not known to be another
+        deployment's, with what is to be said of those that were in one."""
+        owners = {name: self._sessions.owner(name) for name in {one.session for one in events}}
+        foreign = {name for name, owner in owners.items() if owner not in ("", deployment.name)}
+        if not foreign:
+            return list(events), []
+        booked: list[Event] = []
+        found: dict[str, Finding] = {}
+        for event in events:
+            named = event.session
+            if named in foreign:
+                event = apart(deployment.name, event)
+                if named not in found:
+                    owner = owners[named]
+                    found[named] = named_anothers(deployment.name, owner, event, named)
+            booked.append(event)
+        return booked, list(found.values())
+
     def overhear(self, deployment: Deployment, event: Event) -> bool:
         """Look at an event that is durable already and that nobody waits for, when there is
         time. False: there is too much of it, and it will not be looked at."""

@@ -31,12 +31,13 @@ class Owner(msgspec.Struct, frozen=True):
 
 
 def owner_of(event: Event) -> Owner | None:
-    """What an event says of whose its session is: decisions, relays and the receiver do."""
+    """What an event says of whose its session is: decisions, hooks, relays and the receiver
+    do. None of them takes it from what the agent says."""
     if '"deployment"' not in event.detail or event.surface == "roguewatch":
         return None
     detail = event.parsed_detail()
     deployment = detail.get("deployment")
-    trusted = event.kind == "decision" or event.sighting in OWN_SESSIONS
+    trusted = event.kind == "decision" or event.sighting in ("hook", *OWN_SESSIONS)
     if not trusted or not isinstance(deployment, str) or not deployment:
         return None
     sessions = [event.session]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from typing import Any
 
@@ -27,11 +28,52 @@ class Ruling(msgspec.Struct, frozen=True, kw_only=True):
     recorded: bool = True
 
 
+class Question(msgspec.Struct, frozen=True):
+    """An action that is to be decided."""
+
+    deployment: Deployment
+    event: Event
+    along: tuple[Event, ...] = ()
+    """What came with it and before it."""
+    can_ask: bool = False
+    started: int = 0
+    """`perf_counter_ns` when it was asked."""
+
+
+class Judged(msgspec.Struct, frozen=True):
+    """A question with its decision."""
+
+    question: Question
+    decision: Decision
+    approval: Approval | None = None
+    findings: tuple[Finding, ...] = ()
+
+    def ruled(self, record: Callable[[Sequence[Event]], Future[Any]]) -> Ruled:
+        """Begin to record it. Never raises: a record that cannot even be begun has failed."""
+        question, decision = self.question, self.decision
+        denied = decision.outcome == "ask" and not question.can_ask
+        decision = msgspec.structs.replace(
+            decision,
+            outcome="deny" if denied else decision.outcome,
+            nanoseconds=time.perf_counter_ns() - question.started,
+        )
+        decided = decision_event(question.deployment, question.event, decision, self.approval)
+        events = [*question.along, question.event, decided]
+        try:
+            submitted = record(events)
+        except Exception as error:
+            submitted = Future()
+            submitted.set_exception(error)
+        return Ruled(question.event, decision, self.approval, self.findings, events, submitted)
+
+
 class Ruled(msgspec.Struct, frozen=True):
     """A ruling on its way into the record."""
 
+    event: Event
     decision: Decision
     approval: Approval | None
+    findings: tuple[Finding, ...]
     events: list[Event]
     submitted: Future[Any]
 

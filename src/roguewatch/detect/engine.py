@@ -115,11 +115,23 @@ class Engine:
         off = reasons_checked(disabled, known | {detector.name for detector in every})
         return Engine(rules, [one for one in every if one.name not in off], off, provenances)
 
-    def feed(self, event: Event, *, again: bool = False) -> list[Finding]:
+    def action(self, event: Event, *, again: bool = False) -> Action:
+        """The event's derived view, by what its session's shell knows: for `feed`, and for
+        whoever must know the same of it.
+
+        Args:
+            event: the event, next in its session.
+            again: it was fed before: looking at it leaves nothing behind.
+        """
+        event = _encodable(event)
+        shell = self._shell(self._session(event.session), event)
+        return Action(event, shell.copy() if again and shell is not None else shell)
+
+    def feed(self, event: Event | Action, *, again: bool = False) -> list[Finding]:
         """Look at one event; in order within its session.
 
         Args:
-            event: the event.
+            event: the event, or its `action`.
             again: also give findings that this event meets and that were given before in
                 this session, which a decision about the event has to know.
 
@@ -127,10 +139,10 @@ class Engine:
             Findings not given before in this session, the rules' first.
         """
         started = time.perf_counter()
-        event = _encodable(event)
+        action = event if isinstance(event, Action) else self.action(event)
+        event = action.event
         session = self._session(event.session)
         shell = self._shell(session, event)
-        action = Action(event, shell)
         if shell is not None and action.tool_class == "write":
             for path, content in zip(action.written, action.content, strict=False):
                 shell.wrote(path, content, cwd=event.cwd)
@@ -142,7 +154,8 @@ class Engine:
             found += [_of_hit(hit, provenance) for hit in self._running.feed(view, plan)]
             found += self._conditions(view)
         for detector in self._watchers(event.kind):
-            found += [_caused(one, action, provenance) for one in detector.observe(action)]
+            for one in detector.observe(action):
+                found.append(_caused(one, action, provenance))
         elapsed = time.perf_counter() - started
         if elapsed > SLOW_SECONDS and len(self.slow) < 1_000:
             self.slow.append(Slow(event.id, event.session, elapsed))

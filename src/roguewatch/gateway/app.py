@@ -18,7 +18,7 @@ from roguewatch.errors import InputError, RoguewatchError
 from roguewatch.gateway.admin import admin_routes
 from roguewatch.gateway.bodies import RefusedError, read_body
 from roguewatch.gateway.hooks import claude_code, codex, copilot_cli, cursor, gemini_cli
-from roguewatch.gateway.hooks.hook import Agent, Answer, Hook
+from roguewatch.gateway.hooks.hook import Agent, Answer, Hook, owned
 from roguewatch.gateway.house import House
 from roguewatch.gateway.installed import inspected, installs
 from roguewatch.gateway.latency import Latency
@@ -91,7 +91,8 @@ class Hooks:
                 event = inspected(event, installs(self._house.store))
             ruling = await gate.decide(deployment, event, can_ask=hook.can_ask)
             return _response(agent.answer(hook, ruling.decision))
-        await gate.observe(deployment, [hook.event, *hook.more])
+        seen = [owned(event, deployment.name) for event in (hook.event, *hook.more)]
+        await gate.observe(deployment, seen)
         return _response(Answer())
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 import yaml
@@ -77,6 +77,17 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     policies: tuple[str, ...]
 
 
+class Known(NamedTuple):
+    """An action of a ledger, with what was known of its session by then."""
+
+    action: Action
+    findings: list[Finding]
+    behaviours: tuple[str, ...]
+    level: int
+    human: int
+    """When a person last spoke, ns UTC; 0: never."""
+
+
 def event_of(raw: bytes, agent: str = "") -> Event:
     """The event in a file: one of ours as JSON, or the body of an agent's hook.
 
@@ -124,8 +135,8 @@ def explain(
     event: Event, policy: Policy, deployment: Deployment, engine: Engine, guard: Guard
 ) -> Explained:
     """What the policy says of an event on its own, without a session before it."""
-    action = Action(event)
-    findings = engine.feed(event, again=True) + guard.look(action)
+    action = engine.action(event)
+    findings = engine.feed(action, again=True) + guard.look(action)
     request = request_of(action, deployment, findings)
     decision = policy.decide(request, deployment.fail_mode)
     return Explained(
@@ -259,17 +270,19 @@ def replay(
     sessions = [session] if session is not None else [row.session for row in ledger.sessions()]
     count = 0
     for name in sessions:
-        recent: dict[str, tuple[Event, list[Finding], tuple[str, ...], int, int]] = {}
+        recent: dict[str, Known] = {}
         behaviours: set[str] = set()
         level = human = 0
         for event in ledger.events(session=name):
             if event.kind != "decision":
                 if event.kind == "user_message" and event.author == "human":
                     human = event.time or 0
-                findings = engine.feed(event, again=True) + guard.look(Action(event))
+                action = engine.action(event)
+                findings = engine.feed(action, again=True) + guard.look(action)
+                findings = [one for one in findings if one.session == event.session]
                 behaviours |= {one.behaviour for one in findings}
                 level = max([level, *(LEVEL_NUMBER[one.level] for one in findings)])
-                recent[event.id] = (event, findings, tuple(sorted(behaviours)), level, human)
+                recent[event.id] = Known(action, findings, tuple(sorted(behaviours)), level, human)
                 continue
             detail = event.parsed_detail()
             known = recent.get(str(detail.get("action")))
@@ -286,16 +299,15 @@ def replay(
 def _changed(
     decided: Event,
     detail: dict[str, Any],
-    known: tuple[Event, list[Finding], tuple[str, ...], int, int],
+    known: Known,
     policy: Policy,
     deployments: dict[str, Deployment],
 ) -> Change | None:
-    event, findings, behaviours, level, human = known
+    action, event = known.action, known.action.event
     name = str(detail.get("deployment", ""))
     deployment = deployments.get(name) or Deployment(name=name or "unknown")
-    action = Action(event)
-    present = 0 <= (event.time or 0) - human < 600 * 10**9
-    request = request_of(action, deployment, findings, behaviours, level, present)
+    present = 0 <= (event.time or 0) - known.human < 600 * 10**9
+    request = request_of(action, deployment, known.findings, known.behaviours, known.level, present)
     decision = policy.decide(request, deployment.fail_mode)
     # `ask` without an answer was recorded as the denial that the agent was given.
     was = "ask" if detail.get("approval") and decided.text == "deny" else decided.text

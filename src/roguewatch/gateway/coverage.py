@@ -118,7 +118,9 @@ class Observed:
     def __init__(self, most: int | None = None) -> None:
         self._most = most
         self._seen: OrderedDict[str, Seen] = OrderedDict()
-        self._owners: OrderedDict[str, set[str]] = OrderedDict()
+        self._owners: OrderedDict[str, str] = OrderedDict()
+        """The deployment that named each session first: another's telemetry that names it
+        too is no sign of life of this one."""
         self._owner_of_event: OrderedDict[str, str] = OrderedDict()
         self._denied: OrderedDict[str, None] = OrderedDict()
         self._planted: OrderedDict[str, Planted] = OrderedDict()
@@ -134,7 +136,7 @@ class Observed:
             return
         if owner := owner_of(event):
             for session in owner.sessions:
-                self._owners.setdefault(session, set()).add(owner.deployment)
+                self._owners.setdefault(session, owner.deployment)
             if owner.event:
                 self._owner_of_event[owner.event] = owner.deployment
                 if event.text in ("deny", "stop"):
@@ -157,7 +159,7 @@ class Observed:
 
     def own(self, session: str, deployment: str) -> None:
         """Say whose a session is, where its events do not."""
-        self._owners.setdefault(session, set()).add(deployment)
+        self._owners.setdefault(session, deployment)
 
     def canary(self, call_id: str) -> set[str]:
         """The sources that a canary came out of."""
@@ -214,8 +216,8 @@ class Observed:
         return self._of_session(one.session, one.surface, deployments)
 
     def _of_session(self, session: str, surface: str, deployments: Mapping[str, Deployment]) -> str:
-        if owners := self._owners.get(session):
-            return min(owners)
+        if owner := self._owners.get(session):
+            return owner
         # a session that only transcripts tell of: by its surface, where that is unambiguous
         alike = [name for name, entry in deployments.items() if entry.surface == surface]
         return alike[0] if len(alike) == 1 and surface else ""

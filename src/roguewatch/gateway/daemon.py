@@ -35,6 +35,7 @@ from roguewatch.gateway.house import House, own_event
 from roguewatch.gateway.latency import Latency
 from roguewatch.gateway.otlp_service import Otlp
 from roguewatch.gateway.places import ADMIN_SOCKET, AGENT_SOCKET
+from roguewatch.gateway.process_watch import ProcessesWatched
 from roguewatch.gateway.protocol import BoundedProtocol
 from roguewatch.gateway.recording import recording_routes
 from roguewatch.gateway.relays import Relays, RelaySettings
@@ -206,6 +207,7 @@ async def _serve(
     tasks.start(_announce(server, json.dumps(ready)))
     tasks.start(_watched(watch.run, house))
     tasks.start(_watched(coverage.run, house))
+    tasks.start(_watched(ProcessesWatched(house).run, house))
     await server.serve(sockets=list(sockets))
     await relays.close()
     await otlp.close()
@@ -217,6 +219,7 @@ def _server(app: ASGIApp) -> Server:
         app, http=BoundedProtocol,
         ws="none", lifespan="off", log_level="error", access_log=False,
         server_header=False, date_header=False,
+        proxy_headers=False,  # whoever asks would say himself who he is
         timeout_keep_alive=75, timeout_graceful_shutdown=5,
     )  # fmt: skip
     return Server(config)

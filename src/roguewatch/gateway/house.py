@@ -110,6 +110,7 @@ class House:
             stop=self.stop,
             noted=self.noted,
             guard=self._look,
+            registered=lambda name: self.live_register.get(name) is not None,
             worker=self.worker,
             seconds=seconds,
         )

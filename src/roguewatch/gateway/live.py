@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+from roguewatch.detect.action import Action
 from roguewatch.detect.engine import Engine
 from roguewatch.errors import LedgerError
 from roguewatch.events import Event
@@ -30,11 +31,15 @@ class LiveDetection:
         self.generation = 0
         self._ledger = ledger
 
-    def feed(self, event: Event) -> list[Finding]:
-        """Every finding that the event meets, also those given before."""
-        return self.engine.feed(event, again=True)
+    def action(self, event: Event, *, again: bool = False) -> Action:
+        """The event's derived view, for `feed`; `again`: it was fed before."""
+        return self.engine.action(event, again=again)
 
-    def rebuild(self, session: str) -> Iterator[tuple[Event, list[Finding]]]:
+    def feed(self, action: Action) -> list[Finding]:
+        """Every finding that the event meets, also those given before."""
+        return self.engine.feed(action, again=True)
+
+    def rebuild(self, session: str) -> Iterator[tuple[Action, list[Finding]]]:
         """Feed a session's past from the ledger; each event with its findings.
 
         Raises:
@@ -43,7 +48,8 @@ class LiveDetection:
         self.engine.finish(session)
         try:
             for past in self._ledger.events(session=session):
-                yield past, [] if past.kind == "decision" else self.feed(past)
+                action = self.action(past)
+                yield action, [] if past.kind == "decision" else self.feed(action)
         except LedgerError as error:
             raise LedgerError(f"the session's past cannot be read: {error}") from error
 

@@ -23,6 +23,7 @@ import msgspec
 
 from roguewatch.errors import LedgerError
 from roguewatch.events import Event
+from roguewatch.findings import Finding
 from roguewatch.gateway.house import House
 from roguewatch.gateway.latency import Latency
 from roguewatch.gateway.otlp_decoder import Request, Signal, Told
@@ -68,6 +69,8 @@ class _Ticket:
         self.told: Told | None = None
         self.pieces = 0
         """Events not durable yet."""
+        self.findings: list[Finding] = []
+        """To be kept once they are."""
 
 
 class Receiver:
@@ -218,7 +221,8 @@ class Receiver:
         if not told.events:
             _settle(ticket)
             return
-        self._events.extend((ticket, event) for event in told.events)
+        events, ticket.findings = self._house.gate.apart(ticket.deployment, told.events)
+        self._events.extend((ticket, event) for event in events)
         self._commit()
 
     def _commit(self) -> None:
@@ -262,6 +266,8 @@ class Receiver:
             ticket.pieces -= 1
             if not ticket.pieces:
                 _settle(ticket)
+                if ticket.findings:
+                    self._house.found(ticket.findings)
         for watcher in self._house.watchers:
             watcher([event for _, event in batch])
         for ticket, event in batch:

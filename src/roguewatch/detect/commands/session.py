@@ -28,6 +28,13 @@ class SessionShell:
     def __init__(self) -> None:
         self._state = State()
 
+    def copy(self) -> SessionShell:
+        """One that knows the same; what it learns from now on stays its own."""
+        other = SessionShell()
+        other._state = self._state.copy()
+        other._state.files = dict(self._state.files)
+        return other
+
     def understand(self, text: str, shell: str = "bash", *, cwd: str = "") -> tuple[Command, ...]:
         """Like `understand`, after the calls seen before."""
         if not self._concerned(text):

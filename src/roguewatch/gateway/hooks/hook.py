@@ -168,6 +168,13 @@ def hook_event(
     )
 
 
+def owned(event: Event, deployment: str) -> Event:
+    """The event with whose it is, for the record. What is decided needs none: the decision
+    says it."""
+    detail = {**event.parsed_detail(), "deployment": deployment}
+    return msgspec.structs.replace(event, detail=msgspec.json.encode(detail).decode())
+
+
 def body(value: Mapping[str, Any]) -> bytes:
     """JSON for the agent."""
     return msgspec.json.encode(value)

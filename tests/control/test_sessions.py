@@ -1,0 +1,101 @@
+"""A session belongs to the deployment that named it first, and is looked at as one."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from roguewatch.control.ruling import Ruling
+from roguewatch.control.session import APART
+from roguewatch.detect.engine import Engine
+from roguewatch.events import Event
+from roguewatch.state.register import Deployment
+from tests.build import asked, call
+from tests.control.test_gate import House
+
+
+@pytest.fixture(scope="module")
+def engine() -> Engine:
+    return Engine.load()
+
+
+def decide(house: House, name: str, event: Event) -> Ruling:
+    return asyncio.run(house.gate.decide(Deployment(name=name), event))
+
+
+def bash(command: str, session: str = "s1") -> Event:
+    return call("Bash", session=session, command=command)
+
+
+def test_another_deployment_that_names_a_session_is_refused_and_booked_apart(
+    tmp_path: Path, engine: Engine
+) -> None:
+    house = House(tmp_path, engine)
+    assert decide(house, "first", bash("ls")).decision.outcome == "allow"
+    ruling = decide(house, "second", bash("ls src"))
+    assert (ruling.decision.outcome, ruling.decision.ground) == ("deny", "session")
+    assert [(one.behaviour, one.level) for one in house.found] == [("D2", "high")]
+    recorded = list(house.ledger.events())
+    assert len([one for one in recorded if one.session == "s1"]) == 2
+    other = [one for one in recorded if one.session.startswith(APART)]
+    assert [one.kind for one in other] == ["tool_call", "decision"]
+    assert house.found[0].events == (other[0].id,)
+    assert decide(house, "first", bash("ls tests")).decision.outcome == "allow"
+
+
+def test_the_same_call_sent_by_another_deployment_is_no_repetition(
+    tmp_path: Path, engine: Engine
+) -> None:
+    house = House(tmp_path, engine)
+    event = bash("ls")
+    decide(house, "first", event)
+    assert decide(house, "second", event).decision.ground == "session"
+    assert sum(one.kind == "tool_call" for one in house.ledger.events()) == 2
+
+
+def test_whose_a_session_is_outlasts_a_restart(tmp_path: Path, engine: Engine) -> None:
+    house = House(tmp_path, engine)
+    decide(house, "first", bash("ls"))
+    house.ledger.close()
+    again = House(tmp_path, engine)
+    assert decide(again, "second", bash("ls src")).decision.ground == "session"
+    assert decide(again, "first", bash("ls src")).decision.outcome == "allow"
+
+
+def test_what_another_deployment_observes_in_a_session_is_booked_apart(
+    tmp_path: Path, engine: Engine
+) -> None:
+    house = House(tmp_path, engine)
+    decide(house, "first", bash("ls"))
+    asyncio.run(house.gate.observe(Deployment(name="second"), [asked("go on", session="s1")]))
+    assert [one.kind for one in house.ledger.events(session="s1")] == ["tool_call", "decision"]
+    assert [one.behaviour for one in house.found] == ["D2"]
+
+
+def test_no_agent_can_take_a_name_that_only_the_gate_gives(tmp_path: Path, engine: Engine) -> None:
+    house = House(tmp_path, engine)
+    assert decide(house, "first", bash("ls", f"{APART}x")).decision.ground == "session"
+
+
+def test_calls_without_a_session_are_nobody_s(tmp_path: Path, engine: Engine) -> None:
+    house = House(tmp_path, engine)
+    for name in ("first", "second"):
+        assert decide(house, name, bash("ls", "unknown")).decision.outcome == "allow"
+
+
+def test_a_policy_sees_what_an_earlier_call_set_up(tmp_path: Path, engine: Engine) -> None:
+    house = House(tmp_path, engine)
+    house.policy_text = (
+        "permit (principal, action, resource);\n"
+        'forbid (principal, action, resource) when { context.programs.contains("shred") };'
+    )
+    decide(house, "first", bash("printf 'shred notes' > go.sh"))
+    run = bash("bash go.sh")
+    for _ in range(2):  # a retry knows no less
+        assert decide(house, "first", run).decision.outcome == "deny"
+    house.ledger.close()
+    again = House(tmp_path, engine)
+    again.policy_text = house.policy_text
+    assert decide(again, "first", bash("sh ./go.sh")).decision.outcome == "deny"
