@@ -134,7 +134,9 @@ def test_permission_modes_are_sorted_by_who_consents(word: str, mode: str) -> No
 def test_production_lets_an_agent_look_and_nothing_else() -> None:
     policy = Policy.load(Path("production"))
     assert policy.decide(request("read", paths=("/var/log/app.log",))).outcome == "allow"
-    assert policy.decide(request("shell", programs=("ls",))).outcome == "allow"
+    looks = request("shell", programs=("ls",), only_looks=True)
+    assert policy.decide(looks).outcome == "allow"
+    assert policy.decide(request("shell", programs=("make",))).outcome == "deny"
     assert policy.decide(request("shell", programs=("x",), certain=False)).outcome == "deny"
     assert policy.decide(request("edit", written=("app.py",))).outcome == "deny"
     assert policy.decide(request("read", matched_level=4)).outcome == "stop"

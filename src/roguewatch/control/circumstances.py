@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from urllib.parse import urlsplit
 
+from roguewatch.control.fetched import runs_fetched
+from roguewatch.control.looking import only_looks
 from roguewatch.control.situation import LEVEL_NUMBER, Principal, Situation, mode_of
 from roguewatch.detect.action import Action
 from roguewatch.events import Event
@@ -70,6 +72,8 @@ def situation_of(
         network=bool(hosts) or action.tool_class == "fetch",
         background=any(command.background for command in commands),
         certain=all(command.certain for command in commands),
+        runs_fetched=runs_fetched(commands),
+        only_looks=only_looks(commands),
         matched_rules=tuple(sorted({finding.detector for finding in findings})),
         matched_behaviours=tuple(sorted({finding.behaviour for finding in findings})),
         matched_level=max((LEVEL_NUMBER[finding.level] for finding in findings), default=0),

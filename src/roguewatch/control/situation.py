@@ -61,6 +61,8 @@ class Situation(msgspec.Struct, frozen=True, kw_only=True):
     network: bool = False
     background: bool = False
     certain: bool = True
+    runs_fetched: bool = False
+    only_looks: bool = False
     matched_rules: tuple[str, ...] = ()
     matched_behaviours: tuple[str, ...] = ()
     matched_level: int = 0
