@@ -118,7 +118,7 @@ def test_a_questionnaire_is_answered_beside_the_fifteen(example: Example) -> Non
     (form,) = document["questionnaires"]
     states: dict[str, Any] = {one["id"]: one["state"] for one in form["questions"]}
     assert states == {"C-1": "answered", "C-2": "answered", "C-3": "partial"}
-    assert form["questions"][0]["answer"].startswith("6 deployments are registered; 1 have no")
+    assert form["questions"][0]["answer"].startswith("Deployments registered: 6; without an owner: 1.")
 
 
 def test_crosswalks_name_known_facts_and_claim_no_compliance() -> None:

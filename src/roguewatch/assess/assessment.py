@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
@@ -16,6 +16,7 @@ import msgspec
 from roguewatch import __version__
 from roguewatch.assess.asking import Period, Request
 from roguewatch.assess.beside import beside, changed_since
+from roguewatch.assess.covered import coverage_of
 from roguewatch.assess.crosswalk import crosswalks
 from roguewatch.assess.detection import Detectors
 from roguewatch.assess.document import (
@@ -23,17 +24,16 @@ from roguewatch.assess.document import (
     Assessment,
     Coverage,
     Disclosure,
-    Format,
     LedgerState,
-    Unread,
     Window,
 )
 from roguewatch.assess.evidence import add_context
 from roguewatch.assess.facts.fact import Facts, input_of, stamp
+from roguewatch.assess.facts.inputs import Looked
 from roguewatch.assess.headlines import headlines
 from roguewatch.assess.independence import independence
 from roguewatch.assess.keeping import Kept, keep, to_keep
-from roguewatch.assess.measuring import Results, measure
+from roguewatch.assess.measuring import Results, looked, measure
 from roguewatch.assess.observing import Observed, observe
 from roguewatch.assess.pipeline import Done, Pipeline, Progress
 from roguewatch.assess.published import commit
@@ -51,10 +51,7 @@ from roguewatch.ledger.ledger import Ledger
 from roguewatch.printable import printable_path
 from roguewatch.state.database import connect
 from roguewatch.state.findings import Findings
-from roguewatch.state.sessions import FileReading, Sessions
-
-LISTED_UNREAD = 10_000
-"""Files that could not be read are listed up to here, and counted beyond."""
+from roguewatch.state.sessions import Sessions
 
 
 def assess(
@@ -150,8 +147,9 @@ class _Run:
         add_context(self.ledger, [line for behaviour in shown for line in behaviour.shown])
         coverage = coverage_of(paths, self.pipeline.done, self.sessions.readings(self.name))
         facts, classes = measure(
-            seen, self.sessions.engine, run=self.name, coverage=coverage, results=results
-        )
+            seen, self.sessions.engine, run=self.name, coverage=coverage, results=results,
+            looked=self._looked(seen),
+        )  # fmt: skip
         made = self._made(seen, coverage, facts, classes, template(request.safety_case))
         made.questionnaires = [answered(facts, path) for path in request.questionnaires]
         made.notes += changed_since(self.store)
@@ -162,6 +160,9 @@ class _Run:
         )  # fmt: skip
         return made
 
+    def _looked(self, seen: Observed) -> Looked:
+        return looked(self.detectors, seen)
+
     def _seen(self, window: Period) -> Observed:
         return observe(self.sessions, self.findings, self.ledger, run=self.name,
                        since=window.since, until=window.until)  # fmt: skip
@@ -170,8 +171,9 @@ class _Run:
         """The same files in another period, judged as it stood at the period's end."""
         seen = self._seen(period)
         facts, classes = measure(
-            seen, self.sessions.engine, run=self.name, results=results.before(period.until)
-        )
+            seen, self.sessions.engine, run=self.name, results=results.before(period.until),
+            looked=self._looked(seen),
+        )  # fmt: skip
         return Kept(
             run=self.name, created=stamp(seen.now), window=_window(seen),
             facts=tuple(fact for fact in facts.all() if input_of(fact.id) != "coverage"),
@@ -268,32 +270,6 @@ def write(assessment: Assessment, folder: Path, store: Path | None = None) -> tu
         except OSError as error:
             raise LedgerError(f"{printable_path(store)}: {error.strerror}") from error
     return html, json
-
-
-def coverage_of(paths: list[str], done: Done, readings: Iterator[FileReading]) -> Coverage:
-    formats: dict[str, Format] = {}
-    unread: list[Unread] = []
-    for reading in readings:
-        if reading.error and len(unread) < LISTED_UNREAD:
-            unread.append(Unread(reading.path, reading.error))
-        if not reading.source:
-            continue
-        line = formats.setdefault(reading.source, Format(source=reading.source))
-        line.files += 1
-        line.bytes += reading.size
-        for name, count in msgspec.json.decode(reading.counts or "{}", type=dict[str, int]).items():
-            if hasattr(line, name):
-                setattr(line, name, getattr(line, name) + count)
-    return Coverage(
-        paths=paths,
-        files=done.files,
-        files_read=done.read,
-        files_unchanged=done.unchanged,
-        files_unread=done.unread,
-        bytes=done.bytes,
-        formats=sorted(formats.values(), key=lambda line: -line.bytes),
-        unread=unread,
-    )
 
 
 def _ledger_state(ledger: Ledger, store: Path) -> LedgerState:

@@ -17,7 +17,7 @@ from pathlib import Path
 import msgspec
 import yaml
 
-from roguewatch.assess.document import Assessment, Disclosure, Fact, Redaction
+from roguewatch.assess.document import Assessment, Disclosure, Fact, Question, Redaction
 from roguewatch.assess.document.disclosure import Importance
 from roguewatch.errors import InputError
 from roguewatch.printable import printable, printable_path
@@ -148,6 +148,13 @@ def _last_words(reason: str) -> str:
     return " ".join(word for word in reason.split() if "/" not in word)
 
 
+def _answer_without(question: Question, hidden: set[str]) -> Question:
+    """The question, with its words withheld where they could hold what was redacted."""
+    if not hidden.intersection(question.facts):
+        return question
+    return msgspec.structs.replace(question, answer=WITHHELD, limits=(WITHHELD,))
+
+
 def _facts(assessment: Assessment, pattern: str) -> int:
     hidden = {
         fact.id for fact in assessment.facts
@@ -166,14 +173,11 @@ def _facts(assessment: Assessment, pattern: str) -> int:
         for node in assessment.safety_case.nodes
     ))  # fmt: skip
     for name in ("questions", "buyer_questions"):
-        kept = [
-            msgspec.structs.replace(one, answer=WITHHELD) if hidden.intersection(one.facts) else one
-            for one in getattr(assessment, name)
-        ]
+        kept = [_answer_without(one, hidden) for one in getattr(assessment, name)]
         setattr(assessment, name, kept)
     assessment.questionnaires = [
         msgspec.structs.replace(form, questions=tuple(
-            msgspec.structs.replace(one, answer=WITHHELD) if hidden.intersection(one.facts) else one
+            _answer_without(one, hidden)
             for one in form.questions
         ))
         for form in assessment.questionnaires

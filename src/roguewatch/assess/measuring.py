@@ -9,6 +9,8 @@ import msgspec
 from sqlalchemy import Engine
 
 from roguewatch.assess.belonging import Belonging
+from roguewatch.assess.covered import remembered
+from roguewatch.assess.detection import Detectors
 from roguewatch.assess.document import Coverage
 
 # Importing these registers their facts.
@@ -16,6 +18,7 @@ from roguewatch.assess.facts import (  # noqa: F401
     activity,
     awaited,
     control,
+    detection,
     drill_times,
     drills,
     incidents,
@@ -23,7 +26,15 @@ from roguewatch.assess.facts import (  # noqa: F401
 )
 from roguewatch.assess.facts import coverage as sightings  # noqa: F401
 from roguewatch.assess.facts.fact import DEFINITIONS, Definition, Facts, collect
-from roguewatch.assess.facts.inputs import Activity, Gate, Inputs, Result, Scenarios, Watched
+from roguewatch.assess.facts.inputs import (
+    Activity,
+    Gate,
+    Inputs,
+    Looked,
+    Result,
+    Scenarios,
+    Watched,
+)
 from roguewatch.assess.gathering import (
     approvals,
     kept_scenarios,
@@ -95,6 +106,7 @@ def measure(
     run: str = "",
     coverage: Coverage | None = None,
     results: Results = Results(),
+    looked: Looked | None = None,
 ) -> tuple[Facts, list[str]]:
     """Every fact, and the classes of deployments that have their own.
 
@@ -104,6 +116,7 @@ def measure(
         run: name of the run, evidence of what was counted in it.
         coverage: what was read; None where nothing was read now.
         results: files with results of trials.
+        looked: what the detectors look for; None where that is not known.
 
     Raises:
         InputError: results are of a class that is not in the register.
@@ -121,6 +134,7 @@ def measure(
         run=run,
         activity=seen.activity if seen.activity.sessions else None,
         coverage=coverage,
+        looked=looked,
         gate=_known(seen.decisions.whole),
         register=registered(seen.deployments, seen.decisions.used, _ns(seen)),
         stops=stops(engine, since, until),
@@ -153,7 +167,20 @@ def facts_of(store: Path, results: Results = Results()) -> tuple[Facts, list[str
     engine = connect(store)
     with Ledger.open(store, create=False, readonly=True) as ledger:
         seen = observe(Sessions(engine), Findings(engine), ledger)
-    return measure(seen, engine, run="store", results=results)
+    return measure(
+        seen, engine, run="store", results=results, coverage=remembered(Sessions(engine)),
+        looked=looked(Detectors((), {}), seen),
+    )  # fmt: skip
+
+
+def looked(detectors: Detectors, seen: Observed) -> Looked:
+    """What these detectors look for, and what they found in these sessions."""
+    found = frozenset(line.behaviour for line in seen.findings)
+    told = detectors.described(found)
+    return Looked(
+        covered=tuple(told.behaviours_covered), uncovered=tuple(told.behaviours_uncovered),
+        found=found,
+    )  # fmt: skip
 
 
 def registered_facts() -> dict[str, Definition]:

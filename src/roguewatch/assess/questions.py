@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 import yaml
 
-from roguewatch.assess.document import Question, Questionnaire
+from roguewatch.assess.document import Fact, Question, Questionnaire
 from roguewatch.assess.facts.fact import DEFINITIONS, Facts
 from roguewatch.errors import InputError
 from roguewatch.printable import printable, printable_path
@@ -100,7 +100,7 @@ def answer(facts: Facts, template: Template) -> Question:
     known = tuple(id for id in template.needs if facts[id] is not None)
     unknown = [facts.find(id) for id in template.needs if facts[id] is None]
     told = [
-        _PLACE.sub(lambda match: shown(match[1], facts[match[1]]), sentence)
+        _PLACE.sub(lambda match: _with_limits(facts, match[1]), sentence)
         for sentence in template.says
         if all(facts[id] is not None for id in _PLACE.findall(sentence))
     ]
@@ -120,11 +120,47 @@ def answer(facts: Facts, template: Template) -> Question:
         state=state,  # type: ignore[arg-type]
         answer=" ".join(told),
         facts=tuple(fact.id for fact in rests),
+        limits=_limits(rests),
         missing=tuple(printable(text, 500) for text in missing),
         as_of=min((fact.as_of for fact in rests), default=""),
         expires=min((fact.expires for fact in rests), default=""),
         verified_by=", ".join(sorted({fact.verified_by for fact in rests if fact.verified_by})),
     )
+
+
+def _with_limits(facts: Facts, id: str) -> str:
+    """A value as a sentence quotes it: with its interval, and with who stated it."""
+    fact = facts.find(id)
+    if fact is None:
+        return "not known"
+    ends = ""
+    if fact.interval is not None:
+        low, high = fact.interval
+        ends = f"{shown(id, low)} to {'no end' if high is None else shown(id, high)}"
+    of = f"{fact.counts[0]:,} of {fact.counts[1]:,}" if fact.counts is not None else ""
+    said = f"stated by {fact.stated.by}" if fact.state == "stated" and fact.stated else ""
+    told = "; ".join(part for part in (of, ends, said) if part)
+    return shown(id, fact.value) + (f" ({told})" if told else "")
+
+
+def _limits(rests: Sequence[Fact]) -> tuple[str, ...]:
+    """What holds the facts of an answer in bounds: how they were measured, what is beyond,
+    and which of them a person or record only states."""
+    found: dict[str, list[str]] = {}
+    for fact in rests:
+        definition = DEFINITIONS.get(fact.id.partition("@")[0])
+        if fact.state != "stated":
+            found.setdefault(fact.method, []).append(fact.id)
+        if fact.contradicted and fact.stated is not None:
+            told = f"contradicts {fact.stated.by}, who stated {shown(fact.id, fact.stated.value)}"
+            found.setdefault(told, []).append(fact.id)
+        if definition is not None and fact.statement != definition.statement:
+            beyond = fact.statement.removeprefix(f"{definition.statement}, ")
+            found.setdefault(beyond, []).append(fact.id)
+    return tuple(
+        printable(f"{', '.join(ids[:3])}{', …' if len(ids) > 3 else ''}: {text}", 600)
+        for text, ids in found.items()
+    )  # fmt: skip
 
 
 def questions(facts: Facts, asked: Sequence[Template] | None = None) -> list[Question]:
@@ -153,8 +189,11 @@ def shown(id: str, value: Any) -> str:
         )
     if isinstance(value, bool):
         return "yes" if value else "no"
-    if definition is not None and definition.unit == "seconds" and isinstance(value, int | float):
-        return duration(value)
+    if definition is not None and isinstance(value, int | float):
+        if definition.unit == "seconds":
+            return duration(value)
+        if definition.unit == "minutes":
+            return duration(60 * value)
     if isinstance(value, list):
         names = ", ".join(printable(str(name), 80) for name in value[:8])
         return names + (f" and {len(value) - 8} more" if len(value) > 8 else "") or "none named"
@@ -194,4 +233,6 @@ def _number(value: object) -> str:
         return " and ".join(_number(one) for one in value[:6]) or "none"
     if isinstance(value, bool) or not isinstance(value, int | float):
         return printable(str(value), 200)
-    return f"{value:,}" if isinstance(value, int) else f"{value:,.1f}"
+    if isinstance(value, int) or abs(value) >= 1000:
+        return f"{value:,.0f}"
+    return f"{value:.3g}"  # never so few digits that 0.94 reads as 0.9

@@ -101,6 +101,9 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
     """Ids of the facts that it rests on."""
     missing: tuple[str, ...]
     """What is not known."""
+    limits: tuple[str, ...] = ()
+    """What bounds the answer: how its facts were measured, what they leave out, and what
+    contradicts them; each with the ids of the facts."""
     as_of: str
     """When; empty where unassessed."""
     expires: str

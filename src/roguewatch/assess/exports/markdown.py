@@ -106,6 +106,9 @@ def _answers(title: str, questions: Iterable[Question]) -> Iterator[str]:
         yield f"### {text(one.id)}: {text(one.question)}"
         yield ""
         yield f"**{one.state}**{'. ' + text(one.answer) if one.answer else ''}"
+        if one.limits:
+            yield ""
+            yield f"Within these limits: {text('; '.join(one.limits))}"
         if one.missing:
             yield ""
             yield f"Not known: {text('; '.join(one.missing))}"

@@ -40,7 +40,9 @@ def sessions(given: Activity) -> Measured:
     return Measured(value=given.sessions)
 
 
-@fact("events", "Events read", "events", of="activity", method=_READ)
+@fact("events", "Events held of these sessions", "events", of="activity",
+      method="counted in the ledger: what files told, and what the gate saw of the same sessions",
+      )  # fmt: skip
 def events(given: Activity) -> Measured:
     """Events."""
     return Measured(value=given.events)

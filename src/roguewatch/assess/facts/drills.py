@@ -5,7 +5,7 @@ from __future__ import annotations
 import statistics
 from collections.abc import Iterable
 
-from roguewatch.assess.facts.fact import Measured, fact
+from roguewatch.assess.facts.fact import Measured, fact, stamp_ns
 from roguewatch.assess.facts.inputs import DrillResult
 
 _DRILLS = (
@@ -105,6 +105,18 @@ def routes(given: list[DrillResult]) -> Measured | None:
         return None
     return Measured(value=len({drill.route for drill in ran}), evidence=of_drills(ran),
                     as_of=oldest(ran))  # fmt: skip
+
+
+@fact("drills.rung3.last", "When stopping was last drilled", "date", of="drills", method=_DRILLS,
+      scope="either")  # fmt: skip
+def last(given: list[DrillResult]) -> Measured | None:
+    """The day, UTC, of the latest drill of rung 3 that counts."""
+    ran = [drill for drill in current(given) if drill.rung == 3]
+    if not ran:
+        return None
+    latest = max(ran, key=lambda drill: drill.began)
+    return Measured(value=stamp_ns(latest.began)[:10], evidence=of_drills([latest]),
+                    as_of=latest.began)  # fmt: skip
 
 
 @fact("drills.dead_p95_seconds", "Time from order to death, 95th percentile", "seconds",

@@ -140,6 +140,14 @@ class Sample(msgspec.Struct, frozen=True, kw_only=True):
     """The class, or the deployment, that it is evidence for; empty: it was not said."""
 
 
+class Looked(msgspec.Struct, frozen=True, kw_only=True):
+    """What the detectors in force look for, and what was found, as codes of the taxonomy."""
+
+    covered: tuple[str, ...]
+    uncovered: tuple[str, ...]
+    found: frozenset[str]
+
+
 class Scenarios(msgspec.Struct, frozen=True, kw_only=True):
     """Scenario runs of one file."""
 
@@ -175,6 +183,7 @@ class Inputs(msgspec.Struct, frozen=True, kw_only=True):
     run: str = ""
     activity: Activity | None = None
     coverage: Coverage | None = None
+    looked: Looked | None = None
     gate: Gate | None = None
     register: Registered | None = None
     stops: list[Stop] | None = None
