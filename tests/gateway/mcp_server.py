@@ -5,10 +5,13 @@ from __future__ import annotations
 import socket
 import sys
 from pathlib import Path
+from typing import Annotated
 
 import uvicorn
 from mcp.server.mcpserver import Context, MCPServer
+from mcp.server.mcpserver.resolve import Elicit, Resolve
 from mcp_types import SamplingMessage, TextContent
+from pydantic import BaseModel, Field
 
 server = MCPServer("weather station")
 
@@ -40,6 +43,29 @@ async def consult(question: str, context: Context) -> str:
         max_tokens=10,
     )
     return getattr(answer.content, "text", "")
+
+
+class Trip(BaseModel):
+    city: str
+
+
+def which_city() -> Elicit[Trip]:
+    return Elicit("Which city?", Trip)
+
+
+@server.tool()
+def book(seats: int, trip: Annotated[Trip, Resolve(which_city)]) -> str:
+    """Asks the user, in the revision's own way."""
+    return f"{seats} seats to {trip.city}"
+
+
+@server.tool()
+def forecast(
+    region: Annotated[str, Field(json_schema_extra={"x-mcp-header": "Region"})],
+    days: Annotated[int, Field(json_schema_extra={"x-mcp-header": "Days"})] = 1,
+) -> str:
+    """Its arguments stand in headers too."""
+    return f"{region}: rain for {days} days"
 
 
 def serve_http() -> None:

@@ -17,7 +17,7 @@ import pytest
 from mcp.client.client import Client
 from mcp.client.streamable_http import streamable_http_client
 from mcp.shared.exceptions import MCPError
-from mcp_types import CreateMessageResult, TextContent
+from mcp_types import CreateMessageResult, ElicitResult, TextContent
 
 from tests.gateway.relaying import Daemon, daemon, enrolled, recorded
 
@@ -113,6 +113,32 @@ def test_what_a_server_asks_of_the_client_is_recorded(relay: Relayed, server: st
     assert asked[1].parsed_detail()["answers"] == "server"
 
 
+def test_a_call_that_needs_input_is_followed_through_its_rounds(relay: Relayed) -> None:
+    async def asked(context: Any, params: Any) -> ElicitResult:
+        return ElicitResult(action="accept", content={"city": "Paris"})
+
+    async def work(client: Client) -> Any:
+        return await client.call_tool("book", {"seats": 2})
+
+    result = relay.use("2026-07-28", work, elicitation_callback=asked)
+    assert result.content[0].text == "2 seats to Paris"
+    first, second = recorded(relay.store, "tool_call")
+    assert second.parent == first.call_id != second.call_id
+    assert second.parsed_detail()["continues"] == first.call_id
+    assert [json.loads(one.arguments) for one in (first, second)] == [{"seats": 2}] * 2
+    waiting, done = recorded(relay.store, "tool_result")
+    assert (waiting.call_id, done.call_id) == (first.call_id, second.call_id)
+    assert waiting.parsed_detail()["result_type"] == "input_required"
+    assert done.text == "2 seats to Paris"
+    told = {"input_request": "", "input_response": ""}
+    for event in recorded(relay.store, "other"):
+        for key in told.keys() & event.parsed_detail().keys():
+            told[key] = event.text
+            assert event.call_id == first.call_id
+    assert "Which city?" in told["input_request"]
+    assert "Paris" in told["input_response"]
+
+
 CALL = {
     "jsonrpc": "2.0",
     "id": 1,
@@ -190,3 +216,65 @@ def test_ambiguous_bodies_are_refused(relay: Relayed) -> None:
     body = json.dumps(CALL).encode().replace(b'"name": "echo"', b'"name": "add", "name": "echo"')
     assert relay.post(body, **AGREED).status_code == 400
     assert not recorded(relay.store, "tool_call")
+
+
+def forecast(**arguments: Any) -> dict[str, Any]:
+    params = {**CALL["params"], "name": "forecast", "arguments": arguments}  # type: ignore[dict-item]
+    return {**CALL, "params": params}
+
+
+FORECAST = {**AGREED, "mcp_name": "forecast"}
+
+
+def test_the_sdks_headers_for_arguments_pass(relay: Relayed) -> None:
+    async def work(client: Any) -> None:
+        await client.list_tools()
+        for region in ("north", " édge\n", "=?base64?x?="):
+            result = await client.call_tool("forecast", {"region": region, "days": 3})
+            assert result.content[0].text == f"{region}: rain for 3 days"
+
+    relay.use("2026-07-28", work)
+    assert len(recorded(relay.store, "tool_result")) == 3
+
+
+AGREEING: list[dict[str, str]] = [
+    {"region": "north", "days": "3"},
+    {"region": f"=?base64?{base64.b64encode(b'north').decode()}?=", "days": "3.0"},
+]
+DIFFERING: list[dict[str, str]] = [
+    {"region": "south", "days": "3"},
+    {"region": "north", "days": "30"},
+    {"region": "north"},
+    {"region": "=?base64?bm9ydG?=", "days": "3"},
+    {"region": "north", "days": "3", "else": "south"},
+    {},
+]
+
+
+def test_headers_for_arguments_must_agree_with_them(relay: Relayed) -> None:
+    async def work(client: Client) -> None:
+        await client.list_tools()
+
+    relay.use("2026-07-28", work)
+    for headers in AGREEING + DIFFERING:
+        named = {f"mcp_param_{name}": value for name, value in headers.items()}
+        answer = relay.post(forecast(region="north", days=3), **FORECAST, **named)
+        if headers in DIFFERING:
+            assert answer.status_code == 400, headers
+            assert answer.json()["error"]["code"] == -32020
+        else:
+            assert answer.status_code == 200, headers
+    assert len(recorded(relay.store, "tool_call")) == len(AGREEING)
+    gaps = [one.text for one in recorded(relay.store, "gap") if one.sighting == "mcp-relay"]
+    assert sum("mcp-param-" in text for text in gaps) == len(DIFFERING)
+
+
+def test_of_a_tool_that_was_never_listed_a_header_must_repeat_the_body(relay: Relayed) -> None:
+    call = forecast(region="north", days=3)
+    assert relay.post(call, **FORECAST, mcp_param_region="south").status_code == 400
+    assert not recorded(relay.store, "tool_call")
+    both = {"mcp_param_region": "north", "mcp_param_days": "3"}
+    assert relay.post(call, **FORECAST, **both).status_code == 200
+    listing = {**CALL, "method": "tools/list", "params": {"_meta": CALL["params"]["_meta"]}}  # type: ignore[index]
+    route = {"mcp_protocol_version": "2026-07-28", "mcp_method": "tools/list"}
+    assert relay.post(listing, **route, mcp_param_region="north").status_code == 400

@@ -19,10 +19,12 @@ from roguewatch.gateway.mcp.message import (
     read_frame,
 )
 from roguewatch.gateway.mcp.offers import Offers
+from roguewatch.gateway.mcp.param_headers import Declared
 from roguewatch.gateway.mcp.record import (
     Sighted,
     frame_ids_in_flight,
     input_requests,
+    input_responses,
     other_event,
     request_event,
     response_event,
@@ -75,6 +77,10 @@ class Desk:
         """Find a connection under another id from now on."""
         self._connections[deployment.name, id] = connection
 
+    def declared(self, connection: Connection, tool: str) -> Declared:
+        """The headers that a tool's schema declares (`param_headers`)."""
+        return self._offers.declared(connection.deployment, connection.server, tool)
+
     async def client_sent(
         self, deployment: Deployment, connection: Connection, raw: bytes, negotiated: str = ""
     ) -> Verdict:
@@ -96,14 +102,16 @@ class Desk:
             return await self._refuse(deployment, sighted, error)
         refused: Verdict | None = None
         for message in frame.messages:
+            along: list[Event] = []
             if message.kind == "request":
                 event = request_event(sighted, connection, message, raw)
+                along = input_responses(sighted, message, event.parent)
             elif message.kind == "notification":
                 event = other_event(sighted, connection, message, "client")
             else:
                 event, _ = response_event(sighted, connection, message, "server")
             if message.decided:
-                ruling = await self._house.gate.decide(deployment, event)
+                ruling = await self._house.gate.decide(deployment, event, along=along)
                 if ruling.decision.outcome != "allow":
                     refused = Verdict(forward=False, code=DENIED, message=ruling.decision.told)
             elif not await self._noted(deployment, event):

@@ -24,6 +24,9 @@ from roguewatch.gateway.mcp.revisions import HTTP_DEFAULT, REVISIONS
 VERSION, METHOD, NAME, SESSION = (
     "mcp-protocol-version", "mcp-method", "mcp-name", "mcp-session-id",
 )  # fmt: skip
+PARAM = "mcp-param-"
+"""What the names of headers that repeat arguments begin with."""
+_ROUTING = (VERSION, METHOD, NAME, SESSION, "content-type", "content-encoding", "origin")
 _ENCODED = re.compile(r"=\?base64\?(.*)\?=")
 
 
@@ -36,7 +39,7 @@ def routing_headers(headers: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
     found: dict[str, str] = {}
     for name, value in headers:
         key = name.decode("latin-1").casefold()
-        if key in (VERSION, METHOD, NAME, SESSION, "content-type", "content-encoding", "origin"):
+        if key in _ROUTING or key.startswith(PARAM):
             if key in found:
                 raise FrameError(HEADER_MISMATCH, f"{key} stands twice")
             found[key] = value.decode("latin-1").strip()

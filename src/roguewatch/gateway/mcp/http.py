@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import partial
 from hashlib import sha256
 from os import urandom
 
@@ -31,6 +32,7 @@ from roguewatch.gateway.mcp.message import (
     error_answer,
     read_frame,
 )
+from roguewatch.gateway.mcp.param_headers import check_params
 from roguewatch.gateway.mcp.record import Sighted
 from roguewatch.gateway.sse import Events
 from roguewatch.gateway.upstream import Upstream, back, checked_base, onward
@@ -146,7 +148,9 @@ class HttpRelay:
                 return False
             with self._latency.measure("mcp"):
                 try:
-                    revision = check_headers(headers, read_frame(body, "client"))
+                    frame = read_frame(body, "client")
+                    revision = check_headers(headers, frame)
+                    check_params(headers, frame, revision, partial(self._desk.declared, connection))
                 except FrameError as error:
                     if error.code == HEADER_MISMATCH or error.ids:
                         await self._refused(deployment, connection, body, error)

@@ -15,6 +15,7 @@ import msgspec
 
 from roguewatch.events import Event, Origin, event_id
 from roguewatch.gateway.mcp.connection import Connection
+from roguewatch.gateway.mcp.param_headers import Declared, declared
 from roguewatch.gateway.mcp.record import clean
 from roguewatch.ledger.ledger import Ledger
 
@@ -31,6 +32,13 @@ class Offers:
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
         self._known: dict[str, dict[str, str]] = {}
+        self._declared: dict[str, dict[str, Declared]] = {}
+
+    def declared(self, deployment: str, server: str, tool: str) -> Declared:
+        """The headers that the schema of a tool declares, as it was offered last."""
+        session = f"mcp-tools:{deployment}:{server}"
+        self._of(session)
+        return self._declared[session].get(tool, {})
 
     def listed(self, connection: Connection, result: dict[str, Any]) -> list[Event]:
         """The events of a `tools/list` result: one for each tool that is new or changed."""
@@ -48,16 +56,26 @@ class Offers:
             if before != digest:
                 events.append(_offer(connection, session, name, body, digest, before))
                 known[name] = digest
+                self._declare(session, name, tool)
         return events
+
+    def _declare(self, session: str, name: str, tool: Any) -> None:
+        schema = tool.get("inputSchema") if isinstance(tool, dict) else None
+        if headers := declared(schema):
+            self._declared[session][name] = headers
+        else:
+            self._declared[session].pop(name, None)
 
     def _of(self, session: str) -> dict[str, str]:
         known = self._known.get(session)
         if known is None:
             known = self._known[session] = {}
+            self._declared[session] = {}
             for event in self._ledger.events(session=session):
                 detail = event.parsed_detail()
                 if event.kind == "config_change" and isinstance(detail.get("tool"), str):
                     known[detail["tool"]] = str(detail.get("digest"))
+                    self._declare(session, detail["tool"], msgspec.json.decode(event.raw or b"{}"))
         return known
 
 

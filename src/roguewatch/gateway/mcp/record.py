@@ -168,6 +168,22 @@ def input_requests(sighted: Sighted, message: Message, call_id: str) -> None:
         sighted.tell("other", {"method": method, "input_request": key}, call_id=call_id, text=text)
 
 
+def input_responses(sighted: Sighted, message: Message, call_id: str) -> list[Event]:
+    """What the client answers to an `input_required` result, with the next round."""
+    responses = message.params.get("inputResponses")
+    if not isinstance(responses, dict):
+        return []
+    return [
+        sighted.tell(
+            "other",
+            {"input_response": key},
+            call_id=call_id,
+            text=msgspec.json.encode(response).decode("utf-8", "replace"),
+        )
+        for key, response in responses.items()
+    ]
+
+
 def frame_ids_in_flight(frame: Frame, connection: Connection, sender: Direction) -> bool:
     """Whether a request reuses an id that still waits for its response, or two share one."""
     ids = frame.ids
