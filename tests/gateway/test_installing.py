@@ -11,9 +11,11 @@ from pathlib import Path
 
 import pytest
 
+from roguewatch.gateway.places import DEFAULT_LISTEN
 from roguewatch.gateway.settings import INSTALLERS, can_fail_open, version_in
 from roguewatch.state.database import connect
 from roguewatch.state.register import Deployment, Register
+from tests.gateway.relaying import daemon
 
 OWN = {
     "claude-code": b'{"model":"opus",\n  "hooks": {"PreToolUse": [{"matcher": "Bash", "hooks": '
@@ -185,3 +187,35 @@ def test_no_other_command_touches_an_agent_s_settings(home: Home) -> None:
     home.run("token", "d")
     home.run("status")
     assert list(home.home.rglob("*.json")) == []
+
+
+def url_of(home: Home) -> str:
+    """Where the installed hooks lead."""
+    hooks = json.loads((home.home / ".claude/settings.json").read_text())["hooks"]
+    return str(hooks["PreToolUse"][-1]["hooks"][0]["url"]).partition("/hooks/")[0]
+
+
+def test_hooks_lead_to_where_the_store_s_gate_listens(home: Home) -> None:
+    home.store.mkdir()
+    with daemon(home.store) as running:
+        done = home.run("install", "claude-code", "--yes")
+        assert (done.returncode, url_of(home)) == (0, running.url), done.stderr
+        assert "No gate runs" not in done.stdout
+        home.run("uninstall", "claude-code")
+        other = home.run("install", "claude-code", "--yes", "--listen", "127.0.0.1:1")
+        assert other.returncode == 2
+        assert f"listens on {running.ready['listen']}" in other.stderr
+        shown = home.run("status")
+        assert max(map(len, shown.stdout.splitlines())) <= 80
+    done = home.run("install", "claude-code", "--yes")
+    assert url_of(home) == running.url, done.stderr
+    assert "No gate runs" in done.stdout
+    assert "where it last listened" in done.stdout
+
+
+def test_without_a_gate_hooks_lead_to_where_one_listens_by_default_and_it_is_said(
+    home: Home,
+) -> None:
+    done = home.run("install", "claude-code", "--yes")
+    assert url_of(home) == f"http://{DEFAULT_LISTEN}"
+    assert "No gate runs" in done.stdout

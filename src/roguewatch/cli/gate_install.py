@@ -19,8 +19,8 @@ _AGENTS = ("claude-code", "codex", "gemini-cli", "cursor", "copilot-cli")
 @click.option("--dry-run", is_flag=True, help="Only show what would change.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @click.option(
-    "--listen", default="127.0.0.1:7433", show_default=True, metavar="HOST:PORT",
-    help="Where `gate serve` listens.",
+    "--listen", default="", metavar="HOST:PORT",
+    help="Where `gate serve` listens.  [default: where the gate of this store does]",
 )  # fmt: skip
 @click.option(
     "--root", type=click.Path(file_okay=False, path_type=Path), default=Path("/"), hidden=True
@@ -38,7 +38,7 @@ def install(
     """Show the change, ask, back up, write."""
     import os
 
-    from roguewatch.gateway.installing import environment_now, plan
+    from roguewatch.gateway.installing import environment_now, plan, where
     from roguewatch.gateway.settings import INSTALLERS
     from roguewatch.state.database import connect
     from roguewatch.state.register import Deployment, Register, new_token
@@ -46,8 +46,9 @@ def install(
     store.mkdir(mode=0o700, parents=True, exist_ok=True)
     register = Register(connect(store))
     name = deployment or agent
+    address, warning = where(store, listen)
     planned = plan(
-        agent, store, register, deployment=name, base=f"http://{listen}", managed=managed,
+        agent, store, register, deployment=name, base=f"http://{address}", managed=managed,
         environment=environment_now(), home=Path(os.path.expanduser("~")),  # noqa: PTH111
         token=new_token("hook"), root=root,
     )  # fmt: skip
@@ -60,6 +61,8 @@ def install(
             f"This agent CAN FAIL OPEN: deployment {name} is registered so, and the assessment "
             "requires a second source for it."
         )
+    if warning:
+        click.echo(warning)
     if dry_run:
         return
     if not yes:

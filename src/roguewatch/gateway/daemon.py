@@ -34,7 +34,7 @@ from roguewatch.gateway.coverage_watch import CoverageWatch, WatchSettings
 from roguewatch.gateway.house import House, own_event
 from roguewatch.gateway.latency import Latency
 from roguewatch.gateway.otlp_service import Otlp
-from roguewatch.gateway.places import ADMIN_SOCKET, AGENT_SOCKET
+from roguewatch.gateway.places import ADMIN_SOCKET, AGENT_SOCKET, LISTEN
 from roguewatch.gateway.process_watch import ProcessesWatched
 from roguewatch.gateway.protocol import BoundedProtocol
 from roguewatch.gateway.recording import recording_routes
@@ -186,6 +186,11 @@ async def _serve(
     relays = Relays(house, latency, settings)
     otlp = Otlp(house, latency, otlp_grpc)
     address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    house.listen = address
+    try:
+        (house.store / LISTEN).write_text(address + "\n")
+    except OSError as error:
+        house.complain(f"{LISTEN} cannot be written: {error.strerror}")
     coverage = CoverageWatch(house, f"http://{address}", watched)
     more = [*otlp.routes, *coverage.routes, *recording_routes(house)]
     server = _server(application(house, latency, more, relays.applications))

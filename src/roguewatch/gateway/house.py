@@ -83,6 +83,8 @@ class House:
             raise
         self.started = time.time_ns()
         self.admin_token = ""
+        self.listen = ""
+        """`HOST:PORT`, once it is served."""
         self.guard = Guard()
         self.group = GroupCommit(self.ledger)
         self.leases = Leases([self._open_stop, self._owner_gone, self._unwell], clock)
@@ -90,6 +92,8 @@ class House:
         self.complaints: deque[tuple[int, str]] = deque(maxlen=100)
         self.outcomes: dict[str, dict[str, int]] = {}
         self.last_seen: dict[str, dict[str, int]] = {}
+        self.rehearsals: set[str] = set()
+        """Canaries on their way to the model relay, which answers each itself, once."""
         self.worker = Worker(self.group.crowded)
         self.watchers: list[Callable[[Sequence[Event]], None]] = []
         """Are told, on the event loop, of events that have become durable."""
@@ -245,6 +249,7 @@ class House:
             )
         return {
             "started": self.started,
+            "listen": self.listen,
             "well": self.well(),
             "unrecorded": self._unrecorded,
             "witness_error": printable(self.ledger.witness_error, 300),

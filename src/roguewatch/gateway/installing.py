@@ -20,7 +20,9 @@ from pathlib import Path
 import msgspec
 
 from roguewatch.errors import ControlError, InputError
+from roguewatch.gateway.asking import ask
 from roguewatch.gateway.installed import Installed, folder, key, read_settings
+from roguewatch.gateway.places import DEFAULT_LISTEN, LISTEN
 from roguewatch.gateway.settings import (
     INSTALLERS,
     Installer,
@@ -112,6 +114,37 @@ def settings_path(
             "user, and let the assessment count it as able to fail open"
         )
     return root.absolute() / str(installer.managed).lstrip("/")
+
+
+def where(store: Path, said: str = "") -> tuple[str, str]:
+    """Where hooks are to lead, `HOST:PORT`, and what the user should know of it.
+
+    Args:
+        store: the gate's store.
+        said: an address that the user gives; empty: the running gate's, else the one where it
+            last listened, else where `gate serve` listens unless told otherwise.
+
+    Raises:
+        ControlError: the store's gate runs and listens elsewhere.
+    """
+    status = ask(store, "GET", "/status")
+    running = str(status["listen"]) if status is not None else ""
+    if running and said and said != running:
+        raise ControlError(f"--listen {said}: the gate of this store listens on {running}")
+    if running:
+        return running, ""
+    if said:
+        return said, ""
+    file = store / LISTEN
+    last = file.read_text("utf-8", "replace").strip() if file.exists() else ""
+    if not re.fullmatch(r"(\[::1\]|127\.0\.0\.1):\d{1,5}", last):
+        last = ""
+    known = last or DEFAULT_LISTEN
+    since = "where it last listened" if last else "where `gate serve` listens unless told otherwise"
+    return known, (
+        f"No gate runs on this store. The hooks lead to {known}, {since}; until it runs there, "
+        "every action is blocked or goes unseen. --listen HOST:PORT says another."
+    )
 
 
 def plan(
