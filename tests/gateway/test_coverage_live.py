@@ -77,19 +77,34 @@ def test_canaries_come_out_of_every_claimed_source_and_count_as_no_action(
     tmp_path: Path,
 ) -> None:
     store = tmp_path / "store"
-    registered(store, "hook", "otel", "mcp-relay", "transcript")
-    with daemon(store, *OPTIONS, "--canary-minutes", "0.02") as gate:
+    registered(store, "hook", "otel", "mcp-relay", "model-relay", "transcript")
+    nowhere = ("--openai-upstream", "http://127.0.0.1:9", "--anthropic-upstream",
+               "http://127.0.0.1:9")  # fmt: skip
+    with daemon(store, *OPTIONS, *nowhere, "--canary-minutes", "0.02") as gate:
 
         def came() -> dict[str, Any] | None:
             rows = {row["source"]: row for row in coverage(gate)["coverage"]}
-            planted = ("hook", "otel", "mcp-relay")
+            planted = ("hook", "otel", "mcp-relay", "model-relay")
             return rows if all(rows[name]["canaries_seen"] for name in planted) else None
 
         rows = wait_for(came)
         assert {row["state"] for row in rows.values()} == {"not observed"}
         assert rows["transcript"]["canaries_sent"] == 0
         assert rows["hook"]["heartbeat"] == "alive"
-    assert "canary did not come" not in (store / "stderr").read_text()
+    assert "canary" not in (store / "stderr").read_text()
+    relayed = [one for one in recorded(store, "tool_call") if one.sighting == "model-relay"]
+    assert {one.surface for one in relayed} == {"openai", "anthropic"}
+
+
+def test_no_agent_can_have_a_model_relay_take_a_request_for_a_canary(tmp_path: Path) -> None:
+    store = tmp_path / "store"
+    token = registered(store, "model-relay")
+    with daemon(store, *OPTIONS, "--openai-upstream", "http://127.0.0.1:9") as gate:
+        body = {"model": "rw-canary-" + "0" * 32, "messages": [{"role": "user", "content": "x"}]}
+        headers = {"authorization": f"Bearer {token}"}
+        url = f"{gate.url}/openai/v1/chat/completions"
+        assert httpx.post(url, json=body, headers=headers).status_code == 502
+    assert [one.text for one in recorded(store, "decision")] == ["allow"]
 
 
 def test_a_stopped_deployment_is_not_probed(tmp_path: Path) -> None:

@@ -2,12 +2,13 @@
 
 A canary is announced in the gate's own record, then sent over each source's real wire: a
 hook call to the hook's address, a span to the receiver's, a tool call through the stdio
-relay to a server that does nothing. Its call id is random, so that no agent can name its
+relay to a server that does nothing, a request to each provider's address of the model
+relay, which answers it itself (it would be a paid one). Its call id is random, so that no agent can name its
 own calls so and have them left out of the count. What it proves is the path from a client
 to the record. It does not prove that the agent's own client still uses that path: no
 instruction is put into a live agent, so that must come from actions seen by several
-sources. A model relay has no canary (it would be a paid request), nor has a transcript
-(the agent writes it).
+sources; nor, of the model relay, that the provider can be reached. A transcript has no
+canary: the agent writes it.
 """
 
 from __future__ import annotations
@@ -25,12 +26,12 @@ import httpx
 from roguewatch.errors import ControlError
 from roguewatch.gateway.coverage_sightings import Planted
 from roguewatch.gateway.house import House, own_event
+from roguewatch.gateway.models.rehearsal import TOOL, question
 from roguewatch.state.register import Deployment, TokenPurpose
 
 PREFIX = "rw-canary-"
 SECONDS = 15.0
 TOKEN_SECONDS = 60.0
-TOOL = "roguewatch_canary"
 
 
 class Canaries:
@@ -76,8 +77,8 @@ class Canaries:
         return Planted(call_id, deployment.name, sources, event.time or 0)
 
 
-async def _post(url: str, token: str, body: object) -> None:
-    headers = {"authorization": f"Bearer {token}"}
+async def _post(url: str, token: str, body: object, **more: str) -> None:
+    headers = {"authorization": f"Bearer {token}", **more}
     async with httpx.AsyncClient(headers=headers, trust_env=False, timeout=SECONDS) as client:
         (await client.post(url, json=body)).raise_for_status()
 
@@ -158,10 +159,21 @@ async def _mcp(house: House, url: str, token: str, call_id: str) -> None:
             await client.wait()
 
 
+async def _model(house: House, url: str, token: str, call_id: str) -> None:
+    for path in ("openai/v1/chat/completions", "anthropic/v1/messages"):
+        session = {"x-session-id": f"{call_id}-{path.partition('/')[0]}"}
+        house.rehearsals.add(call_id)
+        try:
+            await _post(f"{url}/{path}", token, question(call_id), **session)
+        finally:
+            house.rehearsals.discard(call_id)
+
+
 _Sender = Callable[[House, str, str, str], Awaitable[None]]
 
 _SENDERS: dict[str, tuple[TokenPurpose, _Sender]] = {
     "hook": ("hook", _hook),
     "otel": ("otlp", _span),
     "mcp-relay": ("relay", _mcp),
+    "model-relay": ("relay", _model),
 }

@@ -56,10 +56,10 @@ class Response:
     the connection is closed.
 
     Args:
-        connection: on which it comes.
+        connection: on which it comes; None: it came from nowhere, and `put` and `end` fill it.
     """
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection | None) -> None:
         self.status = 0
         self.raw_headers: RawHeaders = []
         """Names in lower case, in the order of the wire."""
@@ -103,7 +103,8 @@ class Response:
         piece = self._pieces[0] if len(self._pieces) == 1 else b"".join(self._pieces)
         self._pieces.clear()
         self._waiting = 0
-        self._connection.resume()
+        if self._connection is not None:
+            self._connection.resume()
         return piece
 
     def put(self, piece: bytes) -> bool:
@@ -126,7 +127,8 @@ class Response:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        self._connection.leave(self)
+        if self._connection is not None:
+            self._connection.leave(self)
 
 
 class Connection(asyncio.Protocol):

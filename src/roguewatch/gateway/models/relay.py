@@ -12,11 +12,13 @@ from starlette.datastructures import Headers
 from starlette.types import Receive, Scope, Send
 
 from roguewatch.errors import InputError
+from roguewatch.events import Event
 from roguewatch.gateway.bodies import RefusedError
 from roguewatch.gateway.carried import holder, note_refused, read_body, respond
 from roguewatch.gateway.house import House
-from roguewatch.gateway.http_client import UpstreamError
+from roguewatch.gateway.http_client import Response, UpstreamError
 from roguewatch.gateway.latency import Latency
+from roguewatch.gateway.models import rehearsal
 from roguewatch.gateway.models.exchange import Exchange
 from roguewatch.gateway.models.history import Sessions
 from roguewatch.gateway.models.items import Answer, Question, Reading
@@ -80,6 +82,9 @@ class ModelRelay:
             path = self._path(scope)
             body = await read_body(receive)
             exchange = self._understood(scope, deployment, path, body)
+            if exchange.question is not None and exchange.question.model in self._house.rehearsals:
+                await self._rehearse(scope, receive, send, deployment, exchange, body)
+                return
             await self._admit(scope, deployment, exchange, body)
         except Refusal as refusal:
             await respond(send, refusal.status, provider.error(refusal.kind, str(refusal)))
@@ -134,18 +139,45 @@ class ModelRelay:
             Refusal: it is not allowed, or not recorded.
         """
         with self._latency.measure("model"):
-            query = scope.get("query_string", b"").decode("latin-1")
-            asked = exchange.request_event(scope["method"], body, query)
-            events = []
-            if exchange.question is not None:
-                session = self._sessions.open(deployment.name, exchange.session)
-                events = exchange.history_events(session)
-            scrub = self._secrets.scrub
-            ruling = await self._house.gate.decide(
-                deployment, scrub(asked), along=[scrub(event) for event in events]
-            )
+            *along, asked = self._asked(scope, deployment, exchange, body)
+            ruling = await self._house.gate.decide(deployment, asked, along=along)
         if ruling.decision.outcome != "allow":
             raise Refusal(403, "permission_error", ruling.decision.told)
+
+    def _asked(
+        self, scope: Scope, deployment: Deployment, exchange: Exchange, body: bytes
+    ) -> list[Event]:
+        """The events of a request: what is new in its history, then the request itself."""
+        query = scope.get("query_string", b"").decode("latin-1")
+        asked = exchange.request_event(scope["method"], body, query)
+        events = []
+        if exchange.question is not None:
+            session = self._sessions.open(deployment.name, exchange.session)
+            events = exchange.history_events(session)
+        return [self._secrets.scrub(event) for event in (*events, asked)]
+
+    async def _rehearse(
+        self,
+        scope: Scope,
+        receive: Receive,
+        send: Send,
+        deployment: Deployment,
+        exchange: Exchange,
+        body: bytes,
+    ) -> None:
+        """Answer a canary: on the way of every request, but past the policy, which may know
+        only some models, and past the provider."""
+        assert exchange.question is not None
+        canary = exchange.question.model
+        self._house.rehearsals.discard(canary)
+        await self._house.gate.observe(deployment, self._asked(scope, deployment, exchange, body))
+        response = Response(None)
+        response.status = 200
+        response.raw_headers = [(b"content-type", b"application/json")]
+        response.put(rehearsal.answer(self._provider.name, canary))
+        response.end(None)
+        tee = Tee(response, self._reading(scope, exchange.path), self._secrets)
+        await tee.run(receive, send, response.raw_headers, self._recorder(deployment, exchange))
 
     async def _forward(
         self,
