@@ -233,6 +233,16 @@ def test_what_only_the_gate_saw_is_said_to_be_left_out(tmp_path: Path, good: Pat
     assert 0 < _elsewhere(document) == document["findings_elsewhere"]["live"]
     page = (tmp_path / "out" / "assessment.html").read_text()
     assert "</strong>: they came from the gate. No number below" in page
+    # Without a path all that the store holds is assessed, also where no file is found.
+    done = roguewatch("assess", "--store", store, "--out", tmp_path / "out")
+    assert "NOT IN THIS REPORT" not in done.stdout
+    assert "1 session is told of by no file" in done.stdout
+    document = json.loads((tmp_path / "out" / "assessment.json").read_text())
+    assert {line["session"] for line in document["sessions"]} > {"good"}
+    (live,) = (line for line in document["sessions"] if line["session"] != "good")
+    assert (live["surface"], live["tool_calls"], live["path"]) == ("claude-code", 1, "")
+    assert live["findings"] > 0 == _elsewhere(document)
+    assert document["coverage"]["paths"] == ["(all that the store holds)"]
 
 
 def _elsewhere(document: dict[str, Any]) -> int:

@@ -53,6 +53,9 @@ from roguewatch.state.database import connect
 from roguewatch.state.findings import Findings
 from roguewatch.state.sessions import Sessions
 
+WHOLE_STORE = "(all that the store holds)"
+"""Stands among the paths where more was assessed than they hold."""
+
 
 def assess(
     paths: Sequence[Path],
@@ -63,6 +66,7 @@ def assess(
     request: Request = Request(),
     results: Results = Results(),
     progress: Progress | None = None,
+    whole: bool = False,
 ) -> tuple[Assessment, Done]:
     """Read what is new under the paths into the store and assess what these paths hold.
 
@@ -74,6 +78,8 @@ def assess(
         request: the window, what to compare with, which questions.
         results: files with results of trials.
         progress: told of every file and batch.
+        whole: assess all that the store holds, with what only the gate saw and what earlier
+            runs read, and not only what these paths hold.
 
     Raises:
         RoguewatchError: the store, the rules or something that was asked for cannot be used.
@@ -83,9 +89,10 @@ def assess(
     template(request.safety_case)
     for path in request.questionnaires:
         questionnaire(path)
-    with _Run(store, rules, disabled or {}, progress) as run:
+    with _Run(store, rules, disabled or {}, progress, whole=whole) as run:
         run.read(paths)
-        assessment = run.assessment([printable_path(path) for path in paths], request, results)
+        names = [*map(printable_path, paths), *([WHOLE_STORE] if whole else [])]
+        assessment = run.assessment(names, request, results)
         assessment.ledger = _ledger_state(run.ledger, store)
     assessment.disclosure = Disclosure(
         version="private", of="", redactions=(), independence=declared
@@ -116,8 +123,10 @@ class _Run:
         rules: Sequence[Path],
         disabled: Mapping[str, str],
         progress: Progress | None,
+        *,
+        whole: bool = False,
     ) -> None:
-        self.store = store
+        self.store, self.whole = store, whole
         self.name = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(4)}"
         self.detectors = Detectors(rules, disabled)
         state = connect(store)
@@ -137,7 +146,7 @@ class _Run:
         """Read, look again at what is out of date, and seal."""
         self.pipeline.read(paths)
         if not self.pipeline.done.stopped:
-            self.pipeline.analyse_again()
+            self.pipeline.analyse_again(whole=self.whole)
             self.ledger.seal()
 
     def assessment(self, paths: list[str], request: Request, results: Results) -> Assessment:
@@ -164,7 +173,8 @@ class _Run:
         return looked(self.detectors, seen)
 
     def _seen(self, window: Period) -> Observed:
-        return observe(self.sessions, self.findings, self.ledger, run=self.name,
+        run = None if self.whole else self.name
+        return observe(self.sessions, self.findings, self.ledger, run=run,
                        since=window.since, until=window.until)  # fmt: skip
 
     def _of_period(self, period: Period, results: Results) -> Kept:
@@ -222,7 +232,11 @@ class _Run:
             crosswalks=crosswalks(facts),
             disclosure=Disclosure(version="private", of="", redactions=(), independence=()),
             ledger=LedgerState(size=0, checkpoint="", checkpoint_digest="", verify=[]),
-            notes=[stopped] * bool(stopped) + [_gone(seen.gone)] * bool(seen.gone),
+            notes=[
+                *([stopped] if stopped else ()),
+                *([_gone(seen.gone)] if seen.gone else ()),
+                *([_from_the_gate(seen.unread)] if seen.unread else ()),
+            ],
         )
 
 
@@ -230,6 +244,14 @@ def _gone(count: int) -> str:
     return (
         f"The evidence of {count} sessions that were read earlier is not in the ledger any "
         "more: they are not assessed, and nothing that rests on them is."
+    )
+
+
+def _from_the_gate(count: int) -> str:
+    many = "session is" if count == 1 else "sessions are"
+    return (
+        f"{count} {many} told of by no file: the gate saw what is said of them, and what they "
+        "did past it is not known."
     )
 
 

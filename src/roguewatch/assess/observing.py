@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 
 import msgspec
@@ -44,6 +44,8 @@ class Observed(msgspec.Struct, kw_only=True):
     watched: list[Watched] | None = None
     gone: int = 0
     """Sessions with a summary of which the ledger holds nothing any more."""
+    unread: int = 0
+    """Sessions among these of which no file tells: only the gate saw them."""
 
 
 def observe(
@@ -68,58 +70,90 @@ def observe(
     deployments = Register(sessions.engine).all()
     decisions = Decisions(deployments, since, until)
     decisions.read(ledger)
-    classes = sorted({one.deployment_class for one in deployments})
-    totals, own = Totals(), {name: Totals() for name in classes}
-    lines: dict[str, SessionLine] = {}
+    told = sessions.told()
+    adding = _Adding(decisions, {one.deployment_class for one in deployments}, told)
     held, gone = {row.session for row in ledger.sessions()}, set()
     for summary in sessions.all(run=run, since=since, until=until):
-        if summary.session not in held:
+        if summary.session in held:
+            adding.session(summary)
+        else:
             gone.add(summary.session)  # a summary without its evidence says nothing
-            continue
-        totals.add(summary)
-        name = decisions.class_of.get(summary.session, UNREGISTERED)
-        if name in own:
-            own[name].add(summary)
-        lines[summary.session] = session_line(summary)
-    found: list[FindingLine] = []
-    found_of: dict[str, list[FindingLine]] = defaultdict(list)
-    not_here: list[Finding] = []
-    not_here_of: dict[str, list[Finding]] = defaultdict(list)
     left_out = gone | sessions.outside(since, until)
     for finding in findings.all(suppressed=False):
-        if finding.session in left_out or not within(finding.time, since, until):
-            continue
-        name = decisions.class_of.get(finding.session, UNREGISTERED)
-        if finding.session not in lines:
-            not_here.append(finding)
-            not_here_of[name].append(finding)
-            continue
-        line = finding_line(finding)
-        found.append(line)
-        found_of[name].append(line)
-        lines[finding.session].findings += 1
-    told = sessions.told() if not_here else set()
-    elsewhere = _elsewhere(not_here, told)
-    _only(decisions, lines)
+        if finding.session not in left_out and within(finding.time, since, until):
+            adding.finding(finding)
+    _only(decisions, adding.lines)
     return Observed(
         now=_as_of(until),
         since=since,
         until=until,
-        totals=totals,
-        lines=lines,
-        findings=found,
-        suppressed=sum(1 for _ in _within(findings.all(suppressed=True), lines, since, until)),
-        elsewhere=elsewhere,
-        activity=activity(totals, found, elsewhere),
-        by_class={
-            name: activity(own[name], found_of[name], _elsewhere(not_here_of[name], told))
-            for name in classes
-        },
+        totals=adding.totals,
+        lines=adding.lines,
+        findings=adding.found,
+        suppressed=sum(
+            1 for _ in _within(findings.all(suppressed=True), adding.lines, since, until)
+        ),
+        elsewhere=_elsewhere(adding.not_here, told),
+        activity=adding.activity(),
+        by_class={name: adding.activity(name) for name in sorted(adding.own)},
         decisions=decisions,
         deployments=deployments,
         watched=watched(ledger, deployments, since, until),
         gone=len(gone),
+        unread=adding.unread,
     )
+
+
+class _Adding:
+    """Sessions and their findings added up, for the whole and for each class.
+
+    Args:
+        decisions: which class each session that met the gate is of.
+        classes: of the register.
+        told: sessions that some file told of.
+    """
+
+    def __init__(self, decisions: Decisions, classes: Iterable[str], told: set[str]) -> None:
+        self.totals, self.own = Totals(), {name: Totals() for name in classes}
+        self.lines: dict[str, SessionLine] = {}
+        self.found: list[FindingLine] = []
+        self.not_here: list[Finding] = []
+        """Findings of other sessions."""
+        self.unread = 0
+        """Sessions among these of which no file tells: only the gate saw them."""
+        self._decisions, self._told = decisions, told
+        self._found_of: dict[str, list[FindingLine]] = defaultdict(list)
+        self._not_here_of: dict[str, list[Finding]] = defaultdict(list)
+
+    def session(self, summary: SessionSummary) -> None:
+        """Count a session to the whole and to its class."""
+        self.totals.add(summary)
+        if (own := self.own.get(self._class_of(summary.session))) is not None:
+            own.add(summary)
+        self.lines[summary.session] = session_line(summary)
+        self.unread += summary.session not in self._told
+
+    def finding(self, finding: Finding) -> None:
+        """Count a finding to its session, or to what lies elsewhere."""
+        name = self._class_of(finding.session)
+        if finding.session not in self.lines:
+            self.not_here.append(finding)
+            self._not_here_of[name].append(finding)
+            return
+        line = finding_line(finding)
+        self.found.append(line)
+        self._found_of[name].append(line)
+        self.lines[finding.session].findings += 1
+
+    def activity(self, name: str | None = None) -> Activity:
+        """What a class did; the whole where none is named."""
+        if name is None:
+            return activity(self.totals, self.found, _elsewhere(self.not_here, self._told))
+        left = _elsewhere(self._not_here_of[name], self._told)
+        return activity(self.own[name], self._found_of[name], left)
+
+    def _class_of(self, session: str) -> str:
+        return self._decisions.class_of.get(session, UNREGISTERED)
 
 
 def within(time: int | None, since: int | None, until: int | None) -> bool:

@@ -141,13 +141,18 @@ class Pipeline:
             except LedgerError as error:
                 self._stop(None, error)
 
-    def analyse_again(self) -> None:
-        """Add up and look at, from the ledger, what is not finished or out of date."""
+    def analyse_again(self, *, whole: bool = False) -> None:
+        """Add up and look at, from the ledger, what is not finished or out of date.
+
+        Args:
+            whole: sessions that this run did not read may be out of date too.
+        """
         if self._left.interrupted:
             # Before the sessions are no longer stale: killed here, the next run does it again.
             look_across(self._ledger, self._findings, self._detectors)
         self.done.analysed_again = analyse_again(
-            self._ledger, self._sessions, self._findings, self._detectors, self._run,
+            self._ledger, self._sessions, self._findings, self._detectors,
+            None if whole else self._run,
             self._progress.events if self._progress else None,
         )  # fmt: skip
 

@@ -87,13 +87,14 @@ def analyse_again(
     sessions: Sessions,
     findings: Findings,
     detectors: Detectors,
-    run: str,
+    run: str | None,
     progress: Callable[[int], None] | None = None,
 ) -> int:
     """Add up and look at, from the ledger, what is not finished or out of date.
 
     Args:
-        run: sessions of its files that other detectors looked at are out of date.
+        run: sessions of its files that other detectors looked at are out of date; None: all
+            that they looked at.
         progress: told of events.
 
     Returns:

@@ -89,8 +89,8 @@ def command(
     """Read agent activity, detect, and write the assessment.
 
     PATH is a file or folder of transcripts; formats are recognised by content. Without
-    one, the places where this machine's agents keep theirs are read. What becomes of a
-    report: roguewatch assess verify | approve | publish REPORT.
+    one, the places where this machine's agents keep theirs are read, and all that the store
+    holds is assessed, with sessions that only the gate saw. What becomes of a report: roguewatch assess verify | approve | publish REPORT.
 
     Exit status: 0 the assessment was written, whatever it says; 1 with --fail-on, when
     findings reach the level, in these files or elsewhere in the store; 2 an error that left nothing to assess.
@@ -135,7 +135,7 @@ def _assessed(
     from roguewatch.sources.reading import discover
 
     chosen = list(paths) or discover(os.environ, Path.home())
-    if not chosen:
+    if not chosen and not (store / "ledger").is_dir():
         raise InputError(
             "no agent activity was found in this machine's standard places "
             "(roguewatch sources lists them): give a PATH"
@@ -145,7 +145,7 @@ def _assessed(
             click.echo(f"roguewatch: {printable_path(path)}: no such file or folder", err=True)
         raise InputError("nothing to assess")
     with progress() if sys.stderr.isatty() and not quiet else nullcontext() as shown:
-        assessment, done = assess(chosen, store, progress=shown, **given)
+        assessment, done = assess(chosen, store, progress=shown, whole=not paths, **given)
     for unread in assessment.coverage.unread:
         click.echo(f"roguewatch: {unread.path}: {unread.reason}", err=True)
     if not assessment.sessions and not windowed:
@@ -202,6 +202,8 @@ def _summary(assessment: Assessment, files: Sequence[Path]) -> None:
             f"{left.findings - left.live} from earlier runs over other files "
             "(roguewatch findings lists them)"
         )
+    for note in assessment.notes:
+        click.echo(f"  note      {printable(note, 400)}")
     for group in grouped(assessment.findings)[:8]:
         times = f" ({group.count} times)" if group.count > 1 else ""
         click.echo(f"  {group.level:9} {printable(group.title, 100)}{times}; {group.causes}")

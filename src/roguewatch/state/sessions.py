@@ -150,16 +150,18 @@ class Sessions:
         if rows:
             upsert(connection, tables.sessions, rows)
 
-    def stale(self, analysed_with: str, run: str) -> list[str]:
+    def stale(self, analysed_with: str, run: str | None) -> list[str]:
         """Sessions to analyse again: unfinished ones, and those of an assessment's files
-        that other detectors looked at."""
+        (None: all) that other detectors looked at."""
         table, told, read = tables.sessions, tables.reading_sessions, tables.readings
         seen = (
             select(told.c.session)
             .join(read, read.c.path == told.c.path)
             .where(read.c.run == run, told.c.session == table.c.session)
         )
-        outdated = (table.c.analysed_with != analysed_with) & seen.exists()
+        outdated = table.c.analysed_with != analysed_with
+        if run is not None:
+            outdated &= seen.exists()
         query = select(table.c.session).where(or_(table.c.stale, outdated))
         with self._engine.connect() as connection:
             return list(connection.execute(query.order_by(table.c.session)).scalars())
