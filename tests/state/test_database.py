@@ -18,6 +18,7 @@ from roguewatch.state.database import connect, newest_revision
 from roguewatch.state.tables import metadata
 
 
+@pytest.mark.new_state
 def test_migrations_make_exactly_the_tables_that_the_code_expects(tmp_path: Path) -> None:
     with connect(tmp_path).connect() as connection:
         found = MigrationContext.configure(connection, opts={"compare_type": True})
@@ -30,6 +31,7 @@ def test_migrations_are_one_chain_whose_end_is_the_newest_file() -> None:
     assert ScriptDirectory.from_config(config).get_heads() == [newest_revision()]
 
 
+@pytest.mark.sqlite
 def test_a_new_store_is_private_and_uses_the_write_ahead_log(tmp_path: Path) -> None:
     store = tmp_path / "a" / "store"
     engine = connect(store)
@@ -39,6 +41,7 @@ def test_a_new_store_is_private_and_uses_the_write_ahead_log(tmp_path: Path) -> 
         assert connection.exec_driver_sql("PRAGMA synchronous").scalar() == 2
 
 
+@pytest.mark.new_state
 def test_processes_that_start_at_once_migrate_once(tmp_path: Path) -> None:
     code = (
         "import sys; from pathlib import Path; from roguewatch.state.database import connect;"
@@ -61,6 +64,7 @@ def test_a_database_of_a_newer_version_is_refused_by_name(tmp_path: Path) -> Non
         connect(tmp_path)
 
 
+@pytest.mark.sqlite
 def test_a_file_that_is_no_database_is_refused_by_name(tmp_path: Path) -> None:
     (tmp_path / "state.sqlite").write_bytes(b"not a database at all, " * 100)
     with pytest.raises(StateError, match=r"state\.sqlite: the state cannot be opened"):

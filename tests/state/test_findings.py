@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from sqlalchemy import Engine
 
 from roguewatch.errors import StateError
 from roguewatch.findings import LEVELS, Finding, finding_id
@@ -82,7 +84,13 @@ def test_a_suppression_without_owner_reason_future_or_finding_is_refused(
     findings: Findings, wrong: dict[str, Any]
 ) -> None:
     findings.record([found("a"), found("b")])
-    given = {"finding": found("a").id, "owner": "kim", "reason": "r", "until": 9 * DAY, "now": DAY}
+    given: dict[str, Any] = {
+        "finding": found("a").id,
+        "owner": "kim",
+        "reason": "r",
+        "until": 9 * DAY,
+        "now": DAY,
+    }
     given |= wrong
     with pytest.raises(StateError):
         findings.suppress(given.pop("finding"), **given)
@@ -94,15 +102,20 @@ def test_a_prefix_with_wildcards_matches_only_itself(findings: Findings) -> None
         findings.find("%")
 
 
-@settings(max_examples=40, deadline=None, derandomize=True)
+@settings(
+    max_examples=40, deadline=None, derandomize=True,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)  # fmt: skip
 @given(st.lists(st.tuples(st.sampled_from(LEVELS), st.text(max_size=20)), max_size=12))
 def test_whatever_the_text_nothing_is_lost(
-    tmp_path_factory: pytest.TempPathFactory, given_findings: list[tuple[Any, str]]
+    emptied: Callable[[], Engine], given_findings: list[tuple[Any, str]]
 ) -> None:
-    findings = Findings(connect(tmp_path_factory.mktemp("store")))
+    engine = emptied()
+    findings = Findings(engine)
     wanted = {
         (f := found(str(n), title=text, level=level)).id: f
         for n, (level, text) in enumerate(given_findings)
     }
     assert findings.record(wanted.values()) == len(wanted)
     assert {f.id: f for f in findings.all()} == wanted
+    engine.dispose()

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import Engine
 
 from roguewatch.errors import StateError
 from roguewatch.events import Usage
@@ -26,6 +30,23 @@ def test_a_summary_comes_back_as_it_was_kept(tmp_path: Path) -> None:
     assert list(sessions.all()) == [summary]
     assert sessions.find("s") == summary
     assert summary.gap_count == 2
+
+
+@settings(
+    max_examples=30, deadline=None, derandomize=True,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)  # fmt: skip
+@given(st.lists(st.text(st.sampled_from("a0\x00\ue0001"), max_size=5), unique=True, max_size=9))
+def test_sessions_keep_whatever_id_an_agent_gave_them(
+    emptied: Callable[[], Engine], ids: list[str]
+) -> None:
+    engine = emptied()
+    sessions = Sessions(engine)
+    with transaction(engine) as connection:
+        sessions.keep(connection, [SessionSummary(session=one, events=3) for one in ids], "r")
+    assert sessions.counted() == dict.fromkeys(ids, 3)
+    assert all(sessions.find(one).session == one for one in ids)
+    engine.dispose()
 
 
 def test_unfinished_sessions_and_those_of_older_detectors_are_analysed_again(

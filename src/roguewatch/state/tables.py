@@ -16,8 +16,9 @@ from sqlalchemy import (
     Integer,
     MetaData,
     Table,
-    Text,
 )
+
+from roguewatch.state.texts import TEXT
 
 metadata = MetaData(
     naming_convention={
@@ -30,14 +31,14 @@ metadata = MetaData(
 findings = Table(
     "findings",
     metadata,
-    Column("id", Text, primary_key=True),
-    Column("session", Text, nullable=False, index=True),
-    Column("behaviour", Text, nullable=False, index=True),
-    Column("level", Text, nullable=False),
-    Column("detector", Text, nullable=False),
+    Column("id", TEXT, primary_key=True),
+    Column("session", TEXT, nullable=False, index=True),
+    Column("behaviour", TEXT, nullable=False, index=True),
+    Column("level", TEXT, nullable=False),
+    Column("detector", TEXT, nullable=False),
     Column("time", BigInteger),
     Column("recorded", BigInteger, nullable=False),
-    Column("body", Text, nullable=False),
+    Column("body", TEXT, nullable=False),
 )
 """`body` is the whole `Finding` as JSON; the other columns are there to select by."""
 
@@ -45,9 +46,9 @@ suppressions = Table(
     "suppressions",
     metadata,
     Column("id", Integer, primary_key=True, autoincrement=True),
-    Column("finding", Text, ForeignKey("findings.id"), nullable=False, index=True),
-    Column("owner", Text, nullable=False),
-    Column("reason", Text, nullable=False),
+    Column("finding", TEXT, ForeignKey("findings.id"), nullable=False, index=True),
+    Column("owner", TEXT, nullable=False),
+    Column("reason", TEXT, nullable=False),
     Column("until", BigInteger, nullable=False),
     Column("created", BigInteger, nullable=False),
 )
@@ -56,25 +57,25 @@ suppressions = Table(
 readings = Table(
     "readings",
     metadata,
-    Column("path", Text, primary_key=True),
-    Column("source", Text, nullable=False),
+    Column("path", TEXT, primary_key=True),
+    Column("source", TEXT, nullable=False),
     Column("size", BigInteger, nullable=False),
     Column("modified", BigInteger, nullable=False),
     Column("changed", BigInteger, nullable=False),
-    Column("inode", Text, nullable=False),
-    Column("digest", Text, nullable=False),
-    Column("counts", Text, nullable=False),
-    Column("error", Text, nullable=False),
+    Column("inode", TEXT, nullable=False),
+    Column("digest", TEXT, nullable=False),
+    Column("counts", TEXT, nullable=False),
+    Column("error", TEXT, nullable=False),
     Column("read", BigInteger, nullable=False),
-    Column("run", Text, nullable=False, index=True),
+    Column("run", TEXT, nullable=False, index=True),
 )
 """The last reading of each file. `run` is the assessment that saw it last."""
 
 reading_sessions = Table(
     "reading_sessions",
     metadata,
-    Column("path", Text, primary_key=True),
-    Column("session", Text, primary_key=True),
+    Column("path", TEXT, primary_key=True),
+    Column("session", TEXT, primary_key=True),
     Index("ix_reading_sessions_session", "session"),
 )
 """Which file spoke of which session."""
@@ -82,13 +83,13 @@ reading_sessions = Table(
 sessions = Table(
     "sessions",
     metadata,
-    Column("session", Text, primary_key=True),
-    Column("surface", Text, nullable=False),
+    Column("session", TEXT, primary_key=True),
+    Column("surface", TEXT, nullable=False),
     Column("started", BigInteger),
     Column("ended", BigInteger, index=True),
     Column("stale", Boolean, nullable=False),
-    Column("analysed_with", Text, nullable=False),
-    Column("body", Text, nullable=False),
+    Column("analysed_with", TEXT, nullable=False),
+    Column("body", TEXT, nullable=False),
 )
 """One summary a session. `stale`: its events are in the ledger but the summary and the
 findings were not finished, so it is analysed again from the ledger."""
@@ -96,10 +97,10 @@ findings were not finished, so it is analysed again from the ledger."""
 deployments = Table(
     "deployments",
     metadata,
-    Column("deployment", Text, primary_key=True),
-    Column("body", Text, nullable=False),
+    Column("deployment", TEXT, primary_key=True),
+    Column("body", TEXT, nullable=False),
     Column("changed", BigInteger, nullable=False),
-    Column("changed_by", Text, nullable=False),
+    Column("changed_by", TEXT, nullable=False),
 )
 """The register: `body` is the whole `Deployment` as JSON."""
 
@@ -107,19 +108,19 @@ deployment_history = Table(
     "deployment_history",
     metadata,
     Column("id", Integer, primary_key=True, autoincrement=True),
-    Column("deployment", Text, nullable=False, index=True),
-    Column("body", Text, nullable=False),
+    Column("deployment", TEXT, nullable=False, index=True),
+    Column("body", TEXT, nullable=False),
     Column("changed", BigInteger, nullable=False),
-    Column("changed_by", Text, nullable=False),
+    Column("changed_by", TEXT, nullable=False),
 )
 """Every state of every entry, in order; an empty `body` says that it was removed."""
 
 tokens = Table(
     "tokens",
     metadata,
-    Column("digest", Text, primary_key=True),
-    Column("deployment", Text, nullable=False, index=True),
-    Column("purpose", Text, nullable=False),
+    Column("digest", TEXT, primary_key=True),
+    Column("deployment", TEXT, nullable=False, index=True),
+    Column("purpose", TEXT, nullable=False),
     Column("issued", BigInteger, nullable=False),
     Column("expires", BigInteger),
     Column("revoked", BigInteger),
@@ -130,13 +131,13 @@ stops = Table(
     "stops",
     metadata,
     Column("id", Integer, primary_key=True, autoincrement=True),
-    Column("deployment", Text, nullable=False, index=True),
-    Column("reason", Text, nullable=False),
+    Column("deployment", TEXT, nullable=False, index=True),
+    Column("reason", TEXT, nullable=False),
     Column("opened", BigInteger, nullable=False),
-    Column("opened_by", Text, nullable=False),
+    Column("opened_by", TEXT, nullable=False),
     Column("closed", BigInteger),
-    Column("closed_by", Text, nullable=False),
-    Column("report", Text, nullable=False),
+    Column("closed_by", TEXT, nullable=False),
+    Column("report", TEXT, nullable=False),
 )
 """Stops of deployments (`*` is all of them). One that is not closed keeps every lease from
 being granted. `report` is what the stop found, as JSON."""
@@ -144,9 +145,9 @@ being granted. `report` is what the stop found, as JSON."""
 approvers = Table(
     "approvers",
     metadata,
-    Column("name", Text, primary_key=True),
-    Column("salt", Text, nullable=False),
-    Column("verifier", Text, nullable=False),
+    Column("name", TEXT, primary_key=True),
+    Column("salt", TEXT, nullable=False),
+    Column("verifier", TEXT, nullable=False),
     Column("enrolled", BigInteger, nullable=False),
     Column("failures", Integer, nullable=False),
     Column("locked_until", BigInteger, nullable=False),
@@ -156,16 +157,16 @@ approvers = Table(
 approvals = Table(
     "approvals",
     metadata,
-    Column("id", Text, primary_key=True),
-    Column("digest", Text, nullable=False, index=True),
-    Column("deployment", Text, nullable=False, index=True),
-    Column("session", Text, nullable=False),
-    Column("shown", Text, nullable=False),
+    Column("id", TEXT, primary_key=True),
+    Column("digest", TEXT, nullable=False, index=True),
+    Column("deployment", TEXT, nullable=False, index=True),
+    Column("session", TEXT, nullable=False),
+    Column("shown", TEXT, nullable=False),
     Column("asked", BigInteger, nullable=False),
     Column("expires", BigInteger, nullable=False),
-    Column("answer", Text, nullable=False),
+    Column("answer", TEXT, nullable=False),
     Column("answered", BigInteger),
-    Column("answered_by", Text, nullable=False),
+    Column("answered_by", TEXT, nullable=False),
     Column("looked_seconds", Integer),
     Column("used", BigInteger),
 )
@@ -175,13 +176,13 @@ let that action through, once."""
 runs = Table(
     "runs",
     metadata,
-    Column("id", Text, primary_key=True),
-    Column("deployment", Text, nullable=False, index=True),
-    Column("adapter", Text, nullable=False),
-    Column("target", Text, nullable=False),
+    Column("id", TEXT, primary_key=True),
+    Column("deployment", TEXT, nullable=False, index=True),
+    Column("adapter", TEXT, nullable=False),
+    Column("target", TEXT, nullable=False),
     Column("started", BigInteger, nullable=False),
     Column("ended", BigInteger),
-    Column("footprint", Text, nullable=False),
+    Column("footprint", TEXT, nullable=False),
 )
 """What runs of a deployment, and how it is stopped: `target` is the adapter's own JSON."""
 
@@ -189,13 +190,13 @@ drills = Table(
     "drills",
     metadata,
     Column("id", Integer, primary_key=True, autoincrement=True),
-    Column("kind", Text, nullable=False),
-    Column("route", Text, nullable=False, index=True),
+    Column("kind", TEXT, nullable=False),
+    Column("route", TEXT, nullable=False, index=True),
     Column("contained", Boolean, nullable=False),
     Column("rung", Integer, nullable=False),
     Column("began", BigInteger, nullable=False, index=True),
-    Column("circumstances", Text, nullable=False),
-    Column("body", Text, nullable=False),
+    Column("circumstances", TEXT, nullable=False),
+    Column("body", TEXT, nullable=False),
 )
 """Results of drills. `circumstances` are the versions and settings that they prove something
 about, as JSON: when these change, the proof is stale."""
@@ -204,9 +205,9 @@ statements = Table(
     "statements",
     metadata,
     Column("id", Integer, primary_key=True, autoincrement=True),
-    Column("subject", Text, nullable=False, index=True),
-    Column("value", Text, nullable=False),
-    Column("by", Text, nullable=False),
+    Column("subject", TEXT, nullable=False, index=True),
+    Column("value", TEXT, nullable=False),
+    Column("by", TEXT, nullable=False),
     Column("until", BigInteger, nullable=False),
     Column("created", BigInteger, nullable=False),
 )
@@ -216,11 +217,11 @@ the latest that is still in force counts."""
 incidents = Table(
     "incidents",
     metadata,
-    Column("finding", Text, ForeignKey("findings.id"), primary_key=True),
-    Column("verdict", Text, nullable=False),
-    Column("by", Text, nullable=False),
+    Column("finding", TEXT, ForeignKey("findings.id"), primary_key=True),
+    Column("verdict", TEXT, nullable=False),
+    Column("by", TEXT, nullable=False),
     Column("decided", BigInteger, nullable=False),
-    Column("body", Text, nullable=False),
+    Column("body", TEXT, nullable=False),
 )
 """What people decided of findings: confirmed, near-miss or rejected; `body` is the whole
 `Incident` as JSON, without its grades."""
@@ -228,9 +229,9 @@ incidents = Table(
 grades = Table(
     "grades",
     metadata,
-    Column("finding", Text, ForeignKey("incidents.finding"), primary_key=True),
-    Column("grader", Text, primary_key=True),
-    Column("body", Text, nullable=False),
+    Column("finding", TEXT, ForeignKey("incidents.finding"), primary_key=True),
+    Column("grader", TEXT, primary_key=True),
+    Column("body", TEXT, nullable=False),
     Column("graded", BigInteger, nullable=False),
 )
 """One grader's severity of one incident; graders do not see each other's."""
