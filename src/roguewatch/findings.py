@@ -13,6 +13,9 @@ Level = Literal["informational", "low", "medium", "high", "critical"]
 
 LEVELS: tuple[Level, ...] = ("informational", "low", "medium", "high", "critical")
 
+ALERTING = LEVELS[2:]
+"""Levels of findings that somebody is told of at once."""
+
 Cause = Literal["user", "injected", "own", "malfunction", "unknown"]
 """Where the action came from: asked for by the user or system (`user`), first seen in
 untrusted tool output (`injected`), neither (`own`), a loop or environment error

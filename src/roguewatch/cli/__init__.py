@@ -34,6 +34,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "sessions": ("sessions", "List the sessions in the store."),
     "stop": ("stop", "Stop a deployment, and prove that it is dead."),
     "show": ("show", "Show one session, with findings in the margin."),
+    "watch": ("watch", "Watch the processes of what runs, and tell what is left behind."),
     "sources": ("sources", "List the formats that can be read and where they lie."),
 }
 

@@ -43,6 +43,7 @@ def command(
     arguments: tuple[str, ...],
 ) -> None:  # fmt: skip
     """Supervise one run, and pass its exit status on."""
+    from roguewatch.cli.watch import alerting
     from roguewatch.control.supervise import Plan, Supervision
     from roguewatch.gateway.places import AGENT_SOCKET
     from roguewatch.gateway.recorder import gate_consents, gate_runs, record
@@ -75,6 +76,7 @@ def command(
         gate=store.absolute() / AGENT_SOCKET if gate else None,
         consents=[gate_consents(store)] if gate else [],
         said=_missing,
+        found=alerting(engine),
     )
     if not gate:
         click.echo("roguewatch run: no gate runs: actions inside are not decided", err=True)

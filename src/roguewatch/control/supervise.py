@@ -18,8 +18,10 @@ from roguewatch.control.contain.wall import Wall
 from roguewatch.control.leases import Leases, Objector
 from roguewatch.control.stop.adapters.contained import target_of
 from roguewatch.control.stop.footprint import footprint
+from roguewatch.control.watch.watch import ProcessWatch
 from roguewatch.errors import ControlError, RoguewatchError
 from roguewatch.events import Event, Origin, event_id
+from roguewatch.findings import Finding
 from roguewatch.printable import printable
 from roguewatch.state.register import Register
 from roguewatch.state.runs import Runs
@@ -78,6 +80,7 @@ class Supervision:
         gate: the gate's socket for agents, where one runs.
         consents: who else must consent to the lease (a running gate).
         said: told which walls this machine cannot put up, before anything runs.
+        found: told what the watch of its processes found. Where a gate runs, that watches.
 
     Raises:
         ControlError: a stop is open, the deployment is not registered or has expired, or
@@ -93,9 +96,10 @@ class Supervision:
         gate: Path | None = None,
         consents: Sequence[Objector] = (),
         said: Callable[[Wall], None] = lambda wall: None,
+        found: Callable[[Sequence[Finding]], None] = lambda findings: None,
     ) -> None:
         self._register, self._runs, self._record = register, runs, record
-        self._gate, self._said = gate, said
+        self._gate, self._said, self._found = gate, said, found
         self._leases = Leases([self._stop_open, self._invalid, *consents])
         self._count = 0
         self._counting = threading.Lock()
@@ -114,6 +118,7 @@ class Supervision:
         token = self._register.issue_token(name, "relay", KEY_SECONDS)
         outlet: Outlet | None = None
         left = False
+        watching = self._watching(run.id) if self._gate is None else None
         try:
             outlet = Outlet(
                 plan.hosts, lambda attempt: self._attempted(run.id, attempt), self._gate
@@ -128,7 +133,7 @@ class Supervision:
                 self._note(run.id, "process", f"started: {' '.join(plan.command)}",
                            {"deployment": name, "change": "start", "pid": contained.init_pid,
                             "walls": [msgspec.to_builtins(wall) for wall in contained.walls]})  # fmt: skip
-                outcome = self._watch(contained, outlet, name, seconds)
+                outcome = self._watch(contained, outlet, name, seconds, watching)
                 left = bool(outcome.survivors)
             try:
                 self._note(run.id, "process", outcome.killed or "ended",
@@ -140,13 +145,26 @@ class Supervision:
         finally:
             if outlet is not None:
                 outlet.close()
+            if watching is not None:
+                watching.close()
             self._register.revoke_token(token)
             if not left:  # else the next stop must still find it
                 self._runs.end(run.id)
         return outcome
 
-    def _watch(self, contained: Contained, outlet: Outlet, name: str, seconds: float) -> Outcome:
+    def _watching(self, run: str) -> ProcessWatch:
+        def tell(events: Sequence[Event], findings: Sequence[Finding]) -> None:
+            self._record(events)
+            self._found(findings)
+
+        return ProcessWatch(self._runs, tell, Path.home(), only=run)
+
+    def _watch(
+        self, contained: Contained, outlet: Outlet, name: str, seconds: float,
+        watching: ProcessWatch | None,
+    ) -> Outcome:  # fmt: skip
         renew_at = time.monotonic() + seconds / 3
+        look_at = 0.0
         renewal = threading.Thread()
         while True:
             contained.beat()
@@ -157,6 +175,9 @@ class Supervision:
             if status is not None:
                 # Killed from outside by a stop: the status alone would not tell.
                 return Outcome(status=status, killed=self._objection(self._stop_open, name))
+            if watching is not None and time.monotonic() >= look_at:
+                watching.look()
+                look_at = time.monotonic() + watching.rest
             why = self._objection(self._stop_open, name)
             if not why and time.monotonic() >= renew_at and not renewal.is_alive():
                 # Asked aside: a gate that hangs must not hold up the end of the lease.

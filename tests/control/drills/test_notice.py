@@ -53,6 +53,17 @@ def test_the_gate_notices_a_hooked_agent_that_detaches_work_and_the_stop_leaves_
     assert result.survivors == ()
 
 
+@pytest.mark.parametrize("contained", [False, pytest.param(True, marks=needs_bubblewrap)])
+@pytest.mark.parametrize("name", ["double-fork", "nohup"])
+def test_what_outlives_its_command_is_noticed_by_the_watch_of_processes(
+    scope: DrillScope, routine: Routine, name: str, contained: bool
+) -> None:
+    result = carried_out(2, name, scope, routine, contained=contained)
+    noticed = (str(result.noticed_by), *result.also)
+    assert any(one.startswith("process watch: process-outlives") for one in noticed)
+    assert result.unreported == ()
+
+
 @needs_bubblewrap
 def test_what_is_planted_by_a_supervised_run_is_noticed_by_its_gate_and_dies(
     scope: DrillScope, routine: Routine

@@ -14,10 +14,14 @@ from pathlib import Path
 
 import pytest
 
+from roguewatch.control.stop.adapters import process
+from roguewatch.control.stop.adapters.process import target_of
+from roguewatch.control.stop.members import MARK
 from roguewatch.control.stop.process import read_process
 from roguewatch.events import Event
 from roguewatch.ledger.ledger import Ledger
 from roguewatch.state.database import connect
+from roguewatch.state.findings import Findings
 from roguewatch.state.register import Deployment, Register
 from roguewatch.state.runs import Runs
 
@@ -93,6 +97,52 @@ def test_a_run_is_recorded_with_its_end_and_what_it_tried_to_reach(store: Path) 
     assert events[1].parsed_detail()["host"] == "example.com"
     assert events[1].parsed_detail()["allowed"] is False
     assert events[2].parsed_detail()["status"] == 3
+
+
+def test_a_run_without_a_gate_tells_what_its_commands_leave_behind(store: Path) -> None:
+    run = running(store, "--", "sh", "-c", "sh -c '(setsid sleep 20 &)'; sleep 20")
+    assert run.stderr is not None
+    said = ""
+    for line in run.stderr:
+        said = line
+        if "lives on" in line:
+            break
+    run.terminate()
+    run.communicate(timeout=30)
+    assert "E1 medium" in said
+    assert "sleep 20" in said
+    session = f"run-{Runs(connect(store)).all()[0].id}"
+    (finding,) = Findings(connect(store)).all(session=session)
+    assert finding.detector == "process-outlives"
+    (event,) = [event for event in recorded(store) if event.id in finding.events]
+    assert event.parsed_detail()["deployment"] == "demo"
+
+
+def test_anybody_can_watch_what_runs(store: Path) -> None:
+    agent = subprocess.Popen(
+        ["sh"], stdin=subprocess.PIPE, text=True, start_new_session=True,
+        env={**os.environ, MARK: "watched"},
+    )  # fmt: skip
+    assert agent.stdin is not None
+    Runs(connect(store)).begin("demo", "process", target_of(agent.pid, "watched"))
+    watch = subprocess.Popen(
+        [*ROGUEWATCH, "watch", "--store", str(store), "--json"], stdout=subprocess.PIPE, text=True
+    )
+    assert watch.stdout is not None
+    try:
+        agent.stdin.write("(setsid sleep 30 &)\n")
+        agent.stdin.flush()
+        found = json.loads(watch.stdout.readline())
+        assert (found["detector"], found["behaviour"]) == ("process-outlives", "E1")
+    finally:
+        watch.send_signal(signal.SIGINT)
+        watch.communicate(timeout=20)
+        agent.communicate()
+        process.adapter.stop(target_of_run(store))
+
+
+def target_of_run(store: Path) -> str:
+    return Runs(connect(store)).all()[0].target
 
 
 def test_a_stop_kills_the_run_and_no_other_can_begin(store: Path) -> None:

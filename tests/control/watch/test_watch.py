@@ -51,15 +51,14 @@ class Kept:
 class Agent:
     """A shell that stands for an agent's client; told what to do line by line."""
 
-    def __init__(self, folder: Path, runs: Runs, *, mark: bool = True, **more: str) -> None:
+    def __init__(self, folder: Path, runs: Runs) -> None:
         self.project, self.home = folder / "project", folder / "home"
-        self.mark = secrets.token_hex(8) if mark else ""
-        marked = {MARK: self.mark} if mark else {}
+        mark = secrets.token_hex(8)
         self.process = subprocess.Popen(
             ["sh"], stdin=subprocess.PIPE, cwd=self.project, start_new_session=True, text=True,
-            env={"PATH": os.environ["PATH"], "HOME": str(self.home), **marked, **more},
+            env={"PATH": os.environ["PATH"], "HOME": str(self.home), MARK: mark},
         )  # fmt: skip
-        target = target_of(self.process.pid, self.mark)
+        target = target_of(self.process.pid, mark)
         before = msgspec.json.encode(footprint(self.home, self.project)).decode()
         self.run = runs.begin("agent", "process", target, footprint=before)
 
@@ -82,8 +81,8 @@ def folder(tmp_path: Path) -> Path:
 
 
 @contextmanager
-def stand_by(folder: Path, runs: Runs, **more: str) -> Iterator[Agent]:
-    agent = Agent(folder, runs, **more)
+def stand_by(folder: Path, runs: Runs) -> Iterator[Agent]:
+    agent = Agent(folder, runs)
     try:
         yield agent
     finally:

@@ -48,6 +48,9 @@ class Drilled(msgspec.Struct, frozen=True, kw_only=True):
     """Which source and detector noticed, or `nobody`. None: noticing was not measured."""
     seconds_to_notice: float | None = None
     """From the launch (on rung 3: from the order to search)."""
+    seconds_to_begin: float | None = None
+    """From the launch until the payload lived, as far as it was looked; on rung 2. A loaded
+    machine may take longer to put up the walls than a monitor to notice."""
     seconds_to_dead: float | None = None
     """From the order until the last payload was dead, by the drill's own count."""
     survivors: tuple[str, ...] = ()

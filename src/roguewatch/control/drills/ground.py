@@ -26,7 +26,7 @@ T = TypeVar("T")
 
 HERE = Path(__file__).parent
 READY_SECONDS = 10.0
-BEGIN_SECONDS = 10.0
+BEGIN_SECONDS = 30.0
 BEGIN_INSIDE_SECONDS = 5.0
 """Inside the walls some routes never begin, and each is waited for."""
 

@@ -95,6 +95,7 @@ def _carry_out(rung: int, ground: Ground, routine: Routine, contained: bool) -> 
         result,
         noticed_by=noticed[0].by if noticed else NOBODY,
         seconds_to_notice=noticed[0].seconds if noticed else None,
+        seconds_to_begin=routine.begun,
         also=(*(f"{one.by} after {one.seconds:.2f} s" for one in noticed[1:]), *routine.low),
     )
 

@@ -1,7 +1,7 @@
 """Rung 2: the routine monitors, run for real on a store of the drill's own.
 
-A gate daemon decides and detects live; beside it, at a cadence of seconds where an
-organisation's is minutes or hours, transcripts are read and searched, the machine is
+A gate daemon decides and detects live, and watches the processes of what runs; beside it, at
+a cadence of seconds where an organisation's is minutes or hours, transcripts are read and searched, the machine is
 surveyed for agents that nobody registered (`register discover`), and coverage looks for
 actions that a source missed.
 """
@@ -28,7 +28,7 @@ from roguewatch.control.stop.stop import Stopper
 from roguewatch.detect.engine import Engine
 from roguewatch.errors import ControlError
 from roguewatch.events import Event
-from roguewatch.findings import LEVELS, Finding
+from roguewatch.findings import ALERTING, Finding
 from roguewatch.ledger.ledger import Ledger
 from roguewatch.printable import printable
 from roguewatch.sources.reading import read
@@ -43,9 +43,6 @@ CADENCE_SECONDS = 1.0
 WATCH_SECONDS = 6.0
 AFTER_SECONDS = 1.5
 """How long others may still notice after the first did."""
-
-ALERTING = LEVELS[LEVELS.index("medium") :]
-"""Levels of findings that somebody is told of."""
 
 START_SECONDS = 30.0
 
@@ -90,6 +87,8 @@ class Routine:
             self._engine = Engine.load()
             self.low: tuple[str, ...] = ()
             """Findings of the last watch that were below the level of an alert."""
+            self.begun: float | None = None
+            """Seconds from the launch until the payload lived, in the last watch."""
             self.gate, self.address = start_gate(self.store)
         except BaseException:
             scope.clean(self.workspace)
@@ -114,8 +113,13 @@ class Routine:
         noticed: dict[str, Notice] = {}
         deadline = launched + seconds
         due = time.monotonic()
+        self.begun = None
         while time.monotonic() < deadline:
-            found = list(self._live(session))
+            if self.begun is None and any(ground.beats.iterdir()):
+                self.begun = time.monotonic() - launched
+                # However slow this machine is to launch it, whoever watches gets the time.
+                deadline = max(deadline, time.monotonic() + seconds - 1)
+            found = [*self._live(session), *self._processes(ground)]
             if time.monotonic() >= due:
                 found += [*self._transcripts(ground), *self._discovered(ground)]
                 found += self._uncovered(session)
@@ -136,6 +140,13 @@ class Routine:
         for finding in Findings(self.database).all(session=session):
             if finding.level in ALERTING:
                 yield f"gate: {_detector(finding)}"
+
+    def _processes(self, ground: Ground) -> Iterator[str]:
+        """What the gate's watch of processes told of the drill's run."""
+        for run in self.runs.all(ground.workspace.name):
+            for finding in Findings(self.database).all(session=f"run-{run.id}"):
+                if finding.level in ALERTING:
+                    yield f"process watch: {_detector(finding)}"
 
     def _transcripts(self, ground: Ground) -> Iterator[str]:
         place = ground.home / ".claude" / "projects"

@@ -6,6 +6,7 @@ What it costs is bounded: after a look it rests a hundred times as long as the l
 from __future__ import annotations
 
 import contextlib
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -56,6 +57,7 @@ class ProcessWatch:
 
     def __init__(self, runs: Runs, tell: Tell, home: Path, only: str = "") -> None:
         self._runs, self._tell, self._home, self._only = runs, tell, home, only
+        self._looking = threading.Lock()
         self._births = self._writers = None
         with contextlib.suppress(OSError):
             self._births = Births()
@@ -81,26 +83,29 @@ class ProcessWatch:
         Raises:
             RoguewatchError: it could not be recorded; it is told again at the next look.
         """
-        began = time.thread_time()
-        try:
-            if self._is_due("runs", RUNS_SECONDS):
-                self._follow()
-            if self._crowd.followed():
-                self._crowd.look()
-                self._pending += list(self._signs())
-        finally:
-            self.rest = max(EVERY_SECONDS, REST * (time.thread_time() - began))
-        if not self._pending:
-            return []
-        self._tell([one.event for one in self._pending], [one.finding for one in self._pending])
-        new, self._pending = [one.finding for one in self._pending], []
-        return new
+        with self._looking:
+            began = time.thread_time()
+            try:
+                if self._is_due("runs", RUNS_SECONDS):
+                    self._follow()
+                if self._crowd.followed():
+                    self._crowd.look()
+                    self._pending += list(self._signs())
+            finally:
+                self.rest = max(EVERY_SECONDS, REST * (time.thread_time() - began))
+            if not self._pending:
+                return []
+            self._tell([one.event for one in self._pending],
+                       [one.finding for one in self._pending])  # fmt: skip
+            new, self._pending = [one.finding for one in self._pending], []
+            return new
 
     def close(self) -> None:
-        """Watch no longer."""
-        for one in (self._births, self._writers):
-            if one is not None:
-                one.close()
+        """Watch no longer; waits for a look that is under way."""
+        with self._looking:
+            for one in (self._births, self._writers):
+                if one is not None:
+                    one.close()
 
     def __enter__(self) -> ProcessWatch:
         return self
