@@ -55,8 +55,8 @@ def test_a_condition_needs_all_of_a_conjunction_and_any_of_a_choice_and_nothing_
     holds = formula(wanted, numbers)
     assert holds is not None
 
-    def shown(*texts: str) -> dict[int, int]:
-        return {number: 1 for key, number in numbers.items() if key.text in texts}
+    def shown(*texts: str) -> set[int]:
+        return {number for key, number in numbers.items() if key.text in texts}
 
     assert holds(shown("git", "push", "--force")) and holds(shown("git", "send", "--force"))
     assert not holds(shown("git", "--force")) and not holds(shown("push", "--force"))

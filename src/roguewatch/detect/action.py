@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 _URL = re2.compile(r"""(?i)\b(?:https?|wss?|ftp|ssh|git|s3|gs|file)://[^\s"'<>`|\\)\]}]+""")
 _LONE_SURROGATES = dict.fromkeys(range(0xD800, 0xE000), "\ufffd")
 _CHANGES = ("write", "edit")
+_NO_EDIT = Edit()
 T = TypeVar("T")
 _PATH_KEYS = frozenset(PATH_KEYS)
 
@@ -74,7 +75,13 @@ class Action:
     @derived
     def strings(self) -> tuple[str, ...]:
         """Every string among the arguments, however deep, in order."""
-        return tuple(_strings(self.arguments))
+        found = []
+        for value in self.arguments.values():
+            if isinstance(value, str):
+                found.append(value)
+            elif isinstance(value, dict | list):
+                return tuple(_strings(self.arguments))
+        return tuple(found)
 
     @derived
     def text(self) -> str:
@@ -114,9 +121,11 @@ class Action:
     def edit(self) -> Edit:
         """What a file-changing call adds and removes, patches given to a shell included."""
         if self.event.kind != "tool_call":
-            return Edit()
+            return _NO_EDIT
         if self.tool_class == "shell":
             patches = [read_patch(text) for text in self.strings if is_patch(text)]
+            if not patches:
+                return _NO_EDIT
             return Edit(
                 tuple(path for patch in patches for path in patch.paths),
                 tuple(text for patch in patches for text in patch.added),
@@ -127,7 +136,7 @@ class Action:
     @derived
     def content(self) -> tuple[str, ...]:
         """Texts that the call writes into files, by a file tool, a patch or a command."""
-        wrote = (command.wrote for command in self.commands if command.wrote)
+        wrote = [command.wrote for command in self.commands if command.wrote]
         return (*self.edit.added, *wrote)
 
     @derived
@@ -139,9 +148,11 @@ class Action:
     def paths(self) -> tuple[str, ...]:
         """Every file that the event names: arguments, patches, commands; normalised."""
         named = [*self._named_paths, *self.edit.paths]
-        named += [path for command in self.commands for path in command.paths]
-        named += [path for command in self.commands for path in command.written]
-        return tuple(dict.fromkeys(normal_path(path) for path in named))
+        for command in self.commands:
+            named += command.paths
+        for command in self.commands:
+            named += command.written
+        return tuple(dict.fromkeys([normal_path(path) for path in named]))
 
     @derived
     def written(self) -> tuple[str, ...]:
@@ -150,8 +161,9 @@ class Action:
         edits = self.tool_class in ("mcp", "other") and (self.content or self.removed)
         if self.tool_class in _CHANGES or self.event.kind == "file_change" or edits:
             changed += self._named_paths
-        changed += [path for command in self.commands for path in command.written]
-        return tuple(dict.fromkeys(normal_path(path) for path in changed))
+        for command in self.commands:
+            changed += command.written
+        return tuple(dict.fromkeys([normal_path(path) for path in changed]))
 
     @derived
     def urls(self) -> tuple[str, ...]:

@@ -22,6 +22,8 @@ from roguewatch.detect.scanning import Scanner
 Form = Literal["act", "read-only", "only-paths", "not-paths"]
 
 MAX_MESSAGE = 32_768
+MAX_SENTENCE = 300
+"""Characters of a sentence that are looked at."""
 
 
 class Constraint(msgspec.Struct, frozen=True):
@@ -196,8 +198,8 @@ def _constraints(text: str) -> list[Constraint]:
     if "```" in text:
         text = _FENCE.sub("\n", text)
     found = list(_listed(text))
-    for raw in _sentences(text):
-        sentence = raw.strip()[:300]
+    for raw in _telling(text):
+        sentence = raw.strip()[:MAX_SENTENCE]
         if len(sentence) < 6 or sentence.startswith(">") or not _ANY.found(sentence):
             continue
         plain = sentence.lower().replace("’", "'").replace("**", "")
@@ -224,13 +226,30 @@ def _listed(text: str) -> Iterator[Constraint]:
                 )
 
 
-def _sentences(text: str) -> Iterator[str]:
+def _telling(text: str) -> Iterator[str]:
+    """The sentences that may hold what `_ANY` looks for, found in one pass over the text.
+
+    One that matches by itself is touched by its match, or by one that began before it; only
+    where it is cut short may a match come up that the whole text does not have.
+    """
+    spans = _ANY.spans(text)
+    nothing = (len(text) + 1, len(text) + 1)
+    begin, until = next(spans, nothing)
+    for start, end in _sentences(text):
+        while until <= start:
+            begin, until = next(spans, nothing)
+        if begin < end or end - start > MAX_SENTENCE:
+            yield text[start:end]
+
+
+def _sentences(text: str) -> Iterator[tuple[int, int]]:
+    """(start, end) of each, without its line break."""
     start = 0
     for match in _END.finditer(text):
         end = match.end()
-        yield text[start : end - (text[end - 1] == "\n")]
+        yield start, end - (text[end - 1] == "\n")
         start = end
-    yield text[start:]
+    yield start, len(text)
 
 
 def _in_sentence(sentence: str, plain: str) -> list[Constraint]:

@@ -74,5 +74,20 @@ class Scanner:
             if at > len(data):
                 return
 
+    def lines(self, text: str) -> set[int]:
+        """The lines of a text that one match or another touches, by their number from 0.
+
+        A line that would match by itself is among them, for either its match or one that
+        began before it is met.
+        """
+        found: set[int] = set()
+        at = line = 0
+        for begin, end in self.spans(text):
+            line += text.count("\n", at, begin)
+            last = line + text.count("\n", begin, end)
+            found.update(range(line, last + 1))
+            at, line = end, last
+        return found
+
 
 __all__ = ["Scanner", "searcher"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any, Literal
 
 ToolClass = Literal[
@@ -75,6 +76,13 @@ def plain(name: str) -> str:
     return name.lower().replace("_", "").replace("-", "").replace(" ", "")
 
 
+@lru_cache(maxsize=1024)
+def _last(tool: str, separator: str = "") -> str:
+    """The last part of a name, as `plain`: `functions.shell` is a `shell`."""
+    name = tool.rpartition(".")[2]
+    return plain(name.rpartition(separator)[2] if separator else name)
+
+
 def is_mcp(tool: str) -> bool:
     """Whether the name is one of Claude Code's or Codex's names of an MCP tool."""
     return tool.startswith("mcp__")
@@ -97,7 +105,7 @@ def classify(tool: str, arguments: Mapping[str, Any]) -> ToolClass:
     verb = arguments.get("command")
     if isinstance(verb, str) and verb in _EDITOR_VERBS and "path" in arguments:
         return _EDITOR_VERBS[verb]
-    named = _BY_NAME.get(plain(tool.rpartition(".")[2]))
+    named = _BY_NAME.get(_last(tool))
     if named is not None:
         return named
     if any(isinstance(arguments.get(key), str | list) for key in COMMAND_KEYS[:2]):
@@ -116,7 +124,7 @@ def shell_texts(tool: str, arguments: Mapping[str, Any]) -> list[tuple[str, str]
         (text, language) with language `bash`, `powershell`, `cmd`, `python` or
         `javascript`. An argument vector is joined with shell quoting.
     """
-    name = plain(tool.rpartition(".")[2].rpartition("__")[2])
+    name = _last(tool, "__")
     language = _SHELLS.get(name, "bash")
     verb = arguments.get("command")
     if isinstance(verb, str) and verb in _EDITOR_VERBS and "path" in arguments:

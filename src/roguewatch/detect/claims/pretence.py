@@ -124,7 +124,7 @@ class FalseDryRunDetector:
 
     def observe(self, action: Action) -> Iterable[Finding]:
         event = action.event
-        if event.kind != "tool_call" or not _SPEAKS.found(event.arguments):
+        if event.kind != "tool_call" or not action.scripts or not _SPEAKS.found(event.arguments):
             return ()
         commands = action.commands
         live: list[Command] = []

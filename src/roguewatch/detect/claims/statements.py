@@ -203,8 +203,9 @@ def claims(text: str) -> list[Claim]:
         text = _FENCE.sub("\n", text)
     found: list[Claim] = []
     planning = False
-    for line in text.split("\n"):
-        telling = _ANY.found(_plain(line))
+    may_tell = _ANY.lines(_plain(text))
+    for number, line in enumerate(text.split("\n")):
+        telling = number in may_tell and _ANY.found(_plain(line))
         if not telling and "#" not in line and "**" not in line:
             continue
         for raw in _SPLIT.split(line):

@@ -101,25 +101,29 @@ def weakens(action: Action) -> tuple[str, str, str] | None:
     if not path or not (added or removed):
         return None
     if any(_TEST_PATH.search(one) for one in action.written[:8]):
-        if len(_SKIP.findall(added)) > len(_SKIP.findall(removed)):
+        if _more(_SKIP, added, removed):
             return "B7", "marks a test as skipped", path
-        if len(_VACUOUS.findall(added)) > len(_VACUOUS.findall(removed)):
+        if _more(_VACUOUS, added, removed):
             return "B7", "makes a test vacuous", path
-        looser = len(_LOOSE.findall(added)) > len(_LOOSE.findall(removed))
-        if removed and looser and len(_ASSERT.findall(added)) <= len(_ASSERT.findall(removed)):
+        looser = bool(removed) and _more(_LOOSE, added, removed)
+        if looser and not _more(_ASSERT, added, removed):
             return "B7", "makes an assertion hold for nearly every value", path
         before, after = len(_ASSERT.findall(removed)), len(_ASSERT.findall(added))
         if removed and before and (after == 0 or (before - after >= 3 and after * 2 <= before)):
             return "B7", f"leaves {after} of {before} assertions", path
-    if len(_SKIP_ANYWHERE.findall(added)) > len(_SKIP_ANYWHERE.findall(removed)):
+    if _more(_SKIP_ANYWHERE, added, removed):
         return "B7", "marks a test as skipped", path
-    if not path.endswith((".md", ".txt", ".rst")) and len(_LEAVES_OUT.findall(added)) > len(
-        _LEAVES_OUT.findall(removed)
-    ):
+    if not path.endswith((".md", ".txt", ".rst")) and _more(_LEAVES_OUT, added, removed):
         return "B7", "leaves tests out of the run", path
-    if len(_HIDE.findall(added)) > len(_HIDE.findall(removed)):
+    if _more(_HIDE, added, removed):
         return "A10", "hides an error instead of mending it", path
     return None
+
+
+def _more(pattern: re.Pattern[str], added: str, removed: str) -> bool:
+    """Whether a pattern stands more often in what was added than in what was removed."""
+    count = len(pattern.findall(added))
+    return count > 0 and count > len(pattern.findall(removed))
 
 
 def _by_command(commands: tuple[Command, ...]) -> tuple[str, str, str] | None:

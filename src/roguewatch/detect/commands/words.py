@@ -9,6 +9,7 @@ script without arguments are empty, and an unknown variable glued between letter
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from fnmatch import translate
 from typing import Protocol
 
@@ -34,9 +35,8 @@ MAX_WORD = 65_536
 _MAX_BRACES = 64
 _GLOB = re.compile(r"[*?\[]")
 _BRACE = re.compile(r"\{([^{}\s]*(?:,|\.\.)[^{}\s]*)\}")
-_PROTECTED = "*?[]{},"
-_PROTECT = {ord(char): 0xE100 + ord(char) for char in _PROTECTED}
-_RESTORE = {0xE100 + ord(char): char for char in _PROTECTED}
+_PROTECTED = {char: chr(0xE100 + ord(char)) for char in "*?[]{},"}
+"""Characters for special use that stand for those that braces and globs would take up."""
 _SPECIAL = {"HOME": "~", "IFS": " ", "SHELL": "bash", "BASH": "bash", "0": "bash", "PS4": "+ "}
 _ROOTED = frozenset(("PATH", "HOME", "PWD", "OLDPWD", "SHELL", "BASH"))
 """Variables whose first character is `/`, wherever the shell runs."""
@@ -74,11 +74,13 @@ class Expansion:
         if len(word) == 1 and isinstance(word[0], Literal) and "{" not in word[0].text:
             text = word[0].text
             return [text] if text.isascii() else [self._plain(text)]
-        fields = self._join(word)
-        if any(isinstance(part, Literal) and not part.quoted and "{" in part.text for part in word):
-            fields = [piece for field in fields for piece in _braces(field)]
-        restored = [field if field.isascii() else field.translate(_RESTORE) for field in fields]
-        return [field if field.isascii() else self._plain(field) for field in restored]
+        braced = any(
+            isinstance(part, Literal) and not part.quoted and "{" in part.text for part in word
+        )
+        fields = self._join(word, _protected if braced else str)
+        if braced:
+            fields = [_restored(piece) for field in fields for piece in _braces(field)]
+        return [field if field.isascii() else self._plain(field) for field in fields]
 
     def _plain(self, text: str) -> str:
         normal = plain(text)
@@ -86,13 +88,14 @@ class Expansion:
             self.decoded.append(text)
         return normal
 
-    def _join(self, word: tuple[Part, ...]) -> list[str]:
+    def _join(self, word: tuple[Part, ...], kept: Callable[[str], str]) -> list[str]:
+        """The parts put together; `kept` guards those that expand no further."""
         fields: list[str] = []
         current: list[str] = []
         some = False
         for index, part in enumerate(word):
             if isinstance(part, Literal):
-                current.append(_protected(part.text) if part.quoted else part.text)
+                current.append(kept(part.text) if part.quoted else part.text)
                 some = some or part.quoted or bool(part.text)
                 continue
             if isinstance(part, Parameter) and part.name == "@" and not part.operator:
@@ -100,7 +103,7 @@ class Expansion:
                     if place:
                         fields.append("".join(current))
                         current = []
-                    current.append(_protected(positional))
+                    current.append(kept(positional))
                     some = True
                 continue
             following = word[index + 1] if index + 1 < len(word) else None
@@ -109,7 +112,7 @@ class Expansion:
                 value = value[:MAX_WORD]
                 self.certain = False
             if not split:
-                current.append(_protected(value))
+                current.append(kept(value))
                 some = True
                 continue
             separators = self.runner.state.variables.get("IFS")
@@ -246,9 +249,16 @@ class Expansion:
 
 def _protected(text: str) -> str:
     """A text whose special characters stand for themselves, until the word is whole."""
-    for char in _PROTECTED:
+    for char, private in _PROTECTED.items():
         if char in text:
-            return text.translate(_PROTECT)
+            text = text.replace(char, private)
+    return text
+
+
+def _restored(text: str) -> str:
+    if not text.isascii():
+        for char, private in _PROTECTED.items():
+            text = text.replace(private, char)
     return text
 
 

@@ -7,7 +7,7 @@ Python's backtracking `re` never sees an agent's text.
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 import re2
 
@@ -101,7 +101,7 @@ def _leaf(leaf: Leaf) -> Match:
     if isinstance(leaf, Like):
         return _like(name, leaf.parts, leaf.cased)
     if isinstance(leaf, Regex):
-        return _search(name, leaf.pattern, leaf.flags, View.encoded)
+        return _search(name, leaf.pattern, leaf.flags, View.encoded, leaf.literals)
     if isinstance(leaf, Exists):
         wanted = leaf.value
         return lambda view, at: bool(view.values(name, at)) is wanted
@@ -205,21 +205,42 @@ def like_pattern(parts: tuple[Part, ...]) -> str:
     return "(?s)^(?:" + "".join(pieces) + r")\z"
 
 
-def _search(name: str, pattern: str, flags: str, texts: Texts) -> Match:
+_FEW = 4
+"""Literals that are sooner looked for than a program is run."""
+
+
+def _search(
+    name: str, pattern: str, flags: str, texts: Texts, literals: Collection[str] = ()
+) -> Match:
     search: Callable[[bytes], bool] | None = None
+    wanted = [literal.encode("utf-8", "replace") for literal in literals]
+    few = 0 < len(wanted) <= _FEW
 
     def test(view: View, at: int) -> bool:
         nonlocal search
+        found = texts(view, name, at)
+        if wanted and (few or search is None) and not _shows(view.folded(name, at), wanted):
+            view.scanned += sum(map(len, found))
+            return False
         if search is None:
-            # Compiled when first needed: most rules meet no event for a long time.
+            # Compiled when first needed, which takes longer than many events do: most rules
+            # meet nothing that they need for a long time.
             search = searcher(regex(pattern, flags))
-        for text in texts(view, name, at):
+        for text in found:
             view.scanned += len(text)
             if search(text):
                 return True
         return False
 
     return test
+
+
+def _shows(texts: tuple[bytes, ...], literals: list[bytes]) -> bool:
+    for text in texts:
+        for literal in literals:
+            if literal in text:
+                return True
+    return False
 
 
 __all__ = ["Match", "compile_expression", "like_pattern", "regex"]

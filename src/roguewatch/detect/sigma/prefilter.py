@@ -8,13 +8,13 @@ spares judging nearly every rule. What the kind of event decides is decided here
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Set
 from typing import NamedTuple
 
 from roguewatch.detect.sigma.expression import And, Expression, Like, Not, Or, fold
 from roguewatch.detect.sigma.gates import Key, Keys, keys_of, worth
 
-Formula = Callable[[Mapping[int, int]], bool]
+Formula = Callable[[Set[int]], bool]
 """Whether the keys found, by number, suffice."""
 Need = bool | Keys | tuple[str, tuple["Need", ...]]
 """True: nothing. False: it cannot hold. A set: one of these keys. `("and", …)`, `("or", …)`."""
@@ -248,7 +248,7 @@ def formula(wanted: Need, numbers: Mapping[Key, int], but: Keys | None = None) -
 
 
 def _every(tests: list[Formula]) -> Formula:
-    def every(found: Mapping[int, int]) -> bool:
+    def every(found: Set[int]) -> bool:
         for test in tests:  # noqa: SIM110
             if not test(found):
                 return False
@@ -258,7 +258,7 @@ def _every(tests: list[Formula]) -> Formula:
 
 
 def _some(tests: list[Formula]) -> Formula:
-    def some(found: Mapping[int, int]) -> bool:
+    def some(found: Set[int]) -> bool:
         for test in tests:  # noqa: SIM110
             if test(found):
                 return True

@@ -67,6 +67,8 @@ class Lexicon:
 
     def __call__(self, data: bytes) -> set[int]:
         """The literals that are there, by their number."""
+        if len(data) <= _WINDOW:
+            return {at for at, _, _ in self._search(data, overlapping=True)}
         found: set[int] = set()
         for _, matches in self.windows(data):
             found.update([at for at, _, _ in matches])
@@ -104,6 +106,8 @@ class Searched(NamedTuple):
     """A long field."""
 
     name: str
+    source: str
+    """The attribute of the action that holds it."""
     lexicon: Lexicon
     shown: list[int]
     """Literal: the key that it shows."""
@@ -204,8 +208,9 @@ class Plan(Generic[R]):
         for searched in self._long:
             self._look_into(searched, view, found)
         met: dict[R, int] = {}
+        shown = found.keys() if len(found) < 2 else set(found)
         for filed in self._always:
-            if filed.needs is None or filed.needs(found):
+            if filed.needs is None or filed.needs(shown):
                 met[filed.rule] = ALL
         refused: set[R] = set()
         filed_under = self._filed
@@ -215,14 +220,14 @@ class Plan(Generic[R]):
                 if known is not None:
                     met[rule] = known | commands
                 elif rule not in refused:
-                    if needs is None or needs(found):
+                    if needs is None or needs(shown):
                         met[rule] = commands if placed else ALL
                     else:
                         refused.add(rule)
         return list(met.items())
 
     def _look_into(self, searched: Searched, view: View, found: dict[int, int]) -> None:
-        texts = view.folded(searched.name, -1)
+        texts = view.folded(searched.name, -1) if getattr(view.action, searched.source) else ()
         if searched.name == "arguments":
             for name, first in self._numbers:
                 value = view.action.arguments.get(first)
@@ -280,7 +285,7 @@ class Plan(Generic[R]):
             value = getattr(command, sought.name)
             if value == "":
                 continue
-            text = text_of(value)
+            text = value if isinstance(value, str) else text_of(value)
             if sought.literals:
                 pieces.append(text)
                 owners.append((sought.literals, bit))
@@ -310,14 +315,16 @@ class Plan(Generic[R]):
     ) -> None:
         """Look for all literals in all pieces, and note what each shows where it stands."""
         joined = "\n".join(pieces)
+        parts: list[str] | list[bytes] = pieces
         if joined.isascii():
             data = joined.lower().encode()
-            ends = [*accumulate([len(piece) + 1 for piece in pieces])]
         else:
-            folded = [fold_bytes(piece) for piece in pieces]
-            data = b"\n".join(folded)
-            ends = [*accumulate([len(piece) + 1 for piece in folded])]
+            parts = [fold_bytes(piece) for piece in pieces]
+            data = b"\n".join(parts)
+        ends: list[int] = []
         for offset, matches in self._short.windows(data):
+            if matches and not ends:
+                ends = list(accumulate([len(part) + 1 for part in parts]))
             at = bisect_right(ends, offset)
             for literal, start, end in matches:
                 while ends[at] <= offset + end:
@@ -337,6 +344,7 @@ def _searched(name: str, keys: Iterable[Key], lexicons: Lexicons) -> Searched:
     numbers = lexicons.numbers
     return Searched(
         name,
+        "strings" if name == "arguments" else name,
         lexicon,
         [numbers[Key("in", name, literal)] for literal in lexicon.literals] if wanted else [],
         tuple(numbers[key] for key in here if key.how == "has"),
