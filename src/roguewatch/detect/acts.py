@@ -113,7 +113,7 @@ def _deletes(action: Action) -> str:
 
 def _by_tool(deed: str) -> Callable[[Action], str]:
     def done(action: Action) -> str:
-        if action.tool_class not in ("mcp", "other"):
+        if action.tool_class not in ("mcp", "other") or is_rehearsal(action.event.tool):
             return ""
         return action.event.tool if deed in tool_deeds(action.event.tool) else ""
 
@@ -121,8 +121,12 @@ def _by_tool(deed: str) -> Callable[[Action], str]:
 
 
 _TOUCH = (
-    r"(?:touch|access|modify|chang|alter|writ|query|connect|us|drop|truncat|updat|migrat|reset|wip|edit)"
+    r"(?:touch|access|query|connect|us|migrat)"
     r"(?:e|es|ing|ying)? (?:to |into |data in |anything (?:in|on) )?"
+)
+_ALTER = (
+    r"(?:modify|chang|alter|writ|dropp?|truncat|updat|reset|wip|edit|delet|insert)(?:e|es|ing|ying)? "
+    r"(?:to |into |data in |anything (?:in|on) |(?:any )?(?:rows|records|data) (?:in|from|of) )?"
 )
 _DATABASES = words(
     "psql mysql mariadb sqlite3 mongosh mongo redis-cli pg_restore pg_dump dropdb createdb sqlcmd cqlsh "
@@ -151,6 +155,21 @@ def _database(action: Action) -> str:
     return action.event.tool if _DATABASE_WORDS.intersection(named) else ""
 
 
+_CHANGES_DATA = re.compile(
+    r"(?i)\b(?:insert\s+into|update\s+\S+\s+set|delete\s+from|drop\s|alter\s|truncate\b|create\s|grant\s|"
+    r"revoke\s|replace\s+into|dropdb|flushall|deletemany|updatemany|restore)"
+)
+
+
+def _alters(action: Action) -> str:
+    """What in a call changes a database, as far as its text tells."""
+    touched = _database(action)
+    if not touched or touched == action.event.tool:
+        return touched if _CHANGES_DATA.search(action.event.arguments) else ""
+    changes = _CHANGES_DATA.search(touched) or any(_migrates(c) for c in action.commands)
+    return touched if changes else ""
+
+
 _DATABASE_WORDS = words("sql database db postgres mysql sqlite mongo query table")
 
 
@@ -165,6 +184,25 @@ def _word(pattern: str) -> Callable[[Command], bool]:
 
 
 _migrates = _word(_MIGRATION)
+
+
+_LOOKING = words(
+    "status ls list logs log info get describe show plan diff history version help whoami"
+)
+
+
+def _deploys(command: Command) -> bool:
+    return "deploy" in command_kinds(command) and _LOOKING.isdisjoint(command.arguments[:3])
+
+
+_REHEARSALS = words(
+    "draft save preview prepare compose validate check simulate estimate list get search"
+)
+
+
+def is_rehearsal(tool: str) -> bool:
+    """Whether a tool only prepares an act or looks at it: `draft_email`, `preview_order`."""
+    return not _REHEARSALS.isdisjoint(tool_words(tool)[:1])
 
 
 def _any(*tests: Callable[[Action], str]) -> Callable[[Action], str]:
@@ -204,20 +242,20 @@ ACTS: tuple[Act, ...] = (
     _act("pull request", r"(?:open|create|submit|raise|make|opening|creating) (?:a |any |the )?"
          r"(?:new )?(?:prs?|pull requests?|merge requests?)",
          _commands(lambda c: _sub("gh", "pr", ("create",))(c) or _sub("glab", "mr", ("create",))(c))),
-    _act("rewrite history", r"rebas(?:e|ing)|amend(?:ing)?|rewrit(?:e|ing) (?:git )?history|"
+    _act("rewrite history", r"(?:use )?git reset|rebas(?:e|ing)|amend(?:ing)?|rewrit(?:e|ing) (?:git )?history|"
          r"squash(?:ing)?|reset --hard",
          _commands(lambda c: _git("rebase", "filter-branch")(c)
                    or _git("commit", needs=("--amend",))(c) or _git("reset", needs=("--hard",))(c))),
     _act("install", r"install(?:ing)?(?: (?:any|new|additional|extra|packages?|dependencies|"
          r"anything|software|libraries))*|(?:add|adding|introduce|introducing) (?:any )?(?:new |"
-         r"extra |additional |external )*(?:dependenc(?:y|ies)|packages?|libraries)",
+         r"extra |additional |external |third[- ]party |other )*(?:dependenc(?:y|ies)|packages?|libraries)",
          _commands(_installs)),
     _act("network", r"(?:use|access|using|accessing|touch|hit|call|calling|reach|make|making|go|"
-         r"connect(?:ing)? to) (?:on |to |any |out to )?(?:the )?(?:internet|network|online|web|"
-         r"external (?:apis?|services?|sites?|requests?|calls?|network)|outbound|network "
-         r"(?:requests?|calls?|access))|brows(?:e|ing) the (?:web|internet)", _network),
+         r"connect(?:ing)? to) (?:on |to |any |out to )?(?:the )?(?:network "
+         r"(?:requests?|calls?|access)|internet|network|online|web|"
+         r"external (?:apis?|services?|sites?|requests?|calls?|network)|outbound)|brows(?:e|ing) the (?:web|internet)", _network),
     _act("deploy", r"deploy(?:ing|s)?|publish(?:ing)?|releas(?:e|ing)|roll(?:ing)? out",
-         _any(_commands(lambda c: "deploy" in command_kinds(c)), _by_tool("deploy"))),
+         _any(_commands(_deploys), _by_tool("deploy"))),
     _act("migrate", r"(?:run|running|apply|applying|execute|executing) (?:any |the |db |database )*"
          r"migrations?|migrat(?:e|ing) (?:the )?(?:database|db|schema)",
          _commands(lambda c: _migrates(c))),
@@ -228,7 +266,14 @@ ACTS: tuple[Act, ...] = (
          lambda a: a.commands[0].text if a.tool_class == "shell" and a.commands else ""),
     _act("database", rf"{_TOUCH}(?:any |the |our |my |production |prod |live |staging |existing )*(?:databases?|"
          r"dbs?|tables?|schemas?)", _database),
-    _act("production", rf"(?:{_TOUCH}|deploy(?:ing)? (?:anything )?to |go(?:ing)? near |(?:ssh|log(?:ging)? ?in) "
+    _act("change the database", rf"{_ALTER}(?:any |the |our |my |production |prod |live |staging |existing )*"
+         r"(?:databases?|dbs?|tables?|schemas?)", _alters),
+    _act("background", r"(?:start|run|launch|spawn|leav|keep)(?:e|ing|ning)? (?:any |a |anything )?(?:background|"
+         r"long[- ]running|in the background)(?: (?:process(?:es)?|jobs?|tasks?|daemons?))?",
+         _commands(lambda c: c.background)),
+    _act("log in", r"(?:ssh(?:ing)?|log(?:ging)? ?in|connect(?:ing)?) (?:in)?to (?:any |the |our |other )*"
+         r"(?:servers?|machines?|hosts?|boxes)", _commands(lambda c: c.program in ("ssh", "mosh", "telnet"))),
+    _act("production", rf"(?:{_TOUCH}|{_ALTER}|deploy(?:ing)? (?:anything )?to |go(?:ing)? near |(?:ssh|log(?:ging)? ?in) "
          r"(?:in)?to )(?:anything in |the |our |any |live )*(?:production|prod)(?: (?:systems?|environments?|"
          r"servers?|clusters?|machines?|hosts?|data))?", _commands(_on_production)),
     _act("git", r"(?:use|using|touch|touching|run|running) (?:any )?git(?: commands?)?",

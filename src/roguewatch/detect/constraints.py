@@ -17,9 +17,12 @@ from typing import Literal
 import msgspec
 
 from roguewatch.detect.acts import may_speak_of
+from roguewatch.detect.deeds import words
+from roguewatch.detect.frames import canonical
 from roguewatch.detect.scanning import Scanner
+from roguewatch.detect.wishes import LAYERED
 
-Form = Literal["act", "read-only", "only-paths", "not-paths"]
+Form = Literal["act", "read-only", "only-paths", "not-paths", "command", "tool", "budget"]
 
 MAX_MESSAGE = 32_768
 MAX_SENTENCE = 300
@@ -35,7 +38,8 @@ class Constraint(msgspec.Struct, frozen=True):
     act: str = ""
     """Name of the forbidden act, for the form `act`."""
     paths: tuple[str, ...] = ()
-    """Paths or words, for the path forms, lower case; for an act, the branch it is about."""
+    """Paths or words, for the path forms, lower case; for an act, the branch it is about; for a
+    command its program and first words, for a tool the object, for a budget the amount."""
     ask: bool = False
     """Allowed once a person agreed."""
     on_request: bool = False
@@ -56,7 +60,12 @@ _ANY = Scanner(
     r"(?:network|changes|edits|internet|commits?|push|install|new)|untouched|off[- ]limits|"
     r"(?:ask|check|confirm|approv|permission)\w* .{0,40}before|before .{0,60}(?:ask|confirm|approv)|"
     r"offline|hands off|forbidden|prohibited|not supposed|not authori|hold off|wait with|not to\b|stay away|"
-    r"keep away|steer clear|under no circ|add(?:ing)? no |out of bounds|nothing (?:outside|except|but|other)|everything (?:except|but|outside|other)"
+    r"keep away|steer clear|under no circ|add(?:ing)? no |out of bounds|nothing (?:outside|except|but|other)|everything (?:except|but|outside|other)|"
+    r"\bno\b|nothing|myself|my job|something only|rather|prefer|exclusively|solely|confin|stick to|"
+    r"frozen|locked|treat |suggest|diagnos|analysis|tests are|make do|standard library|by me\b|prior to|"
+    r"sign-?off|go-?ahead|\bok\b|until|\btill\b|unless|forbid|\bn(?:icht|ichts|iemals|ur)\b|\bkein|\bpas\b|"
+    r"\brien\b|jamais|\bnada\b|\bnunca\b|niente|uniquement|seulement|\bs[oó]lo\b|únicamente|不要|别|禁止|不得|"
+    r"请勿|只|仅|wait for|need to|stay off|dry[- ]run|at most|more than|up to|budget|intact|have to|any ?thing (?:except|but)|\bany file|all files|must only"
 )
 _PERMISSION = re.compile(
     r"\b(?:unless|until|without|before|if)\b.{0,40}\b(?:i|me|my|ask\w*|approv\w*|permission|confirm\w*|"
@@ -92,7 +101,8 @@ _TAIL = re.compile(
     r"^(?:\W*$|\W*(?:or|and|,|/)|(?: (?:any(?:thing)?|the|your|my|our|these|this|code|changes?|commits?|"
     r"it|them|yet|now|for|at|all|branch(?:es)?|to|remote|origin|github|upstream|repo\w*|production|prod|"
     r"automatically|directly|yourself|on|own|still|today|here|with|tests?|git|files?|data|migrations?|"
-    r"suite|either|live|thanks|please|ok)\b)*\W*(?:$|or\b|and\b|,|/))"
+    r"suite|either|live|thanks|please|ok|service|box|machine|system|project|software|globally|otherwise|"
+    r"system-wide|locally|thing)\b)*\W*(?:$|or\b|and\b|,|/))"
 )
 _BRANCH = re.compile(r"^ (?:directly |straight |any \w+ |changes )?(?:to|into|on) (?:the )?[`'\"]?"
                      r"(main|master|develop|trunk|prod|production|release)\b")  # fmt: skip
@@ -134,7 +144,8 @@ _ASK = re.compile(
 )
 _PATH = re.compile(r"`([^`\n]{1,120})`|\"([^\"\n]{1,120})\"|'([^'\n]{1,120})'|"
                    r"((?:~|\.{1,2})?/?[\w.@*-]+(?:/[\w.@*-]+)+/?|(?<![\w.])/[a-z][\w.-]{1,60}|(?<!\S)\.[a-z][\w-]{1,20}\b|[\w-]+/(?=[\s,.;)]|$)|"
-                   r"\.?[\w-]+\.[a-z]{1,6}\b)")  # fmt: skip
+                   r"\.?[\w-]+\.[a-z]{1,6}\b|"
+                   r"\b(?:docker|make|gem|proc|jenkins|rake|just|vagrant)file\b)")  # fmt: skip
 _PLACE = re.compile(
     r"^(?:any of |all |any |the |existing |my |our |your )*(?:existing |other )?([a-z][\w-]{2,24})"
     r"(?: (?:files?|folders?|director(?:y|ies)|dirs?|code|suites?|configs?|configuration|modules?|"
@@ -204,7 +215,7 @@ def _constraints(text: str) -> list[Constraint]:
             continue
         plain = sentence.lower().replace("’", "'").replace("**", "")
         for clause in _CLAUSES.split(plain):
-            found += _in_sentence(sentence, clause.strip())
+            found += _read(sentence, clause.strip())
     return found[:64]
 
 
@@ -221,9 +232,8 @@ def _listed(text: str) -> Iterator[Constraint]:
         for item in each:
             item = item.strip(" .,;")
             if item and not _HEAD.match(item):
-                yield from _in_sentence(
-                    f"{heading}: {item}"[:300], f"do not {item.removeprefix('or ')}"
-                )
+                item = item.removeprefix("or ")
+                yield from _in_sentence(f"{heading}: {item}"[:300], f"do not {item}")
 
 
 def _telling(text: str) -> Iterator[str]:
@@ -252,6 +262,66 @@ def _sentences(text: str) -> Iterator[tuple[int, int]]:
     yield start, len(text)
 
 
+def _read(sentence: str, clause: str) -> list[Constraint]:
+    """The limits of one clause, in its own shape or in one that says the same."""
+    if _QUESTION.match(clause) or _EXEMPT.search(clause):
+        return []
+    found = _in_sentence(sentence, clause)
+    known = {(one.form, one.act, one.paths) for one in found}
+    for other in canonical(clause):
+        again = _in_sentence(sentence, other)
+        if other.startswith("ask before"):
+            again = [msgspec.structs.replace(one, ask=True) for one in again]
+        found += [one for one in again if (one.form, one.act, one.paths) not in known]
+    return found
+
+
+_EXEMPT = re.compile(
+    r"\b(?:never mind|no need to|(?:do not|don't) (?:need|have) to|(?:do not|don't) (?:hesitate|forget|worry|"
+    r"panic|stop|just|be afraid)|not (?:only|just)\b)"
+)
+_COMMANDED = re.compile(
+    r"^(?:run|use|execute|call|invoke|type|running|using|executing) (?:any |the )?(?:`([\w./-]+(?: [\w./:-]+){0,2})`|"
+    r"([\w-]+ [\w-]+))(?:(?:,| or| and) (?:`([\w./-]+(?: [\w./:-]+){0,2})`|([\w-]+ [\w-]+)))?"
+)
+_VERBED = re.compile(
+    r"^([a-z]+?)(?:ing)? (?:any |the |a |an |our |your |my |this |these |new |more )*([a-z][a-z -]{2,40}?)\W*$"
+)
+_OF_CODE = re.compile(
+    r"\b(?:apis?|functions?|interfaces?|signatures?|behaviou?r|code|class(?:es)?|methods?|logic|style|"
+    r"format\w*|variables?|types?|tests?|comments?|names?|semantics|imports?|modules?|endpoints?)\b"
+)
+_BUDGET = re.compile(
+    r"\b(?:spend|spending|pay|budget|costs?|transfer|purchases?)\b[^.\d]{0,40}?(?:at most|(?:no |not )?more than|"
+    r"up to|maximum(?: of)?|max|under|below|less than|exceed\w*|limit(?:ed)?(?: of| is| to)?|is|of)\W+"
+    r"(?:eur|usd|gbp)?\W{0,2}(\d[\d,]*(?:\.\d+)?)"
+)
+_TOOLED = words(
+    "issue approve grant book cancel refund change update modify create delete remove close open reset "
+    "transfer send share invite order buy purchase unlock block assign export upload download publish "
+    "archive escalate discount offer accept reject sign schedule reschedule edit move rename add"
+)
+
+
+def _by_name(sentence: str, rest: str, permission: bool) -> list[Constraint]:
+    """A command or a tool's act that no list knows, by its own words."""
+    commanded = _COMMANDED.match(rest)
+    if commanded:
+        named = [group for group in commanded.groups() if group]
+        return [
+            Constraint("command", sentence, paths=tuple(one.split()), ask=permission)
+            for one in named
+            if one.split()[0] in LAYERED or f"`{one}`" in rest
+        ]
+    verbed = _VERBED.match(rest)
+    if verbed is None or _OF_CODE.search(verbed.group(2)):
+        return []
+    stemmed = next((v for v in (verbed.group(1), f"{verbed.group(1)}e") if v in _TOOLED), "")
+    if not stemmed:
+        return []
+    return [Constraint("tool", sentence, stemmed, tuple(verbed.group(2).split()), ask=permission)]
+
+
 def _in_sentence(sentence: str, plain: str) -> list[Constraint]:
     if _QUESTION.match(plain):
         return []
@@ -266,6 +336,10 @@ def _in_sentence(sentence: str, plain: str) -> list[Constraint]:
         if _NO_CHANGES.match(rest) or _NOTHING.match(rest):
             found.append(Constraint("read-only", sentence, ask=True))
         return found
+    budget = _BUDGET.search(plain)
+    if budget:
+        amount = budget.group(1).replace(",", "")
+        return [Constraint("budget", sentence, paths=(amount,), ask=permission)]
     reading = _READ_ONLY.search(plain)
     if reading and not _BUILDS.search(plain[: reading.start()]):
         found.append(Constraint("read-only", sentence, ask=permission, on_request=on_request))
@@ -367,7 +441,7 @@ def _forbidden(
         )
         if act.name == "force-push":
             break
-    return found
+    return found or _by_name(sentence, rest, permission)
 
 
 def _paths(text: str) -> tuple[str, ...]:
@@ -376,10 +450,10 @@ def _paths(text: str) -> tuple[str, ...]:
     for groups in _PATH.findall(text):
         path = next(group for group in groups if group).strip()
         if re.fullmatch(r"[\w.@*/~-]{2,120}", path) and not path.replace(".", "").isdigit():
-            found.append(posixpath.normpath(path.rstrip("/")).lower().removeprefix("./"))
+            found.append(posixpath.normpath(path.rstrip("/.") or path).lower().removeprefix("./"))
     if found:
         return tuple(found[:12])
-    first = re.split(r"[,.;(]| or | and ", text)[0].strip()
+    first = re.split(r"[,.;(]| or | and | to (?:make|get|let)\b| so that ", text)[0].strip()
     place = _PLACE.match(first)
     if place and place.group(1) in _PLACES:
         return (place.group(1),)

@@ -14,8 +14,9 @@ from collections.abc import Iterable
 import msgspec
 
 from roguewatch.detect.action import Action
-from roguewatch.detect.acts import BY_NAME, WRITE, Act, may_speak_of, written
+from roguewatch.detect.acts import BY_NAME, WRITE, Act, is_rehearsal, may_speak_of, written
 from roguewatch.detect.constraints import Constraint, constraints
+from roguewatch.detect.deeds import stem, tool_deeds, tool_words, word_deeds
 from roguewatch.events import Event
 from roguewatch.findings import Finding, Level, Severity, finding_id
 from roguewatch.printable import printable
@@ -156,6 +157,10 @@ class ScopeDetector:
                 held.lifted |= constraint.act in wanted or agreed or _permits(constraint, text)
             elif constraint.form == "read-only":
                 held.lifted |= writes or (assent and bool(session.asked))
+            elif constraint.form in ("command", "tool"):
+                said = all(word in text for word in constraint.paths)
+                held.lifted |= said and _REFUSES.search(text) is None
+                held.lifted |= assent and constraint.paths[-1] in session.asked
             elif any(re.search(rf"(?:can|may|ok to|also|go ahead)\b.{{0,40}}{re.escape(path)}", text)
                      for path in constraint.paths):  # fmt: skip
                 held.lifted = True
@@ -228,6 +233,10 @@ def _title(constraint: Constraint) -> str:
         return f"no {constraint.act}" + (" without asking" if constraint.ask else "")
     if constraint.form == "read-only":
         return "change nothing"
+    if constraint.form == "budget":
+        return printable(f"at most {constraint.paths[0]}", 120)
+    if constraint.form in ("command", "tool"):
+        return printable(f"no {' '.join((constraint.act, *constraint.paths)).strip()}", 120)
     word = "only" if constraint.form == "only-paths" else "not"
     return printable(f"{word} {', '.join(constraint.paths)}", 120)
 
@@ -239,6 +248,12 @@ def crossing(constraint: Constraint, action: Action) -> str:
         return done if all(word in done.split() for word in constraint.paths) else ""
     if constraint.form == "read-only":
         return WRITE.done(action)
+    if constraint.form == "command":
+        return _runs(action, constraint.paths)
+    if constraint.form == "budget":
+        return _spends(action, float(constraint.paths[0]))
+    if constraint.form == "tool":
+        return _acts_as(action, constraint.act, constraint.paths)
     changed = written(action)
     if not changed:
         return ""
@@ -249,6 +264,43 @@ def crossing(constraint: Constraint, action: Action) -> str:
         return outside[0] if outside else ""
     inside = [path for path in changed if _within(path, constraint.paths, action.event.cwd)]
     return inside[0] if inside else ""
+
+
+def _runs(action: Action, named: tuple[str, ...]) -> str:
+    """The command of a call that begins as a named one: its program and first words."""
+    for command in action.commands:
+        said = [word.lower() for word in command.arguments if not word.startswith("-")]
+        wanted = [word for word in named[1:] if not word.startswith("-")]
+        if command.program.lower() == named[0] and said[: len(wanted)] == wanted:
+            return command.text
+    return ""
+
+
+def _acts_as(action: Action, verb: str, objects: tuple[str, ...]) -> str:
+    """The tool of a call whose name says the same verb and the same object."""
+    tool = action.event.tool
+    if action.tool_class not in ("mcp", "other") or is_rehearsal(tool):
+        return ""
+    named = {stem(word) for word in tool_words(tool)}
+    same = stem(verb) in named or not tool_deeds(tool).isdisjoint(word_deeds(verb))
+    wanted = {stem(word) for word in objects} - _ANYTHING
+    return tool if same and (not wanted or named & wanted) else ""
+
+
+def _spends(action: Action, most: float) -> str:
+    """The tool of a call that pays more than an amount in one go."""
+    tool = action.event.tool
+    if action.tool_class not in ("mcp", "other") or "pay" not in tool_deeds(tool):
+        return ""
+    for key, value in action.arguments.items():
+        paid = isinstance(value, int | float) and not isinstance(value, bool) and value > most
+        if paid and _AMOUNTS.search(key.lower()):
+            return f"{tool} {key}={value}"
+    return ""
+
+
+_AMOUNTS = re.compile(r"(?:^|_)(?:price|amount|total|costs?|sum|value|fee)(?:_|$)")
+_ANYTHING = frozenset(map(stem, ("anything", "any", "thing", "things", "something", "whatever")))
 
 
 def _within(path: str, places: tuple[str, ...], cwd: str) -> bool:

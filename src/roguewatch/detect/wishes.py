@@ -27,7 +27,7 @@ _PASSING = QUIET | frozenset(
 _MOVING = frozenset(("cd", "pushd", "popd"))
 """Programs that only say where the next ones run, which those carry in their own paths."""
 
-_LAYERED = frozenset(
+LAYERED = frozenset(
     "git gh npm npx yarn pnpm pip pip3 uv poetry cargo go make docker podman kubectl helm "
     "terraform aws gcloud az systemctl launchctl brew apt apt-get dnf yum apk snap conda "
     "crictl nomad vault heroku fly vercel service".split()
@@ -123,7 +123,7 @@ def _spoken(command: Command, texts: Sequence[str]) -> str:
     plain = [word.lower() for word in command.arguments if not word.startswith("-")]
     names = [word for word in plain[:2] if _WORD.fullmatch(word)]
     act, rest = command.program.lower(), names
-    if act in _LAYERED:
+    if act in LAYERED:
         if not names:
             return ""
         act, rest = names[0], names[1:]
@@ -131,8 +131,8 @@ def _spoken(command: Command, texts: Sequence[str]) -> str:
     if not verb:
         return ""
     said = [word for word in rest if _stands((word,), texts)]
-    spoken = 1 + len(rest) + (command.program.lower() in _LAYERED)
-    program = command.program.lower() in _LAYERED and bool(
+    spoken = 1 + len(rest) + (command.program.lower() in LAYERED)
+    program = command.program.lower() in LAYERED and bool(
         _stands((command.program.lower(),), texts)
     )
     enough = (1 + len(said) + program) * 2 >= spoken
