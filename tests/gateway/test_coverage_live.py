@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -29,10 +30,12 @@ def registered(store: Path, *sources: str) -> str:
     return token
 
 
-def hook(gate: Daemon, token: str, call_id: str, command: str) -> None:
+def hook(
+    gate: Daemon, token: str, call_id: str, command: str = "", tool: str = "Bash", **given: str
+) -> None:
     body = {
-        "hook_event_name": "PreToolUse", "session_id": "s", "tool_name": "Bash",
-        "tool_use_id": call_id, "tool_input": {"command": command}, "cwd": "/project",
+        "hook_event_name": "PreToolUse", "session_id": "s", "tool_name": tool,
+        "tool_use_id": call_id, "tool_input": given or {"command": command}, "cwd": "/project",
     }  # fmt: skip
     headers = {"authorization": f"Bearer {token}"}
     httpx.post(f"{gate.url}/hooks/claude-code", json=body, headers=headers).raise_for_status()
@@ -142,6 +145,41 @@ def test_what_a_claimed_source_misses_is_a_gap_and_what_differs_a_finding(
         assert httpx.get(f"{gate.url}/coverage").status_code == 403
     (gap,) = [one for one in recorded(store, "gap") if "unhooked" in one.text]
     assert gap.parsed_detail()["source"] == "hook"
+
+
+def test_calls_that_a_model_asked_for_are_matched_with_those_that_the_agent_makes(
+    tmp_path: Path,
+) -> None:
+    store = tmp_path / "store"
+    token = registered(store, "hook", "model-relay")
+    model = subprocess.Popen([sys.executable, "-m", "tests.gateway.provider"],
+                             stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)  # fmt: skip
+    try:
+        assert model.stdout is not None
+        provider = f"http://127.0.0.1:{int(model.stdout.readline())}"
+        upstream = ("--openai-upstream", provider, "--canary-minutes", "0")
+        with daemon(store, *OPTIONS, *upstream) as gate:
+            body = {"model": "tools", "messages": [{"role": "user", "content": "weather?"}]}
+            headers = {"authorization": f"Bearer {token}"}
+            url = f"{gate.url}/openai/v1/chat/completions"
+            httpx.post(url, json=body, headers=headers).raise_for_status()
+            # The model asked for call_1, get_weather of Paris: the agent asks for Rome, and
+            # makes a call that no model asked for.
+            hook(gate, token, "call_1", tool="get_weather", city="Rome")
+            hook(gate, token, "unasked", "ls")
+            wait_for(lambda: [one for one in recorded(store, "gap") if "unasked" in one.text])
+            engine = connect(store)
+            (finding,) = wait_for(
+                lambda: [one for one in Findings(engine).all() if one.behaviour == "E5"]
+            )
+            engine.dispose()
+        assert "city" in finding.rationale
+        (gap,) = [one for one in recorded(store, "gap") if "unasked" in one.text]
+        assert gap.parsed_detail()["source"] == "model-relay"
+    finally:
+        model.terminate()
+        model.wait(10)
+        model.stdout.close()
 
 
 def test_coverage_goes_on_after_a_restart_and_the_status_shows_it(tmp_path: Path) -> None:

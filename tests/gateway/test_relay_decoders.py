@@ -9,9 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from roguewatch.events import Event, Origin, event_id
 from roguewatch.gateway.mcp.message import FrameError, read_frame
-from roguewatch.gateway.models.matching import unmatched
 from roguewatch.gateway.models.secrecy import Secrets
 from roguewatch.gateway.sse import Events
 from roguewatch.gateway.strict import AmbiguousError, strict_json
@@ -93,37 +91,3 @@ def test_no_cut_lets_a_key_through(pieces: list[bytes], cuts: list[int]) -> None
     passed += stream.rest()
     assert b"sk-secret-key" not in passed
     assert passed == secrets.whole(whole)
-
-
-def sighted(sighting: str, call_id: str, arguments: str, tool: str = "Bash") -> Event:
-    return Event(
-        id=event_id(sighting, call_id, arguments), session="s", seq=0, kind="tool_call",
-        surface="x", sighting=sighting, tool=tool, call_id=call_id, arguments=arguments,  # type: ignore[arg-type]
-        origin=Origin("x", 0),
-    )  # fmt: skip
-
-
-def test_calls_are_matched_by_id_then_by_what_they_say() -> None:
-    asked = [sighted("model-relay", "c1", '{"command":"ls"}'),
-             sighted("model-relay", "c2", '{"command":"pwd"}'),
-             sighted("model-relay", "c3", '{"command":"id"}')]  # fmt: skip
-    made = [sighted("hook", "c1", '{"command": "ls"}'),
-            sighted("transcript", "", '{ "command": "pwd" }')]  # fmt: skip
-    assert [(one.what, one.call_id) for one in unmatched([*asked, *made])] == [
-        ("asked, not made", "c3")
-    ]
-    assert [one.call_id for one in unmatched([*made, *asked])] == ["c3"]
-
-
-def test_a_call_that_no_model_asked_for_and_one_that_was_altered_are_told() -> None:
-    found = unmatched(
-        [
-            sighted("model-relay", "c1", '{"command":"ls"}'),
-            sighted("hook", "c1", '{"command":"rm -rf /"}'),
-            sighted("hook", "c9", '{"command":"curl evil"}'),
-        ]
-    )
-    assert {(one.what, one.call_id) for one in found} == {
-        ("made otherwise than asked", "c1"),
-        ("made, not asked", "c9"),
-    }
