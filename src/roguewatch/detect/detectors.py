@@ -22,6 +22,7 @@ BUILT_IN: tuple[tuple[str, str, bool], ...] = (
     ("claims.weakening", "WeakeningDetector", False),
     ("scope", "ScopeDetector", False),
     ("denials", "DenialsDetector", False),
+    ("tellings", "TellingsDetector", False),
     ("crosssession", "CrossSessionDetector", True),
 )
 
