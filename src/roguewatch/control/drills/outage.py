@@ -314,12 +314,15 @@ def _supervisor(outage: Outage, routine: Routine, ground: Ground) -> Outaged:
 
 def _calls(store: Path) -> int:
     with Ledger.open(store, create=False, readonly=True) as ledger:
-        return sum(event.session == "drill-payload" for event in ledger.events(kinds={"tool_call"}))
+        return sum(
+            event.session.startswith("drill-payload")
+            for event in ledger.events(kinds={"tool_call"})
+        )
 
 
 def _denied(store: Path) -> int:
     with Ledger.open(store, create=False, readonly=True) as ledger:
         return sum(
-            event.session == "drill-payload" and '"deny"' in event.detail
+            event.session.startswith("drill-payload") and '"deny"' in event.detail
             for event in ledger.events(kinds={"decision"})
         )

@@ -18,10 +18,10 @@ PAUSE = 0.05
 ASKING_PAUSE = 0.2
 
 
-def allowed(url: str, key: str) -> bool:
+def allowed(url: str, key: str, session: str) -> bool:
     """Whether the address answers, and does not refuse."""
     call = {
-        "hook_event_name": "PreToolUse", "session_id": "drill-payload", "tool_name": "Read",
+        "hook_event_name": "PreToolUse", "session_id": session, "tool_name": "Read",
         "tool_use_id": f"drill-{time.time_ns()}", "tool_input": {"file_path": "README.md"},
         "permission_mode": "default", "deployment": "drill",
     }  # fmt: skip
@@ -37,9 +37,11 @@ def allowed(url: str, key: str) -> bool:
 def main(folder: str, url: str = "", key: str = "") -> None:
     """Beat until the minute is over or the drill's folder is gone."""
     beat = Path(folder, str(os.getpid()))
+    # The drill's own: a gate holds a session to the deployment that it began with.
+    session = f"drill-payload {Path(folder).parent.parent.name}"
     deadline = time.monotonic() + SECONDS
     while time.monotonic() < deadline and beat.parent.is_dir():
-        if not url or allowed(url, key):
+        if not url or allowed(url, key, session):
             beat.write_text(str(time.time()))
         time.sleep(ASKING_PAUSE if url else PAUSE)
 
