@@ -149,6 +149,38 @@ def test_changed_rules_come_into_force_and_bad_ones_do_not(store: Path, tmp_path
         )
 
 
+def test_reloading_rules_drops_no_request_and_denies_none(store: Path, tmp_path: Path) -> None:
+    rules = tmp_path / "rules"
+    rules.mkdir()
+    (rules / "one.yml").write_text(RULE)
+    token = enrolled(store, "observe", "hook")
+    with daemon(store, "--rules", str(rules), "--decision-seconds", "30") as gate:
+        listen = gate.ready["listen"]
+        answers: list[tuple[int, bool]] = []
+        going = True
+
+        def load(number: int) -> None:
+            while going:
+                said = post(listen, token, body(session_id=f"load {number}"), timeout=60)
+                answers.append((said.status, said.blocks))
+
+        threads = [threading.Thread(target=load, args=(number,)) for number in range(3)]
+        for thread in threads:
+            thread.start()
+        try:
+            for _ in range(3):
+                assert admin(store, "POST", "/admin/reload", {})[0] == 200
+        finally:
+            going = False
+            for thread in threads:
+                thread.join()
+        assert set(answers) == {(200, False)}
+    with Ledger.open(store, readonly=True) as ledger:
+        events = list(ledger.events())
+    assert sum("rules reloaded" in event.text for event in events) == 3
+    assert sum(event.kind == "decision" for event in events) == len(answers)
+
+
 def test_status_shows_what_was_decided_and_how_long_it_took(store: Path) -> None:
     token = enrolled(store, "observe", "hook")
     with daemon(store) as gate:
