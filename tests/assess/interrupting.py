@@ -28,7 +28,7 @@ from roguewatch.assess import pipeline
 from roguewatch.assess.assessment import assess, write
 from roguewatch.detect import engine
 from roguewatch.detect.sigma.reading import read_rules
-from roguewatch.ledger import sealing, writer
+from roguewatch.ledger import batches, sealing
 from roguewatch.ledger.fsck import fsck
 
 COMPARED = ("sessions", "events", "gaps", "findings", "impactful", "permission_modes",
@@ -99,7 +99,7 @@ def _prepare(files: bool) -> None:
     for module, name, value in (
         (pipeline, "BATCH_EVENTS", 4), (pipeline, "BUNDLE_EVENTS", 12),
         (pipeline, "OPEN_SESSIONS", 2),
-        (writer, "GROUP_EVENTS", 16), (sealing, "GROUP_EVENTS", 16),
+        (batches, "GROUP_EVENTS", 16), (sealing, "GROUP_EVENTS", 16),
         (engine, "read_rules", lambda *_, **__: rules),  # the same for every run
     ):  # fmt: skip
         setattr(module, name, value)

@@ -7,9 +7,9 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from roguewatch.events import Event
+from roguewatch.ledger.batches import Appended
 from roguewatch.ledger.group import GroupCommit
 from roguewatch.ledger.ledger import Ledger
-from roguewatch.ledger.writer import Appended
 from tests.build import event
 
 

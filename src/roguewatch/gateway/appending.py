@@ -15,7 +15,7 @@ from roguewatch.gateway.admin import is_admin
 from roguewatch.gateway.bodies import RefusedError, read_body
 from roguewatch.gateway.gate_ledger import APPEND, MAX_BODY
 from roguewatch.gateway.house import House
-from roguewatch.ledger.writer import Appended
+from roguewatch.ledger.batches import Appended
 from roguewatch.printable import printable
 
 LARGE = 1 << 20

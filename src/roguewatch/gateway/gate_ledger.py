@@ -19,13 +19,13 @@ from roguewatch.errors import LedgerBusyError, LedgerError
 from roguewatch.events import Event
 from roguewatch.gateway.asking import UnixConnection, gate_runs
 from roguewatch.gateway.places import ADMIN_SOCKET
+from roguewatch.ledger.batches import Appended
 from roguewatch.ledger.hot import Hot
 from roguewatch.ledger.layout import Layout
 from roguewatch.ledger.ledger import Ledger
 from roguewatch.ledger.note import Checkpoint
 from roguewatch.ledger.places import witness_place
 from roguewatch.ledger.witness import witness_at
-from roguewatch.ledger.writer import Appended
 from roguewatch.printable import printable, printable_path
 
 APPEND = "/admin/append"

@@ -28,11 +28,12 @@ import msgspec
 
 from roguewatch.errors import LedgerError, TamperError
 from roguewatch.ledger.durable import TEMPORARY
+from roguewatch.ledger.forest import Forest
 from roguewatch.ledger.hot import SCHEMA, Hot, HotRow, SegmentRow
 from roguewatch.ledger.ids import index_of, pack
 from roguewatch.ledger.layout import Identity, Layout
 from roguewatch.ledger.lock import writer_state
-from roguewatch.ledger.merkle import EMPTY_ROOT, Edge, leaf_hash, node_hash, subtree_root
+from roguewatch.ledger.merkle import Edge, leaf_hash
 from roguewatch.ledger.note import (
     NO_SEGMENTS,
     Checkpoint,
@@ -57,31 +58,6 @@ class Fault(msgspec.Struct, frozen=True):
 
 class _StopError(Exception):
     """Nothing further can be checked."""
-
-
-class Forest:
-    """All complete subtrees over a list of leaf hashes: roots at every size."""
-
-    def __init__(self, leaves: list[bytes]) -> None:
-        self.size = len(leaves)
-        self._levels = [b"".join(leaves)]
-        nodes = leaves
-        while len(nodes) > 1:
-            nodes = [node_hash(a, b) for a, b in zip(nodes[::2], nodes[1::2], strict=False)]
-            self._levels.append(b"".join(nodes))
-
-    def node(self, level: int, index: int) -> bytes:
-        """The subtree at (level, index)."""
-        return self._levels[level][32 * index : 32 * index + 32]
-
-    def root(self, size: int) -> bytes:
-        """The root of the first `size` leaves."""
-        return subtree_root(self.node, 0, size) if size else EMPTY_ROOT
-
-    def tile(self, level: int, index: int, width: int) -> bytes:
-        """The bytes of a tile."""
-        start = 32 * WIDTH * index
-        return self._levels[8 * level][start : start + 32 * width]
 
 
 class Check:

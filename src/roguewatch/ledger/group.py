@@ -15,8 +15,8 @@ from concurrent.futures import Future
 
 from roguewatch.errors import LedgerError
 from roguewatch.events import Event
+from roguewatch.ledger.batches import Appended
 from roguewatch.ledger.ledger import Ledger
-from roguewatch.ledger.writer import Appended
 
 MOST = 1024
 """Callers whose events go into one transaction at most."""

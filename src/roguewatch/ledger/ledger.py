@@ -9,6 +9,7 @@ from pathlib import Path
 
 from roguewatch.errors import LedgerError, TamperError
 from roguewatch.events import Event
+from roguewatch.ledger.batches import Appended, take
 from roguewatch.ledger.durable import make_folder
 from roguewatch.ledger.fsck import Check, Fault
 from roguewatch.ledger.hot import Hot
@@ -19,7 +20,7 @@ from roguewatch.ledger.places import signing_key, witness_place
 from roguewatch.ledger.reader import Reader
 from roguewatch.ledger.sealing import Sealing
 from roguewatch.ledger.witness import FileWitness, HttpWitness, witness_at
-from roguewatch.ledger.writer import MOST_HOT, Appended, Writer, take
+from roguewatch.ledger.writer import MOST_HOT, Writer
 from roguewatch.printable import printable, printable_path
 
 SEAL_AGAIN_SECONDS = 10.0
@@ -105,7 +106,7 @@ class Ledger(Reader):
     @property
     def witness_error(self) -> str:
         """Why the witness did not take the last checkpoint; empty where it did."""
-        return self._writer.witness_error if self._writer else ""
+        return self._writer.testimony.error if self._writer else ""
 
     def append(self, events: Iterable[Event]) -> Appended:
         """Store events, in order. What this returned for is durable.

@@ -22,19 +22,17 @@ copy of itself goes unnoticed; everything that remains in it is always signed.
 
 from __future__ import annotations
 
-import time as clock
 from collections.abc import Iterator
 from contextlib import suppress
 from hashlib import sha256
 
-import msgspec
-
 from roguewatch.errors import LedgerError, TamperError
 from roguewatch.events import Event
+from roguewatch.ledger.batches import Appended, take
 from roguewatch.ledger.durable import sync_folder, write_file
 from roguewatch.ledger.hot import Hot, HotRow, SegmentRow, SessionPart
 from roguewatch.ledger.ids import KnownKeys, pack
-from roguewatch.ledger.layout import GROUP_BYTES, GROUP_EVENTS, Layout
+from roguewatch.ledger.layout import Layout
 from roguewatch.ledger.lock import WriterLock
 from roguewatch.ledger.merkle import Edge, leaf_hash, subtree_root
 from roguewatch.ledger.note import (
@@ -47,6 +45,7 @@ from roguewatch.ledger.note import (
 )
 from roguewatch.ledger.record import encode, storable
 from roguewatch.ledger.sealing import Sealing, hot_groups
+from roguewatch.ledger.testimony import Testimony
 from roguewatch.ledger.tiles import Tiles
 from roguewatch.ledger.wal import Backfill
 from roguewatch.ledger.witness import FileWitness, HttpWitness
@@ -61,17 +60,6 @@ MOST_HOT = 4
 
 SWEPT = 256
 """Rows deleted in one commit: a few milliseconds."""
-
-WITNESS_SECONDS = 1.0
-"""How often at most a commit of hot rows is witnessed."""
-
-
-class Appended(msgspec.Struct, frozen=True):
-    """What an `append` did."""
-
-    added: int
-    duplicate: int
-    """Events whose id the ledger has already; nothing was stored for them."""
 
 
 class Writer:
@@ -98,9 +86,7 @@ class Writer:
         *,
         new_witness: bool = False,
     ) -> None:
-        self.witness = witness
-        self.witness_error = ""
-        """Why the witness did not take the last checkpoint; empty where it did."""
+        self.testimony = Testimony(witness)
         self._layout = layout
         self._lock = lock
         self._signer = signer
@@ -117,8 +103,6 @@ class Writer:
         self._segments = 0
         self._digest = NO_SEGMENTS
         self._sealed = 0
-        self._witnessed = 0.0
-        self._witnessed_note = ""
         self._behind = False
         """A published file is behind the hot store: to be mended as after a kill."""
         self._start(new_witness)
@@ -126,7 +110,7 @@ class Writer:
     def _start(self, new_witness: bool) -> None:
         layout = self._layout
         new = not layout.hot.exists()
-        witnessed = self.witness.latest()
+        witnessed = self.testimony.witness.latest()
         if new and (witnessed is not None or any(layout.segments.iterdir())):
             raise TamperError("hot.sqlite is missing")
         self._lock.claim()
@@ -157,7 +141,7 @@ class Writer:
             self.hot.put("sealed", note)
             self.hot.put("edge", b"")
         write_file(self._layout.checkpoint, note)
-        self._testify(sync=True)
+        self.testimony.give(self.checkpoint, sync=True)
 
     def _resume(self, checkpoint: Checkpoint) -> None:
         """Take up the tree where the last writer left it."""
@@ -203,23 +187,25 @@ class Writer:
         """Refuse to go on signing where the witness remembers another past."""
         if note is None and self.checkpoint.size and not new_witness:
             raise TamperError(
-                f"{self.witness.name}: the witness of this ledger is missing or empty; restore it, "
+                f"{self.testimony.witness.name}: the witness of this ledger is missing or empty; restore it, "
                 "or start another: roguewatch ledger checkpoint --new-witness"
             )
         if note is not None:
             seen = open_checkpoint(self._signer.verifier, note)
             if seen.size > self.checkpoint.size:
                 raise TamperError(
-                    f"{self.witness.name}: saw {seen.size} events, the store holds "
+                    f"{self.testimony.witness.name}: saw {seen.size} events, the store holds "
                     f"{self.checkpoint.size}: it was cut or rolled back"
                 )
             if seen.note == self.checkpoint.note:
-                self._witnessed_note = seen.note
+                self.testimony.has(seen)
                 return
             node = self._tiles.nodes(self._sealed, self._hot_hash)
             if subtree_root(node, 0, seen.size) != seen.root:
-                raise TamperError(f"{self.witness.name}: saw other events than the store holds")
-        self._testify(sync=True)
+                raise TamperError(
+                    f"{self.testimony.witness.name}: saw other events than the store holds"
+                )
+        self.testimony.give(self.checkpoint, sync=True)
 
     def _hot_hash(self, leaf: int) -> bytes:
         return self._edge.fresh[0][leaf - self._sealed]
@@ -287,8 +273,8 @@ class Writer:
             size = sum(len(row[4]) + len(row[5]) for row in rows)
             self._hot_bytes += size
             self._backfill.wrote(size)
-            if clock.monotonic() - self._witnessed > WITNESS_SECONDS:
-                self._testify(sync=False)
+            if self.testimony.due():
+                self.testimony.give(self.checkpoint, sync=False)
         return Appended(len(fresh), len(batch) - len(fresh))
 
     def fullness(self) -> float:
@@ -345,7 +331,7 @@ class Writer:
         """See `Ledger.seal`. Nothing may be being sealed."""
         if self._hot_ids:
             self._append_segment([], iter(()))
-        self._testify(sync=True)
+        self.testimony.give(self.checkpoint, sync=True)
         return self.checkpoint
 
     def _append_segment(
@@ -422,22 +408,11 @@ class Writer:
             self._tiles.prune(old, self._sealed)
         except OSError:
             self._behind = True
-        self._testify(sync=sync)
+        self.testimony.give(self.checkpoint, sync=sync)
 
     def _issue(self) -> Checkpoint:
         edge = self._edge
         return issue(self._signer, edge.size, edge.root(), self._segments, self._digest)
-
-    def _testify(self, *, sync: bool) -> None:
-        """Give the checkpoint to the witness. Evidence is kept though a witness fails."""
-        try:
-            if self.checkpoint.note != self._witnessed_note:
-                self.witness.record(self.checkpoint.note, sync=sync)
-                self._witnessed_note = self.checkpoint.note if sync else ""
-            self.witness_error = ""
-        except LedgerError as error:
-            self.witness_error = str(error)
-        self._witnessed = clock.monotonic()
 
     def close(self) -> None:
         """See `Ledger.close`."""
@@ -445,7 +420,7 @@ class Writer:
             self._sweep_all()
         except LedgerError:
             self._behind = True
-        self._testify(sync=True)
+        self.testimony.give(self.checkpoint, sync=True)
         self._backfill.close()
         settled = self.hot.close(settle=True)
         try:
@@ -457,15 +432,3 @@ class Writer:
             raise LedgerError(f"the ledger could not be closed off: {error}") from error
         finally:
             self._lock.release(clean=settled and not self._behind)
-
-
-def take(iterator: Iterator[Event]) -> tuple[list[Event], bool]:
-    """The next row group's worth of events, and whether that is what ended it."""
-    batch: list[Event] = []
-    size = 0
-    for event in iterator:
-        batch.append(event)
-        size += len(event.raw) + len(event.text) + len(event.arguments)
-        if len(batch) == GROUP_EVENTS or size >= GROUP_BYTES:
-            return batch, True
-    return batch, False
