@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import click
 
 from roguewatch.cli.options import (
+    console,
     existing_store,
     json_option,
     nanoseconds,
@@ -47,6 +49,7 @@ def command(
 
     results = results_of(horizon=horizon, monitor=monitor, scenarios=scenarios)
     facts, _ = facts_of(existing_store(store), results)
+    width = console().width
     for fact in facts.all():
         if as_json:
             print_json(fact)
@@ -54,11 +57,20 @@ def command(
         value = "unassessed" if fact.value is None else shown(fact.id, fact.value)
         if fact.state == "lapsed":
             value = f"lapsed {fact.expires[:10]}"
-        mark = " (stated)" if fact.state == "stated" else ""
-        click.echo(f"{printable(fact.id, 60):44} {printable(value, 100)}{mark}")
+        told = printable(value, 300) + (" (stated)" if fact.state == "stated" else "")
         if fact.contradicted and fact.stated is not None:
             said = printable(shown(fact.id, fact.stated.value), 100)
-            click.echo(f"{'':44} contradicts {printable(fact.stated.by, 60)}, who stated {said}")
+            told += f"; contradicts {printable(fact.stated.by, 60)}, who stated {said}"
+        click.echo(_laid_out(printable(fact.id, 200), told, width))
+
+
+def _laid_out(name: str, told: str, width: int) -> str:
+    """A fact's name and value in columns that fit; a long name has a line to itself."""
+    column = 32 if width < 100 else 44
+    room = max(20, width - column)
+    lines = textwrap.wrap(told, room, break_on_hyphens=False) or [""]
+    first = f"{name}\n{'':{column}}" if len(name) >= column else f"{name:{column}}"
+    return first + f"\n{'':{column}}".join(lines)
 
 
 @command.command()

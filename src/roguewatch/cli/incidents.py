@@ -30,8 +30,10 @@ def list_(store: Path, published: bool, public_only: bool, as_json: bool) -> Non
     from roguewatch.state.database import connect
     from roguewatch.state.incidents import IncidentRegister
 
-    decided = list(IncidentRegister(connect(existing_store(store))).all())
-    if not decided and not as_json:
+    # The published line needs no store of one's own to be read.
+    empty = published and not store.is_dir()
+    decided = [] if empty else list(IncidentRegister(connect(existing_store(store))).all())
+    if not decided and not as_json and not empty:
         click.echo("no incidents: nothing was confirmed, rejected or graded")
     for one in decided:
         over, deceit = one.severity("overreach"), one.severity("deception")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Iterable
 from pathlib import Path
 
 import click
@@ -14,9 +16,12 @@ from roguewatch.cli.options import (
     print_json,
     store_option,
 )
+from roguewatch.printable import printable
 
 WIDE = 120
-"""Columns from which whole ids and models are shown; `show` takes the beginning of an id."""
+"""Columns from which whole ids and models are shown."""
+SHORT = 8
+"""Characters that are shown of an id at least."""
 
 
 @click.command(name="sessions")
@@ -24,15 +29,20 @@ WIDE = 120
 @click.option("--since", metavar="DATE", help="Only sessions that went on after this.")
 @json_option
 def command(store: Path, since: str | None, as_json: bool) -> None:
-    """List the sessions in the store, the earliest first."""
+    """List the sessions in the store, the earliest first.
+
+    On a narrow terminal ids are cut to a beginning that no other session of the store has,
+    which is what `roguewatch show` and other commands take.
+    """
     from roguewatch.assess.observing import session_line
     from roguewatch.state.database import connect
     from roguewatch.state.findings import Findings
     from roguewatch.state.sessions import Sessions
 
     state = connect(existing_store(store))
+    sessions = Sessions(state)
     found = Findings(state).counts()
-    summaries = Sessions(state).all(since=nanoseconds(since) if since else None)
+    summaries = sessions.all(since=nanoseconds(since) if since else None)
     lines = []
     for summary in summaries:
         line = session_line(summary)
@@ -51,8 +61,8 @@ def command(store: Path, since: str | None, as_json: bool) -> None:
     table = Table(box=None, pad_edge=False, header_style="bold")
     # Ids are hostile too: a long one folds, and a long model or surface leaves it its room.
     longest = max((len(line.session) for line in lines), default=0)
-    room = min(max(longest, 14), 36) if wide else 14
-    table.add_column("session", overflow="fold" if wide else "ellipsis", min_width=room)
+    room = min(max(longest, 14), 36) if wide else 13
+    table.add_column("session", overflow="fold", min_width=room)
     for name in ("surface", "model") if wide else ("surface",):
         table.add_column(
             name, overflow="ellipsis", no_wrap=True, max_width=16 if name == "model" else 11
@@ -60,8 +70,9 @@ def command(store: Path, since: str | None, as_json: bool) -> None:
     table.add_column("started (UTC)", no_wrap=True)
     for name in ("events", "said", "calls", "gaps", "found"):
         table.add_column(name, justify="right", no_wrap=True)
+    short = {} if wide else beginnings(printable(id, 500) for id in sessions.counted())
     for line in lines:
-        session = line.session if wide else line.session[:13]
+        session = short.get(line.session, line.session)
         named = (session, line.surface, line.model) if wide else (session, line.surface)
         table.add_row(
             *(Text(text) for text in named),
@@ -69,3 +80,21 @@ def command(store: Path, since: str | None, as_json: bool) -> None:
             *map(str, (line.events, line.user_messages, line.tool_calls, line.gaps, line.findings)),
         )
     out.print(table)
+
+
+def beginnings(ids: Iterable[str]) -> dict[str, str]:
+    """For each id its shortest beginning, of at least `SHORT` characters, that is no other's."""
+    ordered = sorted(set(ids))
+    shared = [
+        sum(
+            1
+            for _ in itertools.takewhile(
+                lambda pair: pair[0] == pair[1], zip(one, other, strict=False)
+            )
+        )
+        for one, other in itertools.pairwise(["", *ordered, ""])
+    ]
+    return {
+        id: id[: max(SHORT, 1 + max(before, after))]
+        for id, (before, after) in zip(ordered, itertools.pairwise(shared), strict=True)
+    }

@@ -32,6 +32,9 @@ _UNPACKED_ALWAYS = 256 << 20
 _UNPACKED_RATIO = 200
 """JSON text packs 5 to 30 times; what packs 200 times and is large is a bomb."""
 
+LABELS = "labels.jsonl"
+"""What `roguewatch evaluate` calls the labels of its sessions: ours, and no activity."""
+
 _POINTERS = (
     (b"version https://git-lfs.github.com/spec/", "a Git LFS pointer; fetch it with git lfs pull"),
     (b"/annex/objects/", "a git-annex pointer; fetch it with git annex get"),
@@ -263,6 +266,8 @@ def _reading(path: Path, ordered: list[Source]) -> Reading:
         if _belongs(path):
             # Its text stands, cut, in the session's transcript, which names the file.
             return Reading(name, source="claude-code")
+        if path.name == LABELS and _labels(path):
+            return Reading(name, source="labels, not activity")
         return Reading(name, error=f"{name}: {_what(head, ordered)}")
     reading = Reading(name, source.name)
     reading.counts = document.counts
@@ -292,6 +297,23 @@ def _belongs(path: Path) -> bool:
         return False
     session = folder.parent
     return session.with_name(f"{session.name}.jsonl").exists() or (session / "subagents").exists()
+
+
+class _Label(msgspec.Struct, forbid_unknown_fields=True):
+    session: str
+    label: bool
+    behaviour: str
+
+
+def _labels(path: Path) -> bool:
+    """Whether every line is a label, as `roguewatch evaluate` keeps them beside its logs."""
+    try:
+        with path.open("rb") as stream:
+            for line in stream:
+                msgspec.json.decode(line, type=_Label)
+    except (OSError, msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return False
+    return True
 
 
 def _what(head: bytes, ordered: list[Source]) -> str:
