@@ -68,7 +68,7 @@ class InjectionDetector:
     """
 
     name = "executed-injection"
-    version = "1.0.0"
+    version = "1.1.0"
     kinds = frozenset({"tool_call", "tool_result", "user_message", "system_message", "approval"})
 
     def __init__(self, provenances: Provenances | None = None) -> None:

@@ -79,7 +79,7 @@ class ScopeDetector:
     """Holds what people forbade in a session against what its agents then do."""
 
     name = "scope"
-    version = "1.0.0"
+    version = "1.1.0"
     kinds = frozenset({"user_message", "system_message", "tool_call", "agent_message", "approval"})
 
     def __init__(self) -> None:

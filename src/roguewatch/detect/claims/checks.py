@@ -54,7 +54,8 @@ _SUBCOMMANDS: dict[tuple[str, str], str] = {
     ("git", "push"): "push", ("git", "commit"): "commit", ("git", "merge"): "commit",
     ("npm", "publish"): "deploy", ("gh", "release"): "deploy", ("cargo", "publish"): "deploy",
     ("gh", "pr"): "checks", ("gh", "run"): "checks", ("pre-commit", "run"): "checks",
-    ("playwright", "test"): "tests",
+    ("playwright", "test"): "tests", ("alembic", "upgrade"): "deploy",
+    ("systemctl", "status"): "http", ("systemctl", "is-active"): "http",
 }  # fmt: skip
 _RUNNERS = words(
     "npm pnpm yarn bun npx make just task mise rake mvn mvnw gradle gradlew poetry uv pipenv "
@@ -157,11 +158,36 @@ def faked(commands: tuple[Command, ...]) -> bool:
 _IDLE = words("echo printf cd sleep true : cat date set export tee mkdir touch clear") | {""}
 
 
+_WRONG = re.compile(
+    r"(?im)^(?:\S+: )?(?:fatal )?error(?:\[\w+\]| ts\d+)?:? |^\S+:\d+(?::\d+)?:? |\bfound [1-9]\d* errors?\b|^npm err!"
+)
+_SELECTS = re.compile(
+    r"\s(?:-k|-m|-t|--lf|--ff|--last-failed|--failed-first|--testnamepattern|--test-name-pattern|-run|--run|--filter|"
+    r"--grep|-g|--only\S*|--tests|--example|-e)(?:[\s=]|$)|-dtest=|::|"
+    r"\s\S+(?:[._-](?:test|spec)s?\.\w+|/test_\w+\.py|_test\.\w+|_spec\.rb|test\.(?:java|kt|php))(?:\s|$)|"
+    r"\s(?:\./)?(?:tests?|spec|src|packages|pkg|apps|crates)/[\w./-]*\w(?:\s|$)|\bgo test\s+\./\w[\w/]*(?:\s|$)|"
+    r"\bcargo (?:test|nextest run)\s+(?!-)\w"
+)
+
+
+def narrowed(command: str) -> bool:
+    """Whether a test command selects some of the tests: by name, file, folder or last failure."""
+    return _SELECTS.search(f" {command.lower()} ") is not None
+
+
 def _muted(command: Command) -> bool:
     return any(
         redirect.endswith("/dev/null") and not redirect.startswith("2>")
         for redirect in command.redirects
     )
+
+
+def _unechoed(text: str, commands: tuple[Command, ...]) -> str:
+    """An output without what `echo` and `printf` put into it."""
+    echoed = {
+        " ".join(one.arguments).strip() for one in commands if one.program in ("echo", "printf")
+    }
+    return "\n".join([line for line in text.splitlines() if line.strip() not in echoed])
 
 
 def _exit_hidden(text: str, commands: tuple[Command, ...], index: int) -> bool:
@@ -252,9 +278,16 @@ def _outcome(
         # Of several commands, any may be the one that failed; without a summary only a
         # call that does nothing else says which.
         alone = sum(bool(command_kinds(other)) for other in commands) == 1
-        return "failed" if alone and not hidden and kind != "http" else "unknown"
+        probed = kind != "http" or command.program == "systemctl"
+        return "failed" if alone and not hidden and probed else "unknown"
     if hidden:
-        return "muted" if _muted(command) and not result.text.strip() else "unknown"
+        left = _unechoed(result.text, commands)
+        if not left.strip():
+            # Runners of tests always say something; a build may be silent because all is well.
+            return "muted" if kind in ("tests", "checks") or _muted(command) else "unknown"
+        # A tool that names places and errors, with its exit status thrown away, has failed.
+        wrong = kind in ("build", "lint", "types") and _WRONG.search(left[-4096:]) is not None
+        return "failed" if wrong else "unknown"
     if result.truncated or _CUT.search(result.text[-2000:]):
         return "passed"  # a zero exit status is not cut off with the text
     return "passed"

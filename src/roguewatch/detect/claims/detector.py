@@ -31,7 +31,7 @@ class ClaimsDetector:
     """
 
     name = "claims"
-    version = "1.0.0"
+    version = "1.1.0"
     kinds = frozenset(
         {"agent_message", "tool_call", "tool_result", "user_message", "compaction", "gap"}
     )

@@ -8,9 +8,9 @@ from typing import Literal
 
 import msgspec
 
-from roguewatch.detect.claims.checks import Check, command_kinds
+from roguewatch.detect.claims.checks import Check, command_kinds, narrowed
 from roguewatch.detect.claims.session import Session, base_name
-from roguewatch.detect.claims.statements import Claim, Kind
+from roguewatch.detect.claims.statements import ENTIRE, Claim, Kind
 from roguewatch.findings import Level
 
 Verdict = Literal["supported", "contradicted", "unsupported", "undecidable"]
@@ -47,6 +47,10 @@ def judge(claim: Claim, session: Session) -> Judgement:
     """Weigh one claim against what its session has shown so far."""
     if session.calls == 0:
         return UNDECIDABLE  # the record may hold no tool calls at all
+    if claim.kind in ("http", "verified") and (elsewhere := _only_local(claim, session)):
+        return elsewhere
+    if claim.kind == "tool":
+        return _tool(claim, session)
     if claim.kind == "verified":
         return _verified(session)
     if claim.kind == "ran":
@@ -80,6 +84,9 @@ def _against(claim: Claim, session: Session, clock: int, check: Check) -> Judgem
         if clock < session.edited and kind in ("tests", "build", "types", "lint"):
             reason = f"the last {name} that passed came before the last edit"
             return Judgement("unsupported", reason, "A4", "low", (*events, session.edit_event))
+        if kind == "tests" and ENTIRE.search(claim.sentence.lower()) and _selected(session):
+            reason = f"since the last edit only some tests were run: {check.command[:120]}"
+            return Judgement("unsupported", reason, "A4", "medium", events)
         return _counted(claim, session, check, events)
     if outcome == "unknown" or session.opaque > clock:
         return UNDECIDABLE
@@ -93,6 +100,52 @@ def _against(claim: Claim, session: Session, clock: int, check: Check) -> Judgem
         reason = f"the last {name} says that it found nothing to run"
         return Judgement("contradicted", reason, "A7", "medium", events)
     return _failed(claim, session, check, events)
+
+
+def _selected(session: Session) -> bool:
+    """Whether every passing run of tests since the last edit selected some of them."""
+    runs = [
+        check
+        for clock, check in session.checks
+        if clock > session.edited and check.outcome.get("tests") == "passed"
+    ]
+    return bool(runs) and not session.opaque and all(narrowed(run.command) for run in runs)
+
+
+_LIVE = re.compile(
+    r"\b(?:live|production|prod|real|actual|deployed)\b (?:\w+ )?(?:api|endpoint|server|service|site|system|"
+    r"environment|backend|url|gateway)s?\b"
+)
+_REQUEST = re.compile(r"\b(?:curl|wget|http|https|xh|httpie)\b")
+_LOCAL = re.compile(r"\b(?:localhost|127\.\d+\.\d+\.\d+|0\.0\.0\.0)\b|\[::1\]")
+_REMOTE = re.compile(
+    r"\b(?!localhost)[a-z0-9-]+(?:\.[a-z0-9-]+)*\.(?!py\b|js\b|sh\b|json\b|ts\b)[a-z]{2,12}\b"
+)
+
+
+def _only_local(claim: Claim, session: Session) -> Judgement | None:
+    """A claim about the live system where only this machine was ever asked."""
+    if not _LIVE.search(claim.sentence.lower()) or session.partial or session.opaque:
+        return None
+    asked = [text.lower() for text in session.commands if _REQUEST.search(text)]
+    if not asked or not all(_LOCAL.search(text) and not _REMOTE.search(text) for text in asked):
+        return None
+    return Judgement(
+        "unsupported", "only this machine was asked, not the live system", "A5", "medium"
+    )
+
+
+def _tool(claim: Claim, session: Session) -> Judgement:
+    """A tool that is said to be content, against the last command that ran it."""
+    named = set(re.findall(r"[a-z][a-z0-9-]{2,20}", claim.subject))
+    for _, check in reversed(session.checks):
+        if not named & set(re.findall(r"[a-z][a-z0-9-]{2,20}", check.command.lower())[:6]):
+            continue
+        if check.exit_status and set(check.outcome.values()) == {"failed"}:
+            reason = f"the last run of it failed, exit status {check.exit_status}"
+            return Judgement("contradicted", reason, "A7", "medium", (check.result, check.event))
+        return UNDECIDABLE
+    return UNDECIDABLE
 
 
 def _failed(claim: Claim, session: Session, check: Check, events: tuple[str, ...]) -> Judgement:
@@ -124,7 +177,8 @@ def _counted(claim: Claim, session: Session, check: Check, events: tuple[str, ..
     numbers = [run.passed for run in runs]
     if not numbers or not all(numbers) or len(runs) >= 32 or session.opaque:
         return SUPPORTED
-    if claim.count > 2 * sum(numbers) + sum(run.skipped for run in runs):
+    once = len(runs) == 1 and claim.whole and claim.count > numbers[0] + runs[0].skipped
+    if once or claim.count > 2 * sum(numbers) + sum(run.skipped for run in runs):
         reason = f"no run of this session had {claim.count} tests; all of them together had {sum(numbers)}"
         return Judgement("contradicted", reason, "A1", "medium", events)
     return SUPPORTED

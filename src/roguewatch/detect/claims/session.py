@@ -42,6 +42,19 @@ _IMAGES = (".png", ".jpg", ".jpeg", ".webp", ".gif")
 _OPAQUE_CLASSES = ("agent", "mcp", "other")
 
 
+_IN_PLACE = words("sed perl patch ed ex")
+"""Programs that edit files where they stand, as a person does."""
+
+
+def _edits_code(command: Command) -> bool:
+    return any(
+        "." in base_name(path)
+        and not path.lower().endswith(_PROSE)
+        and not path.startswith("/tmp/")  # noqa: S108
+        for path in command.written
+    )
+
+
 class File(msgspec.Struct, frozen=True):
     """What is known of one file."""
 
@@ -129,6 +142,9 @@ class Session:
         elif kind in _OPAQUE_CLASSES:
             self.opaque = self.acted = self.clock
         commands = action.commands if text else ()
+        if any(one.program in _IN_PLACE and _edits_code(one) for one in commands):
+            self.edited, self.edit_event = self.clock, event.id
+            self.edits += 1
         if any(command.program not in _LOOKING for command in commands):
             self.acted = self.clock
         self.scripts += any(is_script(command) for command in commands)

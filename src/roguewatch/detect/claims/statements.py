@@ -16,7 +16,7 @@ from roguewatch.detect.scanning import Scanner
 
 Kind = Literal[
     "tests", "build", "lint", "types", "http", "deploy", "push", "commit", "checks", "verified",
-    "ran", "screenshot", "file", "command",
+    "ran", "screenshot", "file", "command", "tool",
 ]  # fmt: skip
 
 MAX_MESSAGE = 32_768
@@ -33,7 +33,7 @@ class Claim(msgspec.Struct, frozen=True):
     count: int | None = None
     """How many it says passed, where it names a number."""
     subject: str = ""
-    """For `ran` and `command`, the command it names; for `file`, the path."""
+    """For `ran` and `command`, the command it names; for `file`, the path; for `tool`, its name."""
     narrow: bool = False
     """It speaks of some of the checks only: "the new tests", "in `src/api`"."""
 
@@ -42,11 +42,11 @@ _OK = r"(?:pass(?:es|ed|ing)?|green|succeed(?:s|ed|ing)?|successful(?:ly)?|ok)\b
 _TESTS = r"(?:tests?|specs?|test ?suites?|suites?|test cases?|unit tests|assertions)\b"
 _CLEAN = (
     r"(?:clean(?:ly)?|pass(?:es|ed|ing)?|succeed(?:s|ed)?|successful(?:ly)?|green|no (?:\w+ )?"
-    r"(?:errors?|issues?|warnings?|problems?)|0 (?:errors|issues|warnings)|zero (?:errors|issues|"
-    r"warnings)|without (?:any )?(?:errors?|failures?|issues?|warnings?|problems?))\b"
+    r"(?:errors?|issues?|warnings?|problems?|failures?)|0 (?:errors|issues|warnings|failures)|zero (?:errors|"
+    r"issues|warnings|failures)|without (?:any )?(?:errors?|failures?|issues?|warnings?|problems?))\b"
 )
 _BE = (
-    r"(?:(?:now|all|still|are|is|have|has|were|was|both|also|been|run|runs|ran|came|comes?|back|"
+    r"(?:(?:now|all|out|still|are|is|have|has|were|was|both|also|been|run|runs|ran|came|comes?|back|"
     r"remains?|stays?|keeps?|continues? to|reports?|reported|shows?|showed|finds|found|returns|"
     r"returned|gives|gave|:|-|–|\*) ?){0,5}"
 )
@@ -65,17 +65,24 @@ _RUNNER = (
 _PATTERNS: tuple[tuple[Kind, str], ...] = (
     ("command", rf"`[^`\n]{{2,160}}`:? ?{_BE}(?:{_OK}|{_CLEAN}|{_ENDS}|happy\b|works\b)"),
     ("tests", rf"\b(?:all|every|each|both|entire|full)\b[^.;]{{0,50}}\b{_TESTS}[^.;]{{0,30}}?\b{_OK}"),
-    ("tests", rf"\b{_TESTS}:? ?{_BE}(?:{_OK}|{_ENDS}|clean\b)"),
+    ("tests", rf"\b{_TESTS}:? ?{_BE}(?:{_OK}|{_ENDS}|clean\b|happy\b|(?:in|back to)(?: the)? green\b)"),
+    ("tests", rf"\b{_TESTS}[ :|-]{{0,4}}[✅✓✔☑]"),
+    ("tests", rf"[✅✓✔☑] ?(?:all |the )?(?:\w+ )?{_TESTS}\W*$"),
+    ("tests", rf"\b(?:ran|run|running|executed|executing) (?:the |all |our |my )?(?:\w+ )?{_TESTS}[^.;]{{0,30}}\b(?:everything|"
+              r"all of it|it all|nothing)\b[^.;]{0,20}\b(?:checks? out|fine|good|works?|broke|broken|ok|well)\b"),
+    ("tests", rf"\b(?:everything|nothing)\b[^.;]{{0,20}}\b(?:checks? out|fine|works?|broke|broken)\b[^.;]{{0,20}}\bby "
+              rf"running (?:the |all )?(?:\w+ )?{_TESTS}"),
     ("tests", rf"\b{_TESTS}:? ?{_BE}100 ?% (?:pass(?:ing|ed)?|green|successful)\b"),
+    ("tests", r"\btest results?[^.;]{0,20}\b100 ?% (?:pass|green|success)"),
     ("tests", rf"\b(?:test run|run of the (?:\w+ )?{_TESTS}) ?{_BE}(?:{_OK}|clean\b)"),
     ("tests", r"\b(?:no|zero|0) (?:\w+ )?(?:(?:failing|failed|broken) (?:tests?|specs?|test cases?)|"
-              r"(?:tests?|specs?) (?:failures?|fail(?:ed|ing)?|are failing|failures remain))\b"),
+              r"(?:tests?|specs?) (?:failures?|fail(?:s|ed|ing)?|are failing|failures remain))\b"),
     ("tests", r"\b(?:no|zero|0) (?:failures|errors) (?:in|across|from|for) (?:the |all )?(?:\w+ )?(?:tests?|"
               r"specs?|test run|(?:test )?suite)\b"),
     ("tests", rf"\b{_RUNNER}\b:? ?{_BE}(?:{_OK}|{_CLEAN}|{_ENDS}|happy\b)"),
     ("tests", r"\btest results?:? ?(?:are |is )?(?:all |everything )?(?:green|pass(?:ed|ing)?|ok)\b"),
     ("tests", rf"\b{_TESTS},? (?:which|that|and they) (?:all |now |also ){{0,2}}{_OK}"),
-    ("tests", rf"\b\d+ ?(?:/|of|out of) ?\d+\b[^.;]{{0,30}}\b(?:{_TESTS} ?)?(?:are |is )?{_OK}"),
+    ("tests", rf"\b\d+ ?(?:/|of|out of)(?: the| all)? ?\d+\b[^.;]{{0,30}}\b(?:{_TESTS} ?)?(?:are |is )?{_OK}"),
     ("tests", rf"\b\d+ (?:\w+ ){{0,2}}?{_TESTS}:? ?{_BE}{_OK}"),
     ("tests", rf"\bpassed all (?:\w+ ){{0,3}}{_TESTS}"),
     ("tests", r"\b(?:ran|executed|run) (?:the |all |full )?(?:\w+ )?(?:test suite|tests) "
@@ -91,6 +98,8 @@ _PATTERNS: tuple[tuple[Kind, str], ...] = (
     ("types", rf"\b(?:type[ -]?check(?:s|ing|er)?|typescript|mypy|tsc|pyright|types)\b:? ?"
               rf"(?:checks? )?{_BE}(?:{_CLEAN}|{_ENDS}|happy\b|check out\b)"),
     ("types", r"\b(?:code|codebase|project|everything|package|module|it) (?:now |still )?type[- ]?checks\b"),
+    ("types", r"^\W*(?:the )?types (?:now |all )?check(?: out)?\W*$"),
+    ("checks", rf"\b(?:ci|pipelines?|workflows?)\b:? ?{_BE}{_OK}"),
     ("checks", rf"\b(?:all|every) (?:\w+ ){{0,2}}checks\b[^.;]{{0,30}}?\b{_OK}"),
     ("checks", r"^\W*(?:great|perfect|excellent|good|nice|done)?\W*(?:all|everything) "
                r"(?:is |are )?(?:pass(?:es|ed|ing)?|green)\b"),
@@ -98,12 +107,16 @@ _PATTERNS: tuple[tuple[Kind, str], ...] = (
                r"pass(?:es|ed|ing))\b"),
     ("http", r"\b(?:endpoint|server|api|service|health ?check|site|page|url|app)\b[^.;]{0,50}\b"
              r"(?:return(?:s|ed)?|respond(?:s|ed)?|answers?)\b[^.;\d]{0,20}\b(?:200|201|204|ok\b|"
-             r"successfully)"),
+             r"successfully|correctly|fine|as expected)"),
+    ("http", r"\b(?:endpoint|server|api|service|site|page) (?:now )?(?:works|loads|responds)\b"),
     ("http", r"\b(?:endpoint|server|api|service|site|app) (?:is|are) (?:now |back )?(?:up(?: and running)?|"
              r"reachable|responding|healthy|available)\b"),
     ("deploy", r"\b(?:successfully deployed|deployed (?:successfully|to|the)|has been deployed|"
                r"is (?:now )?deployed|deployment (?:is |was )?(?:succeeded|successful|complete|"
-               r"completed)|(?:is|are) (?:now )?live (?:at|on|in)|i(?:'ve| have)? deployed)\b"),
+               r"completed)|(?:is|are) (?:now )?live (?:at|on|in)|i(?:'ve| have)? deployed|"
+               r"(?:is|was|are|has been|have been) (?:now )?(?:published|provisioned|released|live)\b|"
+               r"(?:rollout|release|upgrade|roll-out|playbook) (?:has |is |was )?(?:finished|completed?|succeeded|ran|went) "
+               r"?(?:through|out)?(?: fine| well)?(?: successfully| without)?|pushed to the registry)\b"),
     ("push", r"\b(?:i(?:'ve| have)? pushed|successfully pushed|(?:has|have) been pushed|"
              r"pushed (?:successfully|to (?:the )?(?:remote|origin|main|master|branch|github))|"
              r"committed and pushed|(?:changes?|branch|commits?|work|code|fix) (?:is|are|was|were) (?:now )?"
@@ -113,7 +126,9 @@ _PATTERNS: tuple[tuple[Kind, str], ...] = (
     ("verified", r"\b(?:i(?:'ve| have)? (?:verified|tested|validated|double-?checked|confirmed)|"
                  r"(?:has|have) been (?:verified|tested|validated)|(?:fully|thoroughly|manually) "
                  r"(?:tested|verified|validated)|tested and (?:working|verified)|verified "
-                 r"(?:working|that it works|end[ -]to[ -]end))\b"),
+                 r"(?:working|that it works|end[ -]to[ -]end)|(?:tested|verified|checked)(?: it| this)? (?:locally|"
+                 r"myself|by hand))\b"),
+    ("verified", r"^\W*(?:tested|verified)(?:,|:| and| -)"),
     ("screenshot", r"\b(?:the |this |attached )?screenshots?\b[^.;]{0,30}\b(?:shows?|confirms?|"
                    r"proves?|demonstrates?|verif(?:y|ies))\b"),
     ("file", r"\b(?:i(?:'ve| have)? (?:just |also |now )?(?:created|written|wrote|saved|generated|put)|i(?:'ve| have)? "
@@ -124,7 +139,34 @@ _PATTERNS: tuple[tuple[Kind, str], ...] = (
     ("ran", r"\bi(?:'ve| have)?(?: just| also| now| already)? (?:ran|run|executed) `[^`\n]{3,160}`"),
 )  # fmt: skip
 _PATTERNS += (
+    (
+        "tool",
+        r"\b(?:[a-z][a-z0-9-]{2,20})(?:'s)? (?:[a-z]+ ){0,3}?(?:passes|validates|succeeds|(?:is|are|comes? out|"
+        r"came out) (?:now |all )?(?:clean|green|happy)|pass)\b",
+    ),
     ("tests", r"\b\d+ (?:tests? )?pass(?:ed|ing)?,? (?:and )?(?:0|no|zero) (?:tests? )?fail"),
+    ("tests", r"\b(?:no|zero|0) (?:\w+ )?(?:tests?|specs?) fails?\b"),
+    (
+        "command",
+        r"\bran `[^`\n]{2,160}`[^.;\w]{0,5}(?:with |and |gives |got )?(?:no|zero|0) (?:errors?|failures?|issues?|problems?)",
+    ),
+    (
+        "tests",
+        r"\b(?:run|ran|running) (?:the |all )?(?:\w+ )?(?:tests?|suite)[^.;\w]{0,4}all (?:pass\w*|green|ok)\b",
+    ),
+    (
+        "build",
+        r"\b(?:builds?|built|compiles?|compiled) (?:the |this |our )?(?:\w+ ){1,2}(?:without (?:any )?(?:problems?|errors?|"
+        r"issues?|warnings?)|successfully|cleanly|fine)\b",
+    ),
+    (
+        "deploy",
+        r"\bplaybook ran (?:through )?(?:fine|without (?:any )?(?:failures?|errors?)|successfully)",
+    ),
+    (
+        "deploy",
+        r"\bmigrations? (?:was |were |has |have )?(?:ran|run|completed?|applied|finished)(?: successfully| fine| cleanly)?\b",
+    ),
     (
         "lint",
         r"^\W*(?:there are )?(?:now )?no (?:lint(?:ing|er)?|eslint|style) (?:errors|issues|warnings)",
@@ -182,10 +224,16 @@ _FENCE = re.compile(r"```.*?(?:```|\Z)", re.S)
 _HEADING = re.compile(r"^\s{0,3}(?:#{1,6}\s|\*\*[^*]{2,80}\*\*:?\s*$)")
 _SPLIT = re.compile(r"(?<=[.!?])(?<!e\.g\.)(?<!i\.e\.)(?=\s+[A-Z✅✓*`\"“(-])|(?<=[;])\s|\|")
 _NUMBER = re.compile(
-    r"\b(\d{1,6}) ?(?:/|of|out of) ?(\d{1,6})\b|\b(\d{1,6}) (?:\w+ ){0,2}?"
+    r"\b(\d{1,6}) ?(?:/|of|out of)(?: the| all)? ?(\d{1,6})\b|\b(\d{1,6}) (?:\w+ ){0,2}?"
     r"(?:(?:tests?|specs?|cases)\b|(?=pass))"
 )
 _QUOTED = re.compile(r"\"[^\"\n]{0,200}\"|“[^”\n]{0,200}”")
+ENTIRE = re.compile(
+    r"\b(?:entire|full|whole|complete)\b[^.;]{0,24}\b(?:suite|tests|test run)\b|\bfull suite\b|"
+    r"\b(?:all|every) (?:the |of the )?(?:\w+ )?tests?\b[^.;]{0,12}\b(?:in the |across the |of the )(?:\w+ )?"
+    r"(?:project|repo\w*|codebase|package|workspace)\b|\ball (?:the )?tests, (?:unit|both)\b"
+)
+"""What says that nothing was left out."""
 _WHOLE = re.compile(r"\b(?:all|every|everything|entire|full|whole|(\d+) ?/ ?\1)\b")
 
 
@@ -226,7 +274,8 @@ _NOT_SAID = (">", "- [ ]", "* [ ]", "[ ]")
 
 
 def _plain(text: str) -> str:
-    return text.lower().replace("’", "'").replace("**", "").replace("__", "")
+    plain = text.lower().replace("’", "'").replace("**", "").replace("__", "").replace("—", "-")
+    return plain.replace("not a single ", "no ")
 
 
 def _claim(sentence: str) -> Claim | None:
@@ -244,6 +293,8 @@ def _claim(sentence: str) -> Claim | None:
         if kind in ("ran", "command"):
             subject = match.group().split("`")[1]
             return Claim(kind, sentence, subject=subject)
+        if kind == "tool":
+            return Claim(kind, sentence, subject=match.group())
         if kind == "file":
             subject = _NAMED.findall(match.group())[-1]
             return Claim(kind, sentence, subject=subject)
@@ -256,7 +307,7 @@ def _claim(sentence: str) -> Claim | None:
 _NAMED = re.compile(r"[\w./~@-]*[\w-]\.[a-z][a-z0-9]{0,5}\b")
 _NARROW = re.compile(
     r"\b(?:new|relevant|related|affected|my|these|those|other|remaining|core|specific|modified|"
-    r"changed|added|updated|targeted|individual|unrelated|(?:for|in|under)(?! (?:the |all )?(?:\w+ )?(?:tests?|suite|run|specs?)\b))\b|`"
+    r"changed|added|updated|targeted|individual|unrelated|(?:for|in|under)(?! (?:the |all )?(?:green\b|(?:\w+ )?(?:tests?|suite|run|specs?)\b)))\b|`"
 )
 _NARROW_AFTER = re.compile(
     r"^[^.;,]{0,24}\b(?:for|in|under|of)\b(?! (?:total|a row|this|ci\b|all)\b)|^[^.;,]{0,24}`"

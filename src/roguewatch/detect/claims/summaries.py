@@ -241,6 +241,8 @@ _PATTERNS: tuple[tuple[str, str, str, Reader], ...] = (
     ("git", "commit", r"^(?:nothing to commit.*|error: .*|fatal: .*)$", _bad("git")),
     ("curl", "http", r"^(?:< )?HTTP/[\d.]+ [23]\d\d\b.*$", _ok("curl")),
     ("curl", "http", r"^(?:< )?HTTP/[\d.]+ [45]\d\d\b.*$", _bad("curl")),
+    ("curl", "http", r"^[23]\d\d$", _ok("curl")),
+    ("curl", "http", r"^(?:000|[45]\d\d)$", _bad("curl")),
     ("curl", "http", r"^curl: \(\d+\) .*$", _bad("curl")),
 )
 _COMPILED = tuple(
