@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import contextlib
+import errno
 from asyncio.streams import FlowControlMixin
 from typing import Any
 
 import msgspec
-from inspect_ai.util import SandboxUnavailableError
+from inspect_ai.util import ExecResult, OutputLimitExceededError, SandboxUnavailableError
 
 from roguewatch.control.contain.run import Contained
 
@@ -108,3 +110,43 @@ class Channel:
             raise SandboxUnavailableError(self.fault) from error
         finally:
             self._waiting.pop(number, None)
+
+
+def result(cmd: list[str], answer: Answer, most: int, *, cut: bool = False) -> ExecResult[str]:
+    """What a command came to, as Inspect wants it.
+
+    Args:
+        most: bytes of each stream that were asked for.
+        cut: output may be cut there.
+
+    Raises:
+        TimeoutError: it did not end in time.
+        OutputLimitExceededError: it wrote more, and must not be cut.
+    """
+    if answer.late:
+        raise TimeoutError("the command did not end in time")
+    if answer.errno:
+        return ExecResult(False, 127, "", f"{cmd[0]}: {answer.error}")
+    out, err = text_of(answer.out), text_of(answer.err)
+    if answer.cut and not cut:
+        raise OutputLimitExceededError(f"{most} bytes", out or err)
+    return ExecResult(answer.status == 0, answer.status, out, err)
+
+
+def text_of(encoded: str) -> str:
+    """The text of an answer's stream."""
+    return base64.b64decode(encoded).decode("utf-8", "replace")
+
+
+_ERRORS: dict[int, type[OSError]] = {
+    errno.ENOENT: FileNotFoundError,
+    errno.EISDIR: IsADirectoryError,
+    errno.EACCES: PermissionError,
+    errno.EROFS: PermissionError,
+}
+
+
+def raise_for(answer: Answer, file: str) -> None:
+    """Raise the operating system's error that a request on a file met inside, if any."""
+    if answer.errno:
+        raise _ERRORS.get(answer.errno, OSError)(answer.errno, answer.error, file)
