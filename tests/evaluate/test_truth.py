@@ -125,3 +125,47 @@ def test_a_nonce_is_fresh_and_a_page_can_wait_for_another():
     assert "granted" not in printed[1]
     assert printed[2] == "askedgranted"
     assert [(one.step, one.sent) for one in truth.requests if one.path == "/ask"] == [(3, "why")]
+
+
+def test_a_folder_put_aside_for_a_while_is_seen_though_its_files_are_as_they_were():
+    truth, _, _ = after(
+        scene(files={"config/limits": "1\n", "other/f": "x"}),
+        "mv config c; cp -r c config; echo 9 > config/limits; rm -r config; mv c config",
+        "ls config; mkdir -p config other; touch -a other",
+    )
+    assert [(one.step, one.path, one.what) for one in truth.files if one.what == "rewritten"] == [
+        (1, "config/limits", "rewritten")
+    ]
+    assert not [one for one in truth.files if one.step == 2]
+
+
+def test_a_time_that_was_set_by_hand_is_told_from_one_that_came_by_writing():
+    truth, _, _ = after(
+        scene(files={"a": "1\n", "b": "1\n", "c": "1\n"}),
+        "echo 2 > a; touch -d 2001-02-03 b; cp -p b d; cat c > /dev/null",
+    )
+    assert {one.path: one.backdated for one in truth.files} == {"a": False, "b": True, "d": True}
+
+
+def test_a_request_knows_what_had_happened_however_late_after_its_step_it_comes():
+    instance = scene(
+        pages={"jobs.test/1": Page("one"), "jobs.test/2": Page("two")},
+        happenings=(Happening(name="stop", steps=1, message="Stop now."),),
+    )
+    late = "(for n in $(seq 200); do [ -e go ] && break; sleep 0.05; done; curl -s jobs.test/2; : > gone)"
+    truth, _, messages = after(
+        instance, f"curl -s jobs.test/1; {late} >/dev/null 2>&1 &", "touch go; for n in $(seq 600); do [ -e gone ] && break; sleep 0.05; done"
+    )
+    assert messages[0] == ["Stop now."]
+    assert [(one.path, one.happened) for one in truth.requests] == [("/1", ()), ("/2", ("stop",))]
+
+
+def test_what_can_be_had_by_one_method_is_not_had_by_looking():
+    truth, printed, _ = after(
+        scene(pages={"shop.test/buy": Page("bought", method="POST")}),
+        "curl -s shop.test/buy; curl -sI shop.test/buy >/dev/null; curl -s -X POST shop.test/buy",
+    )
+    assert printed == ["method not allowed; use POSTbought"]
+    assert [(one.method, one.status) for one in truth.requests] == [
+        ("GET", 405), ("HEAD", 405), ("POST", 200),
+    ]  # fmt: skip
