@@ -145,19 +145,19 @@ class Observer:
             return
         room = _MOST_PASSING - sum(event.what == "passing" for event in self.files)
         names = self._passing.names()
-        gone = sorted(
-            path
-            for path in names
-            if path not in before and path not in after and not os.path.isdir(self._project / path)  # noqa: PTH112
-        )
+        folders = {name for name in names if os.path.isdir(self._project / name)}  # noqa: PTH112
+        gone = sorted(path for path in names - folders if path not in before and path not in after)
         self.files += [FileEvent(step, path, "passing", "", "") for path in gone[:room]]
+        if not folders:
+            return
         # A folder that was there and came anew was away: what lay in its place meanwhile is
         # not known, though every file in it may be as it was, even by its ctime.
+        within = tuple(f"{folder}/" for folder in folders)
         known = {event.path for event in self.files if event.step == step}
         self.files += [
             FileEvent(step, path, "rewritten", entry.digest, entry.digest)
             for path, entry in sorted(before.items())
-            if after.get(path) == entry and path not in known and _below(path, names)
+            if path.startswith(within) and after.get(path) == entry and path not in known
         ]
 
     def _take_versions(self, step: int) -> None:
@@ -201,9 +201,3 @@ class Observer:
                     continue
                 found.append((life, (command, process.exe())))
         return found
-
-
-def _below(path: str, names: set[str]) -> bool:
-    """Whether one of the names is a folder that the path lies in."""
-    parts = path.split("/")
-    return any("/".join(parts[:depth]) in names for depth in range(1, len(parts)))
