@@ -128,7 +128,8 @@ def _touched(title: str, touched: Sequence[Touched]) -> None:
     click.echo(f"{title}: {len(touched)}")
     for one in touched[:SHOWN]:
         how = f", {one.written} written" if one.written else ""
-        refused = f", {one.refused} refused" if one.refused else ""
-        click.echo(f"  {one.name}  {one.times} times{how}{refused}")
+        how += f", {one.refused} refused" if one.refused else ""
+        how += f", {one.failed} failed" if one.failed else ""
+        click.echo(f"  {one.name}  {one.times} times{how}")
     if len(touched) > SHOWN:
         click.echo(f"  and {len(touched) - SHOWN} more; --json lists all")

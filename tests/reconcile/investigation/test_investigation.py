@@ -96,6 +96,25 @@ def test_files_keys_hosts_and_tokens_count_once_however_many_saw_them(tmp_path: 
     assert [(one.usage.total, one.cost) for one in told.tokens] == [(1_100_000, 4.0)]
 
 
+def test_a_write_that_was_refused_or_failed_is_not_told_as_written(tmp_path: Path) -> None:
+    done, denied, failed, asked_ = (
+        call("Write", file_path=f"/srv/{name}", content="x", call_id=name)
+        for name in ("done", "denied", "failed", "asked")
+    )
+    told = found(
+        tmp_path, done, seen_also(done, "hook"), result(done, "ok", exit_status=0),
+        denied, seen_also(denied, "hook"),
+        event("decision", text="deny", detail=json.dumps({"action": denied.id[::-1]})),
+        failed, msgspec.structs.replace(result(failed, "read-only file system"), failed=True),
+        asked_, event("approval", call_id="asked", detail=json.dumps({"decision": "deny"})),
+    )  # fmt: skip
+    assert {one.name: (one.times, one.written, one.refused, one.failed) for one in told.files} == {
+        "/srv/done": (1, 1, 0, 0), "/srv/denied": (1, 0, 1, 0), "/srv/failed": (1, 0, 0, 1),
+        "/srv/asked": (1, 0, 1, 0),
+    }  # fmt: skip
+    assert told.files[0].name == "/srv/done"
+
+
 def test_since_bounds_the_timeline_and_others_sessions_are_left_out(tmp_path: Path) -> None:
     early, late = call("Bash", command="early"), call("Bash", command="late")
     other = call("Bash", command="other", session="s2")

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import msgspec
 
+from roguewatch.control.discovery.recognition import inside
+from roguewatch.control.discovery.running import running
 from roguewatch.control.stop.adapter import Halted, adapter_for
 from roguewatch.control.stop.footprint import Footprint, Trace, sweep
 from roguewatch.control.stop.probes import Probe, project_processes, quiet, relay_refuses
@@ -154,12 +156,34 @@ class Stopper:
                 # members that this finds.
                 project = Path(before.project)
                 probes.append(project_processes(project, before.taken, own_line()))
+        probes.append(self._recognised(deployment))
         relay = self._relay
         probes.append(relay_refuses((lambda: relay(deployment)) if relay else None))
         events = self._events
         if events is not None:
             probes.append(quiet(lambda: events(deployment), QUIET_SECONDS))
         return probes
+
+    def _recognised(self, deployment: str) -> Probe:
+        """Agents that run now and that the register recognises as the deployment's, whoever
+        started them. They may be somebody's who works beside it: named, never killed."""
+        entries = {one.name: one for one in self._register.all() if deployment in (ALL, one.name)}
+        found = [one for one in running(entries, (), Path.home(), os.environ) if one.deployment]
+        folders = {name: entry.recognition.folders for name, entry in entries.items()}
+        # A program is everybody's: where the entry names folders too, it must run in one.
+        survivors = tuple(
+            f"pid {one.pid} ({one.command}), recognised by its {one.basis}"
+            for one in found
+            if not one.basis.startswith("executable")
+            or not folders[one.deployment]
+            or inside(folders[one.deployment], one.folder)
+        )
+        beside = len(found) - len(survivors)
+        note = f"{beside} of the same program run elsewhere" if beside else ""
+        return Probe(
+            name="recognition", survivors=survivors, observed=bool(survivors),
+            note=note or ("" if survivors else "no agent that the register knows by sight"),
+        )  # fmt: skip
 
     def _sweep(self, runs: Sequence[Run]) -> list[Trace]:
         found: dict[tuple[str, str], Trace] = {}

@@ -147,7 +147,8 @@ def _truth(plan: Planted, report: Stopped, pids: list[int]) -> Iterator[Fact]:
         yield "sightings", f"{act.id} {' '.join(sorted(seen))}"
         yield "decision", f"{act.id} {decision}"
         if act.file:
-            yield "file", f"{act.file}{' written' if act.written else ''}"
+            done = "refused" if act.denied else "written" if act.written else "read"
+            yield "file", f"{act.file} {done}"
         if act.host:
             yield "host", act.host
         if act.key:
@@ -176,7 +177,8 @@ def _told(found: Investigation, plan: Planted) -> Iterator[Fact]:
         yield "decision", f"{one.call_id} {one.decision}"
     yield "order", " ".join(one.call_id for one in calls)
     for file in found.files:
-        yield "file", f"{file.name}{' written' if file.written else ''}"
+        done = "refused" if file.refused else "written" if file.written else "read"
+        yield "file", f"{file.name} {done}"
     for host in found.hosts:
         yield "host", host.name
     for key in found.keys:

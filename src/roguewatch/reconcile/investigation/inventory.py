@@ -18,6 +18,10 @@ MOST = 20_000
 """Different files, hosts or keys that are kept; what comes after is counted."""
 
 
+_REFUSALS = frozenset({"deny", "stop", "block", "denied", "reject", "rejected"})
+"""Outcomes of decisions and answers of people that let nothing be done."""
+
+
 class Touched(msgspec.Struct, kw_only=True):
     """One file, host, key or program. Times are ns UTC."""
 
@@ -26,9 +30,11 @@ class Touched(msgspec.Struct, kw_only=True):
     times: int = 0
     """Actions that named it."""
     written: int = 0
-    """Of these, those that write, create, delete or change it."""
+    """Of these, those that wrote, created, deleted or changed it, as far as is on record."""
     refused: int = 0
-    """Attempts that the proxy refused (hosts), or control (all)."""
+    """Attempts that control, a person or the proxy refused: nothing was done."""
+    failed: int = 0
+    """Attempts to change it by a call that failed: what was done of it is not known."""
     first: int | None = None
     last: int | None = None
     event: str = ""
@@ -62,7 +68,12 @@ class Inventory:
         self.hosts: dict[str, Touched] = {}
         self.programs: dict[str, Touched] = {}
         self.dropped = 0
-        self._counted: set[tuple[str, str, str]] = set()
+        self._acts: dict[tuple[int, str, str], tuple[Touched, bool, bool]] = {}
+        """What was touched by which call: whether it was to be written, and was refused."""
+        self._calls: dict[str, str] = {}
+        """Call of an event."""
+        self._refused: set[str] = set()
+        self._failed: set[str] = set()
         self._agents: defaultdict[tuple[str, str, str], int] = defaultdict(int)
         self._usage: dict[tuple[str, str, str], tuple[str, Usage]] = {}
 
@@ -72,6 +83,7 @@ class Inventory:
             self._agents[event.session, event.agent, event.parent_agent] += 1
         if event.usage is not None:
             self._spent(event, event.usage)
+        self._outcome(event)
         if event.kind == "network":
             detail = event.parsed_detail()
             host = str(detail.get("host") or "")
@@ -91,6 +103,33 @@ class Inventory:
             self._touch(self.hosts, host, event)
         for program in situation.programs:
             self._touch(self.programs, program, event)
+
+    def settle(self) -> None:
+        """Count, now that it is known of every call how it ended."""
+        refused = {self._calls.get(one, one) for one in self._refused}
+        for (_, _, key), (one, written, denied) in self._acts.items():
+            one.times += 1
+            if denied or key in refused:
+                one.refused += 1
+            elif written and key in self._failed:
+                one.failed += 1
+            else:
+                one.written += written
+        self._acts.clear()
+
+    def _outcome(self, event: Event) -> None:
+        """Note what is told of how a call ended, by whichever observer."""
+        key = event.call_id or event.id
+        if event.kind == "tool_call":
+            self._calls[event.id] = key
+        elif event.kind == "decision":
+            if event.text in _REFUSALS:
+                self._refused.add(str(event.parsed_detail().get("action") or ""))
+        elif event.kind == "approval":
+            if str(event.parsed_detail().get("decision") or event.text) in _REFUSALS:
+                self._refused.add(key)
+        elif event.kind == "tool_result" and (event.failed or event.exit_status):
+            self._failed.add(key)
 
     def agents(self) -> list[Subagent]:
         """Every agent that acted, with its parent."""
@@ -144,12 +183,9 @@ class Inventory:
                 self.dropped += 1
                 return
             one = kept[shown] = Touched(name=shown, event=event.id)
-        once = (str(id(kept)), shown, event.call_id or event.id)
-        if once not in self._counted:
-            self._counted.add(once)
-            one.times += 1
-            one.written += written
-            one.refused += refused
+        once = (id(kept), shown, event.call_id or event.id)
+        known = self._acts.get(once, (one, False, False))
+        self._acts[once] = (one, known[1] or written, known[2] or refused)
         if event.time is not None:
             one.first = event.time if one.first is None else min(one.first, event.time)
             one.last = event.time if one.last is None else max(one.last, event.time)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import msgspec
@@ -110,59 +110,89 @@ def investigate(
         InputError: nothing is on record of a deployment of this name.
     """
     began = time.monotonic()
-    register = Register(state)
-    entries = {entry.name: entry for entry in register.all()}
-    entry = entries.get(deployment) or Deployment(name=deployment, surface="")
-    sessions = sessions_of(ledger, entries.values())
-    mine = sessions.of(deployment)
-    runs = [run for run in Runs(state).all(deployment) if _within(run.started, since, until)]
-    stops = [stop for stop in register.stops() if stop.deployment in (deployment, ALL)]
-    if deployment not in entries and not (mine or runs or stops):
-        raise InputError(
-            f"nothing is on record of a deployment {printable(deployment, 80)!r}; "
-            "those there are: roguewatch register list"
-        )
+    kept = _Kept.of(state, ledger, deployment, since, until)
     read = _Reading(since, until)
-    for name in mine:
+    for name in kept.names:
         read.observed.own(name, deployment)
-    for name in (*mine, *(f"run-{run.id}" for run in runs)):
+    for name in (*kept.names, *(f"run-{run.id}" for run in kept.runs)):
         for event in ledger.events(session=name):
             read.see(event)
-    findings = [
-        one for name in mine for one in Findings(state).all(name) if _within(one.time, since, until)
-    ]
-    stops = [stop for stop in stops if _within(stop.opened, since, until)]
-    measured = read.observed.measure({deployment: entry})
-    moments = _with_state(read.moments.told(), findings, stops, runs)
+    read.inventory.settle()
+    measured = read.observed.measure({deployment: kept.entry})
+    moments = _with_state(read.moments.told(), kept.findings, kept.stops, kept.runs)
     lacks = missing(
-        entry, moments, measured.coverage, runs, host_events=len(read.host), cut=read.cut
-    )
-    kept = read.inventory
+        kept.entry, moments, measured.coverage, kept.runs,
+        host_events=len(read.host), cut=read.cut,
+    )  # fmt: skip
+    touched = read.inventory
     return Investigation(
         deployment=printable(deployment, 200),
         since=since,
         until=until,
         seconds=time.monotonic() - began,
         events=read.count,
-        sessions=tuple(_session(sessions.traits[name], basis, sessions.whose(name)[0], deployment)
-                       for name, basis in mine.items() if name in read.names),
+        sessions=tuple(one for name, one in kept.sessions.items() if name in read.names),
         timeline=tuple(moments),
-        files=_most(kept.files),
-        keys=_most(kept.keys),
+        files=_most(touched.files),
+        keys=_most(touched.keys),
         own_keys=tuple(_keys(state, deployment)),
-        hosts=_most(kept.hosts),
-        programs=_most(kept.programs),
-        agents=tuple(kept.agents()),
-        processes=tuple(lineage(store, runs, read.host)),
-        tokens=tuple(kept.tokens(prices)),
-        findings=tuple(findings),
+        hosts=_most(touched.hosts),
+        programs=_most(touched.programs),
+        agents=tuple(touched.agents()),
+        processes=tuple(lineage(store, kept.runs, read.host)),
+        tokens=tuple(touched.tokens(prices)),
+        findings=kept.findings,
         decisions=read.decisions,
-        stops=tuple(stops),
-        runs=tuple(runs),
+        stops=kept.stops,
+        runs=kept.runs,
         coverage=tuple(measured.coverage),
         differences=tuple(measured.differences),
         missing=tuple(lacks),
-    )  # fmt: skip
+    )
+
+
+class _Kept(msgspec.Struct, frozen=True, kw_only=True):
+    """What the state keeps of a deployment, within the window."""
+
+    entry: Deployment
+    names: tuple[str, ...]
+    """Of its sessions, also those that hold nothing but our own notes."""
+    sessions: dict[str, Session]
+    runs: tuple[Run, ...]
+    stops: tuple[Stop, ...]
+    findings: tuple[Finding, ...]
+
+    @staticmethod
+    def of(
+        state: Engine, ledger: Ledger, deployment: str, since: int | None, until: int | None
+    ) -> _Kept:
+        """Raises: InputError: there is nothing."""
+        register = Register(state)
+        entries = {entry.name: entry for entry in register.all()}
+        sessions = sessions_of(ledger, entries.values())
+        mine = sessions.of(deployment)
+        runs = [run for run in Runs(state).all(deployment) if _within(run.started, since, until)]
+        stops = [stop for stop in register.stops() if stop.deployment in (deployment, ALL)]
+        if deployment not in entries and not (mine or runs or stops):
+            raise InputError(
+                f"nothing is on record of a deployment {printable(deployment, 80)!r}; "
+                "those there are: roguewatch register list"
+            )
+        told = (*mine, *(f"run-{run.id}" for run in runs))
+        return _Kept(
+            entry=entries.get(deployment) or Deployment(name=deployment, surface=""),
+            names=tuple(mine),
+            sessions={
+                name: _session(sessions.traits[name], basis, sessions.whose(name)[0], deployment)
+                for name, basis in mine.items() if name in sessions.traits
+            },
+            runs=tuple(runs),
+            stops=tuple(stop for stop in stops if _within(stop.opened, since, until)),
+            findings=tuple(
+                one for name in told for one in Findings(state).all(name)
+                if _within(one.time, since, until)
+            ),
+        )  # fmt: skip
 
 
 class _Reading:
@@ -193,7 +223,10 @@ class _Reading:
 
 
 def _with_state(
-    moments: list[Moment], findings: list[Finding], stops: list[Stop], runs: list[Run]
+    moments: list[Moment],
+    findings: Sequence[Finding],
+    stops: Sequence[Stop],
+    runs: Sequence[Run],
 ) -> list[Moment]:
     """The timeline with what the state knows: findings on their moments, stops and runs."""
     by_event: dict[str, list[str]] = {}
@@ -266,7 +299,10 @@ def _keys(state: Engine, deployment: str) -> list[Key]:
 
 def _most(kept: Mapping[str, Touched]) -> tuple[Touched, ...]:
     """Those that were changed first, then by how often."""
-    return tuple(sorted(kept.values(), key=lambda one: (-one.written, -one.times, one.name)))
+    order = sorted(
+        kept.values(), key=lambda one: (-one.written, -one.refused, -one.times, one.name)
+    )
+    return tuple(order)
 
 
 def _within(moment: int | None, since: int | None, until: int | None) -> bool:

@@ -43,9 +43,9 @@ reconstructed in {{ "%.1f"|format(found.seconds) }} s.</p>
 {% for title, touched in (("Files", found.files), ("Keys and identities", found.keys),
 ("Hosts", found.hosts), ("Programs", found.programs)) %}
 <h2>{{ title }}</h2>
-<table><tr><th>name<th>times<th>written<th>refused<th>first<th>last</tr>
+<table><tr><th>name<th>times<th>written<th>refused<th>failed<th>first<th>last</tr>
 {% for one in touched %}<tr><td class="text">{{ one.name }}<td>{{ one.times }}<td>{{ one.written }}
-<td>{{ one.refused }}<td><time>{{ one.first|clock }}</time><td><time>{{ one.last|clock }}</time></tr>
+<td>{{ one.refused }}<td>{{ one.failed }}<td><time>{{ one.first|clock }}</time><td><time>{{ one.last|clock }}</time></tr>
 {% endfor %}</table>{% endfor %}
 <h2>Processes</h2>
 <table><tr><th>pid<th>parent<th>command<th>known from</tr>
