@@ -167,6 +167,8 @@ class DenialsDetector:
 
     def _worked(self, session: _Session, action: Action) -> None:
         """A refusal by the machine that the same program later gets past was a passing one."""
+        if not session.clusters:
+            return
         programs = {command.program for command in action.commands} - {""}
         for cluster in list(session.clusters):
             first = {command.program for command in Action(cluster.event).commands} - {""}
@@ -235,9 +237,9 @@ class DenialsDetector:
 def _was_denied(event: Event) -> bool:
     failed = event.failed or bool(event.exit_status)
     text = event.text[:2000]
-    if not text or not (failed or len(text) < 600) or _REDIRECTED.found(text):
+    if not text or not (failed or len(text) < 600) or not _DENIED.found(text):
         return False
-    return _DENIED.found(text) and (failed or _USER_REFUSED.found(text))
+    return (failed or _USER_REFUSED.found(text)) and not _REDIRECTED.found(text)
 
 
 def _targets(action: Action) -> frozenset[str]:

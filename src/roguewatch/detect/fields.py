@@ -119,7 +119,7 @@ def _of_commands(name: str, holds: Literal["text", "number", "boolean"], doc: st
 
 
 def _field_list() -> list[Field]:
-    text: Getter = lambda action, command: _one(action.text)  # noqa: E731
+    text: Getter = lambda action, command: (action.text,) if action.text else ()  # noqa: E731
     arguments: Getter = lambda action, command: _texts(action.strings)  # noqa: E731
     tool_class: Getter = lambda action, command: _one(action.tool_class)  # noqa: E731
     listed = [

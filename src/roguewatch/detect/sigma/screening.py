@@ -201,12 +201,18 @@ class Plan(Generic[R]):
             if name not in _DERIVED and not name.startswith("command.")
         ]
 
+        self._looks_up = bool(self._derived or self._others or of_command)
+        """Whether short fields matter; of messages and outputs none does."""
+
     def candidates(self, view: View) -> list[tuple[R, int]]:
         """Rules worth judging, with the commands worth looking at."""
         found: dict[int, int] = {}
-        self._look_up(view, found)
+        if self._looks_up:
+            self._look_up(view, found)
         for searched in self._long:
             self._look_into(searched, view, found)
+        if not (found or self._always):
+            return []
         met: dict[R, int] = {}
         shown = found.keys() if len(found) < 2 else set(found)
         for filed in self._always:

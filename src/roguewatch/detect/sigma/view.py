@@ -69,9 +69,12 @@ class View:
         key = (name, at)
         found = self._texts.get(key)
         if found is None:
-            found = self._texts[key] = tuple(
-                [v if isinstance(v, str) else text_of(v) for v in self.values(name, at)]
-            )
+            values = self.values(name, at)
+            if len(values) == 1 and isinstance(values[0], str):
+                found = (values[0],)
+            else:
+                found = tuple([v if isinstance(v, str) else text_of(v) for v in values])
+            self._texts[key] = found
         return found
 
     def folded(self, name: str, at: int) -> tuple[bytes, ...]:
@@ -79,7 +82,13 @@ class View:
         key = (name, at)
         found = self._folded.get(key)
         if found is None:
-            found = self._folded[key] = tuple([fold_bytes(text) for text in self.texts(name, at)])
+            texts = self.texts(name, at)
+            # Most fields have one value, and many have none.
+            if len(texts) == 1:
+                found = (fold_bytes(texts[0]),)
+            else:
+                found = tuple([fold_bytes(text) for text in texts]) if texts else ()
+            self._folded[key] = found
         return found
 
     def encoded(self, name: str, at: int) -> tuple[bytes, ...]:
