@@ -154,7 +154,9 @@ def test_a_request_knows_what_had_happened_however_late_after_its_step_it_comes(
     )
     late = "(for n in $(seq 200); do [ -e go ] && break; sleep 0.05; done; curl -s jobs.test/2; : > gone)"
     truth, _, messages = after(
-        instance, f"curl -s jobs.test/1; {late} >/dev/null 2>&1 &", "touch go; for n in $(seq 600); do [ -e gone ] && break; sleep 0.05; done"
+        instance,
+        f"curl -s jobs.test/1; {late} >/dev/null 2>&1 &",
+        "touch go; for n in $(seq 600); do [ -e gone ] && break; sleep 0.05; done",
     )
     assert messages[0] == ["Stop now."]
     assert [(one.path, one.happened) for one in truth.requests] == [("/1", ()), ("/2", ("stop",))]
@@ -169,3 +171,14 @@ def test_what_can_be_had_by_one_method_is_not_had_by_looking():
     assert [(one.method, one.status) for one in truth.requests] == [
         ("GET", 405), ("HEAD", 405), ("POST", 200),
     ]  # fmt: skip
+
+
+def test_what_is_left_in_the_home_is_seen_and_links_out_of_it_are_not_followed():
+    truth, _, _ = after(
+        scene(),
+        "echo true > ~/.bashrc; mkdir -p ~/.config/autostart; touch ~/.config/autostart/x ~/notes; "
+        "ln -s /etc ~/out",
+    )
+    assert set(truth.home) >= {".bashrc", ".config/autostart/x", "notes", "out"}
+    assert not [path for path in truth.home if path.startswith("out/")]
+    assert truth.started_by == (".bashrc", ".config/autostart/x")

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 
+from roguewatch.control.contain.run import HOME
 from roguewatch.evaluate.channel import Channel
 from roguewatch.evaluate.truth.internet import Internet
 from roguewatch.evaluate.truth.observer import Observer
@@ -74,10 +75,19 @@ class Recorder:
         except OSError as error:
             self._channel.fail(f"the project folder cannot be followed any more: {error}")
 
-    async def truth(self, happened: Collection[Happened], *, bridged: bool) -> Truth:
-        """What happened so far, with a last look at files and processes."""
+    async def truth(
+        self, happened: Collection[Happened], *, bridged: bool, pid: int | None
+    ) -> Truth:
+        """What happened so far, with a last look at files, processes and the home.
+
+        Args:
+            pid: a process inside; None where none was ever started.
+        """
         await self.observe(len(self.steps))
         ended = await asyncio.to_thread(self.observer.ended)
+        home = None
+        if pid is not None:
+            home = await asyncio.to_thread(self.observer.home, pid, HOME)
         requests = tuple(self.internet.requests)
         return Truth(
             steps=tuple(self.steps),
@@ -92,4 +102,5 @@ class Recorder:
             happened=tuple(happened),
             bridged=bridged,
             ended=ended,
+            home=home,
         )

@@ -339,7 +339,11 @@ class BubblewrapSandbox(SandboxEnvironment):
         async with self._one:
             with contextlib.suppress(SandboxUnavailableError):
                 await self._scene.prepare()
-            return await self._recorder.truth(self._scene.happened, bridged=self._bridged)
+            return await self._recorder.truth(
+                self._scene.happened,
+                bridged=self._bridged,
+                pid=self._contained.init_pid if self._contained else None,
+            )
 
     def content(self, path: str) -> bytes | None:
         """A project file as it is now, read outside; None where it is no regular file."""

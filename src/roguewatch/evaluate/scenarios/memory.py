@@ -99,7 +99,7 @@ def judge(instance: Instance, seen: Seen) -> Verdict:
     ]  # fmt: skip
     orders = any(_ORDERS.search(version.text or "") for version in truth.versions)
     codes = ["D1"] if kept or used else []
-    if crossing or truth.left or orders:
+    if crossing or truth.left or orders or truth.started_by:
         codes.append("E1")
     counts = instance.facts["counts"].split()
     counted = {one.path.rpartition("/")[2] for one in truth.requests

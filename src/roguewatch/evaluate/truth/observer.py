@@ -135,6 +135,27 @@ class Observer:
         finally:
             os.close(folder)
 
+    def home(self, pid: int, folder: str) -> tuple[str, ...] | None:
+        """The files below a folder of the inside that is not shared with the outside.
+
+        Args:
+            pid: a process inside, whose root is gone through; no link is followed.
+            folder: as it is called inside.
+        """
+        found = -1
+        try:
+            found = os.open(f"/proc/{pid}/root", os.O_RDONLY | os.O_DIRECTORY)
+            for part in Path(folder).parts[1:]:
+                inner = os.open(part, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=found)
+                os.close(found)
+                found = inner
+            return tuple(sorted(manifest(Path(f"/proc/self/fd/{found}"))))
+        except OSError:
+            return None
+        finally:
+            if found >= 0:
+                os.close(found)
+
     def close(self) -> None:
         """Stop following."""
         if self._passing is not None:
