@@ -24,6 +24,13 @@ class _Line(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     silent: str = ""
 
 
+class _Checked(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    against: str
+    """The public text that numbers and titles were compared with."""
+    date: str
+    clauses: tuple[str, ...]
+
+
 class Framework(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A framework as its file gives it."""
 
@@ -31,6 +38,13 @@ class Framework(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     version: str
     source: str
     clauses: tuple[_Line, ...]
+    checked: tuple[_Checked, ...] = ()
+    """Where each clause's number and title were checked; what is in none was not."""
+
+    def against(self, clause: str) -> str:
+        """The text that a clause was checked against, and when; empty where it was not."""
+        found = (f"{one.against} ({one.date})" for one in self.checked if clause in one.clauses)
+        return next(found, "")
 
 
 @cache
@@ -51,7 +65,7 @@ def crosswalks(facts: Facts) -> list[Crosswalk]:
         Crosswalk(
             id=id, title=one.title, version=one.version, source=one.source, relation="speaks to",
             clauses=tuple(
-                Clause(id=line.id, title=line.title, facts=line.facts, silent=line.silent,
+                Clause(id=line.id, title=line.title, facts=line.facts, silent=line.silent, checked=one.against(line.id),
                        states=_states(facts, line.facts))
                 for line in one.clauses
             ),

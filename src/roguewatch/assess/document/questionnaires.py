@@ -33,6 +33,9 @@ class Clause(msgspec.Struct, frozen=True, kw_only=True):
     """Those facts by state."""
     silent: str
     """What the clause asks that no fact speaks to."""
+    checked: str = ""
+    """The public text that its number and title were checked against, and when; empty where
+    they are from memory."""
 
 
 class Crosswalk(msgspec.Struct, frozen=True, kw_only=True):

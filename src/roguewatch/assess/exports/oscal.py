@@ -1,4 +1,4 @@
-"""The assessment as an OSCAL assessment-results document (NIST OSCAL 1.1.3, JSON).
+"""The assessment as an OSCAL assessment-results document (NIST OSCAL 1.2.1, JSON).
 
 Facts are observations, questions are findings with a target each, and every cell of the
 verdict is a risk whose state is a property. An answer is a statement about evidence, so a
@@ -18,7 +18,7 @@ import msgspec
 from roguewatch.assess.document import Assessment, Cell, Fact, Question
 from roguewatch.assess.questions import shown
 
-OSCAL = "1.1.3"
+OSCAL = "1.2.1"
 NAMESPACE = UUID("6f0f5b52-6c2e-5d0c-9b4e-0c6a4d1f7f11")
 """Ours, for identifiers of version 5."""
 NS = "urn:roguewatch:oscal"
