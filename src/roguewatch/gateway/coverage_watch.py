@@ -28,15 +28,17 @@ from roguewatch.ledger.ledger import Ledger
 from roguewatch.ledger.record import decode
 from roguewatch.printable import printable
 
-MAX_LIVE = 20_000
+MAX_LIVE = 10_000
 """Sightings kept; the oldest are forgotten."""
 
-MAX_QUEUED = 20_000
+MAX_QUEUED = 8_000
 """Events that may wait to be looked at; under a flood more are left to the measurement of
 the ledger, and no gap is told of what was before."""
 
-EACH_ROUND = 3000
+EACH_ROUND = 1000
 """Events looked at in one round: coverage must not slow what it watches."""
+
+MAX_RAW = 4096
 
 RECALLED = 5000
 """Latest events of the ledger, not sealed yet, that are looked at again after a start."""
@@ -183,7 +185,11 @@ class CoverageWatch:
 
     def _take(self, events: Sequence[Event]) -> None:
         room = MAX_QUEUED - len(self._queue)
-        self._queue.extend(events[:room])
+        self._queue.extend(
+            # What a request weighs is not to be held for its few fields.
+            msgspec.structs.replace(event, raw=b"") if len(event.raw) > MAX_RAW else event
+            for event in events[:room]
+        )
         self._lost += max(0, len(events) - room)
 
     def _drain(self) -> None:

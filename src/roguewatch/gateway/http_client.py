@@ -3,7 +3,7 @@
 The parser is httptools' (llhttp, as in Node); what is ours is the little around it that a
 relay needs: heads as bytes both ways, bodies in pieces as they arrive, at most
 `MAX_WAITING` bytes ahead of whoever reads them, and a cut that is never taken for an end.
-benchmarks/relays.py prints its time a request beside aiohttp's and httpx's.
+benchmarks/relays.py prints its time a request beside aiohttp's.
 """
 
 from __future__ import annotations
@@ -107,6 +107,12 @@ class Response:
             self._connection.resume()
         return piece
 
+    def give_up(self, reason: str) -> None:
+        """Nobody wants the rest: whoever reads is told so."""
+        if self._connection is not None:
+            self._connection.leave(self)
+        self.end(UpstreamError(reason))
+
     def put(self, piece: bytes) -> bool:
         """A piece has arrived; whether enough waits."""
         self._pieces.append(piece)
@@ -202,6 +208,8 @@ class Connection(asyncio.Protocol):
     def leave(self, response: Response) -> None:
         """Whoever had the answer is done with it."""
         if self._response is response:
+            self._response = None
+            self._quiet()
             self.abort()
 
     def abort(self) -> None:

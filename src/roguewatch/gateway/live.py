@@ -47,7 +47,10 @@ class LiveDetection:
         """
         self.engine.finish(session)
         try:
-            for past in self._ledger.events(session=session):
+            end = self._ledger.size()  # whatever comes later, its own look sees
+            for leaf, past in self._ledger.leaves(session=session):
+                if leaf >= end:
+                    return
                 action = self.action(past)
                 yield action, [] if past.kind == "decision" else self.feed(action)
         except LedgerError as error:

@@ -15,7 +15,8 @@ class Events:
     """A decoder of one stream."""
 
     def __init__(self) -> None:
-        self._rest = b""
+        self._rest: list[bytes] = []
+        self._rest_size = 0
         self._data: list[bytes] = []
         self._size = 0
         self._name = b""
@@ -33,16 +34,23 @@ class Events:
             self._after_return = False
         if not piece:
             return
-        text = self._rest + piece
-        if not self._begun and len(text) >= 3:
+        self._rest.append(piece)
+        self._rest_size += len(piece)
+        if b"\n" not in piece and b"\r" not in piece:
+            if self._rest_size > MAX_EVENT:
+                # The rest of the line belongs to an event that is not kept any more.
+                self._size, self._rest, self._rest_size = MAX_EVENT + 1, [], 0
+                self._begun = True
+            return
+        text = b"".join(self._rest)
+        if not self._begun:
             text = text.removeprefix(b"\xef\xbb\xbf")
             self._begun = True
         self._after_return = text.endswith(b"\r")
         if b"\r" in text:
             text = text.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
-        *lines, self._rest = text.split(b"\n")
-        if len(self._rest) > MAX_EVENT:
-            self._size, self._rest = MAX_EVENT + 1, b""
+        *lines, rest = text.split(b"\n")
+        self._rest, self._rest_size = [rest], len(rest)
         for line in lines:
             if line:
                 self._field(line)
@@ -50,13 +58,10 @@ class Events:
                 yield event
 
     def _field(self, line: bytes) -> None:
-        if not self._begun:
-            line = line.removeprefix(b"\xef\xbb\xbf")
-            self._begun = True
         name, _, value = line.partition(b":")
         value = value.removeprefix(b" ")
         if name == b"data":
-            self._size += len(value)
+            self._size += len(value) + 1
             if self._size <= MAX_EVENT:
                 self._data.append(value)
         elif name == b"event":

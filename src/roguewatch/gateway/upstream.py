@@ -19,7 +19,7 @@ from roguewatch.gateway.http_client import Connection, Response, UpstreamError, 
 CONNECT_SECONDS = 10.0
 IDLE_SECONDS = 30.0
 """A connection that was not used for so long is not used again."""
-MAX_DECODED = 128 << 20
+MAX_DECODED = 64 << 20
 
 _IDEMPOTENT = ("GET", "PUT", "DELETE")
 _HOP = frozenset(
@@ -195,7 +195,8 @@ class Upstream:
 
 
 class Decoding:
-    """Undoes a content coding piece by piece, for reading along.
+    """Undoes a content coding piece by piece, for reading along; of no piece, however well
+    packed, more than `MAX_DECODED` bytes and a little.
 
     Args:
         coding: the Content-Encoding.
@@ -207,13 +208,15 @@ class Decoding:
     def __init__(self, coding: str) -> None:
         coding = coding.strip().casefold()
         self._size = 0
-        self._step: Callable[[bytes], bytes]
+        self._step: Callable[[bytes, int], bytes]
         if coding in ("", "identity"):
-            self._step = bytes
-        elif coding in ("gzip", "x-gzip", "deflate"):
-            self._step = zlib.decompressobj(47 if "gzip" in coding else zlib.MAX_WBITS).decompress
+            self._step = lambda piece, most: piece
+        elif coding in ("gzip", "x-gzip"):
+            self._step = _Deflated(47).decompress
+        elif coding == "deflate":
+            self._step = _Deflated(zlib.MAX_WBITS).decompress
         elif coding == "zstd":
-            self._step = zstandard.ZstdDecompressor().decompressobj().decompress
+            self._step = _Zstandard().decompress
         else:
             raise InputError(f"a body in content coding {coding[:40]!r} cannot be read")
 
@@ -224,10 +227,46 @@ class Decoding:
             InputError: they are not in this coding, or are too many.
         """
         try:
-            plain = self._step(piece)
+            plain = self._step(piece, MAX_DECODED - self._size + 1)
         except (zlib.error, zstandard.ZstdError) as error:
             raise InputError("a body is not in the coding that it says") from error
         self._size += len(plain)
         if self._size > MAX_DECODED:
             raise InputError("a body is too large when decoded")
         return plain
+
+
+class _Deflated:
+    """zlib or gzip, of which one stream may follow another (RFC 1952, 2.2)."""
+
+    def __init__(self, window: int) -> None:
+        self._window = window
+        self._stream = zlib.decompressobj(window)
+
+    def decompress(self, piece: bytes, most: int) -> bytes:
+        plain = b""
+        while piece:
+            if self._stream.eof:
+                self._stream = zlib.decompressobj(self._window)
+            plain += self._stream.decompress(piece, most - len(plain))
+            piece = self._stream.unused_data
+            if len(plain) >= most:
+                break
+        return plain
+
+
+class _Zstandard:
+    """Zstandard within a window of 8 MiB (RFC 9659). A block of four bytes may say 128 KiB,
+    so that a piece is taken a little at a time."""
+
+    def __init__(self) -> None:
+        self._stream = zstandard.ZstdDecompressor(max_window_size=8 << 20).decompressobj()
+
+    def decompress(self, piece: bytes, most: int) -> bytes:
+        plain, size = [], 0
+        for at in range(0, len(piece), 512):
+            plain.append(self._stream.decompress(piece[at : at + 512]))
+            size += len(plain[-1])
+            if size >= most:
+                break
+        return b"".join(plain)

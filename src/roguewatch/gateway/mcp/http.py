@@ -266,26 +266,30 @@ class Answering:
             "headers": back(self._response, str),
         }
         await send(start)
-        events, rest = Events(), b""
+        events, rest, searched = Events(), bytearray(), 0
         try:
             async for piece in self._response.pieces():
                 rest += piece
-                ends = list(_EVENT_END.finditer(rest))
+                # An end may have begun with the last three bytes searched before.
+                ends = [one.end() for one in _EVENT_END.finditer(rest, max(0, searched - 3))]
                 if not ends:
+                    searched = len(rest)
                     if len(rest) > MAX_ANSWER:
                         await self._gap(b"", "an event without end")
                         return
                     continue
-                whole, rest = rest[: ends[-1].end()], rest[ends[-1].end() :]
+                whole = bytes(rest[: ends[-1]])
+                del rest[: ends[-1]]
+                searched = len(rest)
                 for _, data in events.feed(whole):
                     if data and not await self._recorded(data):
                         return  # uvicorn closes the connection: the answer is not whole
                 await send({"type": "http.response.body", "body": whole, "more_body": True})
         except UpstreamError as error:
-            await self._gap(rest, f"the stream was cut: {error}")
+            await self._gap(bytes(rest), f"the stream was cut: {error}")
             return
         if rest.strip():
-            await self._gap(rest, "an event without end")
+            await self._gap(bytes(rest), "an event without end")
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
     async def _recorded(self, raw: bytes) -> bool:

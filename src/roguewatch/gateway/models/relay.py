@@ -7,6 +7,8 @@ byte as it arrives, save that its last piece is held until what came is durable.
 
 from __future__ import annotations
 
+import asyncio
+
 import msgspec
 from starlette.datastructures import Headers
 from starlette.types import Receive, Scope, Send
@@ -24,7 +26,7 @@ from roguewatch.gateway.models.history import Sessions
 from roguewatch.gateway.models.items import Answer, Question, Reading
 from roguewatch.gateway.models.providers import SESSION, SESSION_HEADERS, Provider
 from roguewatch.gateway.models.secrecy import Secrets
-from roguewatch.gateway.models.tee import Headed, Record, Tee
+from roguewatch.gateway.models.tee import LARGE, Headed, Record, Tee
 from roguewatch.gateway.strict import AmbiguousError, strict_json
 from roguewatch.gateway.upstream import VIA, Decoding, Upstream, back, onward, safe_path
 from roguewatch.state.register import Deployment
@@ -81,7 +83,7 @@ class ModelRelay:
             deployment = holder(self._house, scope, "relay")
             path = self._path(scope)
             body = await read_body(receive)
-            exchange = self._understood(scope, deployment, path, body)
+            exchange = await self._understood(scope, deployment, path, body)
             if exchange.question is not None and exchange.question.model in self._house.rehearsals:
                 await self._rehearse(scope, receive, send, deployment, exchange, body)
                 return
@@ -107,18 +109,19 @@ class ModelRelay:
             raise RefusedError(508, "the relay would lead to itself")
         return path.rstrip("/")
 
-    def _understood(self, scope: Scope, deployment: Deployment, path: str, body: bytes) -> Exchange:
+    async def _understood(
+        self, scope: Scope, deployment: Deployment, path: str, body: bytes
+    ) -> Exchange:
         """The exchange, with its request understood where its endpoint is one that is read."""
         reading = self._reading(scope, path)
         question: Question | None = None
         if reading is not None:
-            headers = Headers(scope=scope)
+            coding = Headers(scope=scope).get("content-encoding", "")
             try:
-                plain = Decoding(headers.get("content-encoding", "")).decode(body)
-                value = strict_json(plain, surrogates=True)
-                if not isinstance(value, dict):
-                    raise InputError("expected a JSON object")
-                question = reading.question(value, plain)
+                if len(body) > LARGE:
+                    question = await asyncio.to_thread(_question, reading, body, coding)
+                else:
+                    question = _question(reading, body, coding)
             except (AmbiguousError, InputError) as error:
                 raise RefusedError(400, str(error)) from error
         named = next((value.decode("latin-1") for key in SESSION_HEADERS
@@ -224,6 +227,19 @@ class ModelRelay:
             )
 
         return record
+
+
+def _question(reading: Reading, body: bytes, coding: str) -> Question:
+    """A request's body, understood.
+
+    Raises:
+        AmbiguousError, InputError: it cannot be.
+    """
+    plain = Decoding(coding).decode(body)
+    value = strict_json(plain, surrogates=True)
+    if not isinstance(value, dict):
+        raise InputError("expected a JSON object")
+    return reading.question(value, plain)
 
 
 def key_file(text: str) -> dict[str, str]:

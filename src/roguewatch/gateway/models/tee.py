@@ -15,6 +15,7 @@ import msgspec
 from starlette.types import Receive, Send
 
 from roguewatch.errors import InputError
+from roguewatch.gateway.bodies import RefusedError, held
 from roguewatch.gateway.http_client import Response, UpstreamError
 from roguewatch.gateway.models.items import Answer, Hearing, Reading
 from roguewatch.gateway.models.secrecy import Secrets
@@ -22,6 +23,10 @@ from roguewatch.gateway.sse import Events
 from roguewatch.gateway.upstream import Decoding
 
 MAX_KEPT = 32 << 20
+"""Bytes of a stream that are recorded as they came."""
+LARGE = 256 << 10
+"""An answer above this is read in a thread, so that it holds up nobody else."""
+LEFT = "the agent's side closed the connection"
 
 Headed = Sequence[tuple[bytes, bytes]]
 Record = Callable[[int, Answer | None, bytes, Headed, str], Awaitable[None]]
@@ -45,6 +50,7 @@ class Tee:
         self._passing = secrets.stream()
         self._kept: list[bytes] = []
         self._size = 0
+        self._full = False
         self._fault = ""
         kind = response.header(b"content-type")
         self._hearing: Hearing | None = None
@@ -67,8 +73,10 @@ class Tee:
             return
         await send({"type": "http.response.start", "status": status, "headers": headers})
         gone = asyncio.ensure_future(_gone(receive))
+        gone.add_done_callback(lambda _: self._response.give_up(LEFT))
         try:
-            await self._stream(send, status, headers, record, gone)
+            with held() as hold:
+                await self._stream(send, status, headers, record, hold)
         finally:
             gone.cancel()
             with contextlib.suppress(asyncio.CancelledError):
@@ -79,18 +87,28 @@ class Tee:
     ) -> None:
         """An answer in one piece goes on when it is durable."""
         cut = ""
-        try:
-            async for piece in self._response.pieces():
-                self._keep(piece)
-        except UpstreamError as error:
-            cut = f"upstream: {error}"
-        await record(status, self._answer(), self._raw(), headers, cut or self._fault)
-        body = self._secrets.whole(b"".join(self._kept))
-        if not cut:
-            length = (b"content-length", str(len(body)).encode())
-            headers = [*headers, length]
-        await send({"type": "http.response.start", "status": status, "headers": headers})
-        await send({"type": "http.response.body", "body": body, "more_body": bool(cut)})
+        with held() as hold:
+            try:
+                async for piece in self._response.pieces():
+                    self._size += len(piece)
+                    hold(self._size)
+                    self._kept.append(piece)
+            except UpstreamError as error:
+                cut = f"upstream: {error}"
+            except RefusedError as error:
+                cut = f"upstream: {error}"
+            raw = b"".join(self._kept)
+            if self._size > LARGE:
+                answer = await asyncio.to_thread(self._answer, raw)
+            else:
+                answer = self._answer(raw)
+            await record(status, answer, raw, headers, cut or self._fault)
+            body = self._secrets.whole(raw)
+            if not cut:
+                length = (b"content-length", str(len(body)).encode())
+                headers = [*headers, length]
+            await send({"type": "http.response.start", "status": status, "headers": headers})
+            await send({"type": "http.response.body", "body": body, "more_body": bool(cut)})
 
     async def _stream(
         self,
@@ -98,27 +116,21 @@ class Tee:
         status: int,
         headers: list[tuple[bytes, bytes]],
         record: Record,
-        gone: asyncio.Future[None],
+        hold: Callable[[int], None],
     ) -> None:
         recorded = False
         cut = ""
         while True:
-            coming: asyncio.Future[bytes] = asyncio.ensure_future(self._response.piece())
-            await asyncio.wait((coming, gone), return_when=asyncio.FIRST_COMPLETED)
-            if not coming.done():
-                coming.cancel()
-                cut = "the agent's side closed the connection"
-                break
             try:
-                piece = coming.result()
+                piece = await self._response.piece()
             except UpstreamError as error:
-                cut = f"upstream: {error}"
+                cut = LEFT if str(error) == LEFT else f"upstream: {error}"
                 break
             if not piece:
                 break
-            self._keep(piece)
+            self._keep(piece, hold)
             if self._hearing is not None and self._hearing.finished and not recorded:
-                await record(status, self._answer(), self._raw(), headers, self._fault)
+                await record(status, self._answer(b""), self._raw(), headers, self._fault)
                 recorded = True
             passed = self._passing.pass_on(piece)
             if passed:
@@ -126,15 +138,20 @@ class Tee:
         if not recorded:
             if not cut and self._hearing is not None and status < 400:
                 cut = "the stream ended before its own end"
-            await record(status, self._answer(), self._raw(), headers, cut or self._fault)
+            await record(status, self._answer(b""), self._raw(), headers, cut or self._fault)
         rest = self._passing.rest()
-        aborted = cut.startswith(("upstream", "the agent"))
+        aborted = cut.startswith(("upstream", LEFT))
         await send({"type": "http.response.body", "body": rest, "more_body": aborted})
 
-    def _keep(self, piece: bytes) -> None:
+    def _keep(self, piece: bytes, hold: Callable[[int], None]) -> None:
+        """Keep a piece of a stream, as far as there is room, and read it."""
         self._size += len(piece)
-        if self._size <= MAX_KEPT or (self._hearing is None and self._reading is not None):
-            self._kept.append(piece)
+        if not self._full and self._size <= MAX_KEPT:
+            try:
+                hold(self._size)
+                self._kept.append(piece)
+            except RefusedError:
+                self._full = True
         if self._hearing is None or self._decoding is None:
             return
         try:
@@ -148,7 +165,7 @@ class Tee:
     def _raw(self) -> bytes:
         return b"".join(self._kept)
 
-    def _answer(self) -> Answer | None:
+    def _answer(self, raw: bytes) -> Answer | None:
         if self._reading is None:
             return None
         if self._hearing is not None:
@@ -157,9 +174,12 @@ class Tee:
                 answer.unknown["overlong event"] = self._events.overlong
             return answer
         try:
-            plain = self._decoding.decode(self._raw()) if self._decoding is not None else b""
+            plain = self._decoding.decode(raw) if self._decoding is not None else b""
             value = msgspec.json.decode(plain)
-        except (InputError, msgspec.DecodeError, UnicodeError, RecursionError):
+        except InputError as error:
+            self._fault = self._fault or str(error)
+            return None
+        except (msgspec.DecodeError, UnicodeError, RecursionError):
             self._fault = self._fault or "the answer could not be read"
             return None
         return self._reading.answer(value) if isinstance(value, dict) else None
