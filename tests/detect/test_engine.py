@@ -258,14 +258,14 @@ HOSTILE = {
 def test_hostile_text_neither_hangs_nor_crashes(rules, name):
     text = HOSTILE[name]
     engine = Engine.load([rules])
-    started = time.perf_counter()
+    started = time.process_time()
     engine.feed(call("Bash", command=text))
     engine.feed(call("Edit", file_path=text, old_string=text, new_string=text))
     engine.feed(call("mcp__a__b", url="https://" + text, patch="--- " + text))
     engine.feed(said(text))
     engine.feed(event("tool_result", text=text, tool="Bash", call_id="x"))
     engine.finish("s1")
-    assert time.perf_counter() - started < 30
+    assert time.process_time() - started < 30
 
 
 def test_ten_megabytes_of_arguments_are_looked_at_to_the_end(rules):
@@ -274,10 +274,10 @@ def test_ten_megabytes_of_arguments_are_looked_at_to_the_end(rules):
         "detection: {s: {content|endswith: the-end}, condition: s}\n"
     )
     engine = Engine.load([rules])
-    started = time.perf_counter()
+    started = time.process_time()
     found = engine.feed(call("Write", file_path="a", content="x y\n" * 2_500_000 + "the-end"))
     assert names(found) == ["end"]
-    assert time.perf_counter() - started < 30
+    assert time.process_time() - started < 30
 
 
 def test_text_written_to_slow_the_scanner_is_a_finding(rules, monkeypatch):

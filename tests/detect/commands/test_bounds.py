@@ -1,4 +1,4 @@
-"""No text hangs, crashes or grows it; time is linear."""
+"""No text hangs, crashes or grows it; time (of the processor) is linear."""
 
 from __future__ import annotations
 
@@ -40,15 +40,15 @@ def test_any_text_is_understood_somehow_and_always_alike(text, shell):
 )  # fmt: skip
 @pytest.mark.parametrize("shell", ["bash", "powershell", "cmd", "python", "javascript"])
 def test_repetition_is_bounded(unit, shell):
-    started = time.perf_counter()
+    started = time.process_time()
     understand(unit * 20_000, shell)
-    assert time.perf_counter() - started < 4
+    assert time.process_time() - started < 4
 
 
 def test_ten_megabytes_are_bounded_and_marked():
-    started = time.perf_counter()
+    started = time.process_time()
     found = understand("echo a; " * 1_250_000 + "rm -rf /")
-    assert time.perf_counter() - started < 4
+    assert time.process_time() - started < 4
     assert found[-1] == BOUNDED
     assert not any(command.certain for command in found)
 
