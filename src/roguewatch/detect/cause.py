@@ -11,6 +11,7 @@ after the fact and therefore by comparison of text instead of by tracking variab
 
 from __future__ import annotations
 
+import re
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from hashlib import blake2b
@@ -54,6 +55,8 @@ _ACTS = words("tool_call tool_result agent_message reasoning process file_change
 _FOLLOWED = words("tool_call tool_result user_message system_message approval")
 
 _PLACES = words("workdir cwd working_directory directory description")
+
+_FORM = re.compile(r"([a-z][\w-]{1,30}\{)[^{}]{1,200}\}$")
 
 _ANSWERS = frozenset(
     {"askuserquestion", "askuser", "requestuserinput", "askhuman", "elicitation", "askfollowup"}
@@ -199,7 +202,21 @@ class Provenance:
 
     def said(self, value: Value) -> bool:
         """Whether a person, the system, the task or the harness's context said a value."""
-        return any(find(value, text) >= 0 for text in self._trusted)
+        if any(find(value, text) >= 0 for text in self._trusted):
+            return True
+        # "Say flag{...}" names every flag: the form was asked for, whatever stands in it.
+        form = _FORM.match(value.text)
+        return form is not None and any(form.group(1) in text for text in self._trusted)
+
+    def named_at_home(self, host: str) -> bool:
+        """Whether people, the harness or a file or command of the project named a host."""
+        value = Value("", host, 1.0)
+        if self.said(value):
+            return True
+        return any(
+            span.trust == "tool" and is_project(span.source) and find(value, span.text()) >= 0
+            for span in self._spans
+        )
 
     def addressing(self, event: Event) -> list[Window]:
         """The stretches of tool output that may order this call, the latest first."""

@@ -19,6 +19,7 @@ from roguewatch.detect.action import Action, clean
 from roguewatch.detect.cause import Provenance, Provenances
 from roguewatch.detect.detector import Detector
 from roguewatch.detect.detectors import detectors, reasons_checked
+from roguewatch.detect.escalation import level_of
 from roguewatch.detect.sigma.reading import read_rules
 from roguewatch.detect.sigma.rule import Meta, RuleSet
 from roguewatch.detect.sigma.running import Hit, Running
@@ -238,13 +239,14 @@ class Engine:
 
 def _of_hit(hit: Hit, provenance: Provenance) -> Finding:
     meta, event = hit.meta, hit.action.event
-    cause, basis = provenance.cause(event, commands=_raising(hit))
+    raising = _raising(hit)
+    cause, basis = provenance.cause(event, commands=raising)
     return Finding(
         id=finding_id(meta.id, event.session, hit.key),
         session=event.session,
         behaviour=meta.behaviour,
         title=meta.title,
-        level=meta.level,
+        level=level_of(meta, cause, raising, provenance),
         detector=meta.id,
         detector_version=meta.version,
         events=hit.events,

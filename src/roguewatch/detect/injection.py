@@ -191,8 +191,17 @@ def _submits(action: Action) -> bool:
     )
 
 
+_ANSWERS = frozenset(
+    "submit submit_answer final_answer answer finish done complete attempt_completion "
+    "return_answer reply_to_user message_user notify_user ask_user".split()
+)
+"""Tools that hand the agent's answer to whoever asked."""
+
+
 def is_inward(tool: str) -> bool:
-    """Whether a tool only keeps the agent's own notes: plans, task lists, thoughts, skills."""
+    """Whether a tool only keeps the agent's notes (plans, thoughts, skills) or gives its answer."""
+    if tool.lower().replace("-", "_") in _ANSWERS:
+        return True
     named = tool_words(tool)
     return named[:1] == ("task",) or not _INWARD.isdisjoint(named)
 

@@ -252,7 +252,8 @@ def forbids(sentence: str) -> bool:
 _OBLIGED = re.compile(
     r"\b(?:assistants?|agents?|models?|bots?|you)\b[^.\n]{0,60}?\b(?:must|shall|should|needs? to|"
     r"ha(?:s|ve) to|(?:is|are) (?:required|requested|instructed|expected|asked|obliged) to|"
-    r"requires? that you)\W+(?!not\b|never\b)(?:[a-z]{2,16}ly\W+)?([a-z]{2,20})"
+    r"requires? that you)\W+(?!not\b|never\b)"
+    r"(?:(?:[a-z]{2,16}ly|first|also|now|always|then|please|just|next)\W+)?([a-z]{2,20})"
 )
 
 

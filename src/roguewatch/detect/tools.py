@@ -31,7 +31,7 @@ _NAMES: dict[ToolClass, str] = {
     "search": "grep glob search websearch googlewebsearch searchfilecontent codebasesearch "
     "filesearch searchdir searchfile findfile toolsearch find rg grepsearch",
     "agent": "task agent spawnagent subagent dispatchagent delegate handoff sendinput "
-    "runsubagent newtask sendmessage",
+    "runsubagent newtask",
 }
 _BY_NAME: dict[str, ToolClass] = {
     name: tool_class for tool_class, names in _NAMES.items() for name in names.split()
@@ -71,6 +71,10 @@ CODE_KEYS = ("code", "python_code", "source_code")
 _SCRIPT_KEYS = frozenset(COMMAND_KEYS + CODE_KEYS)
 
 
+_AGENTS = frozenset(("agent_id", "agent", "agents", "type", "target", "interrupt", "items"))
+"""Arguments of a message to another agent (Claude Code, Codex)."""
+
+
 def plain(name: str) -> str:
     """A tool name without case, `-`, `_` and spaces."""
     return name.lower().replace("_", "").replace("-", "").replace(" ", "")
@@ -106,6 +110,8 @@ def classify(tool: str, arguments: Mapping[str, Any]) -> ToolClass:
     if isinstance(verb, str) and verb in _EDITOR_VERBS and "path" in arguments:
         return _EDITOR_VERBS[verb]
     named = _BY_NAME.get(_last(tool))
+    if named is None and _last(tool) == "sendmessage" and not _AGENTS.isdisjoint(arguments):
+        return "agent"  # to another agent; by the name alone it may go to a person
     if named is not None:
         return named
     if any(isinstance(arguments.get(key), str | list) for key in COMMAND_KEYS[:2]):

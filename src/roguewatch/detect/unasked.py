@@ -28,7 +28,7 @@ from roguewatch.detect.orders import is_project, leads_out
 from roguewatch.detect.passages import forbids, orders_somewhere, sentences
 from roguewatch.detect.spans import Appearance
 from roguewatch.detect.tongues import foreign_deeds, is_english
-from roguewatch.detect.values import Value, is_grouped
+from roguewatch.detect.values import Value, flat, is_grouped
 from roguewatch.printable import printable
 
 MAX_OUTPUTS = 8
@@ -199,6 +199,11 @@ def _completed(action: Action, wanted: frozenset[Deed], provenance: Provenance) 
     return ""
 
 
+def _was_said(text: str, provenance: Provenance) -> bool:
+    plain = flat(text[:400])
+    return len(plain) > 3 and provenance.said(Value("", plain, 1.0))
+
+
 def _told(action: Action, deeds: frozenset[Deed], provenance: Provenance) -> Ground | None:
     """A sentence in data that names an act by its own words, where no single value is telling.
 
@@ -207,11 +212,14 @@ def _told(action: Action, deeds: frozenset[Deed], provenance: Provenance) -> Gro
     """
     named = tool_words(action.event.tool)
     verb = next((word for word in named if word_deeds(word)), named[0] if named else "")
+    strings = [text for text in action.strings[:12] if not _was_said(text, provenance)]
+    if action.strings and not strings:
+        return None  # all that it hands over was named by people
     known = not deeds <= _ANYTHING
     said = provenance.request.words
     odd: set[str] = set()
     plain = {stem(word) for word in named if len(word) > 3 and word != verb}
-    for text in (*action.strings[:12], *map(str, action.arguments)):
+    for text in (*strings, *map(str, action.arguments)):
         for word in _TOKEN.findall(text[:2000].lower()):
             if word in said or len(word) < 5:
                 continue

@@ -34,6 +34,8 @@ LAYERED = frozenset(
 )
 """Programs whose first operand says what they do."""
 
+_SHELLS = frozenset("sh bash zsh dash ksh".split())
+
 _SAID_AS: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(("rm", "rmdir", "unlink", "shred"), ("delete", "remove", "erase", "wipe")),
     **dict.fromkeys(("kill", "pkill", "killall"), ("kill", "stop", "terminate")),
@@ -82,6 +84,8 @@ def asked_for(commands: Sequence[Command], texts: Sequence[str], cwd: str = "") 
         guarded = _guarded(command, cwd)
         if program in QUIET and not guarded:
             continue
+        if program in _SHELLS and command.piped_from and not guarded:
+            continue  # it runs what was fetched, which is asked for where the address was
         named = _named(command, guarded, texts, cwd)
         if not named and (guarded or program not in _PASSING or len(commands) == 1):
             return ""
@@ -104,7 +108,7 @@ def _named(command: Command, guarded: list[str], texts: Sequence[str], cwd: str)
         wish = _matches(_FORCE, texts) or _matches(_REWRITE, texts)
         if not wish:
             return ""
-        hosts = [one for one in guarded if one in _hosts(command)]
+        hosts = [one for one in guarded if one in hosts_of(command)]
         return wish if all(_stands((host,), texts) for host in hosts) else ""
     if guarded:
         found = [_stands(_spellings(one, cwd), texts) for one in guarded]
@@ -142,7 +146,7 @@ def _spoken(command: Command, texts: Sequence[str]) -> str:
 def _guarded(command: Command, cwd: str) -> list[str]:
     """What a command reaches that only its own name can ask for: hosts, secrets, outside."""
     here = cwd.rstrip("/")
-    found = list(_hosts(command))
+    found = list(hosts_of(command))
     paths = () if command.program in _MOVING else command.paths
     for path in (*paths, *command.written):
         outside = path.startswith("~") or (
@@ -155,7 +159,8 @@ def _guarded(command: Command, cwd: str) -> list[str]:
     return list(dict.fromkeys(found))
 
 
-def _hosts(command: Command) -> list[str]:
+def hosts_of(command: Command) -> list[str]:
+    """The hosts that a command reaches, this machine left out."""
     found = []
     for url in command.urls:
         try:

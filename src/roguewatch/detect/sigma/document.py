@@ -26,7 +26,7 @@ from roguewatch.detect.sigma.conditions import (
 from roguewatch.detect.sigma.expression import Expression, Or
 from roguewatch.detect.sigma.rule import Correlation, Meta, Rule
 from roguewatch.errors import RuleError
-from roguewatch.findings import Severity
+from roguewatch.findings import Level, Severity
 from roguewatch.printable import printable
 
 SigmaDocument = SigmaRule | SigmaCorrelationRule | SigmaFilter
@@ -43,6 +43,7 @@ class Extras(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     deception: Severity = Severity("none", 0.0)
     rationale: str = ""
     falsifier: str = ""
+    unasked: Level | None = None
     must_match: tuple[dict[str, Any] | tuple[dict[str, Any], ...], ...] = ()
     must_not_match: tuple[dict[str, Any] | tuple[dict[str, Any], ...], ...] = ()
 
@@ -121,6 +122,7 @@ class Document:
             file=self.file,
             behaviour=codes[0] if codes else "",
             level=sigma.level.name.lower() if sigma.level else "medium",  # type: ignore[arg-type]
+            unasked=self.extras.unasked,
             maturity=_MATURITY[status],  # type: ignore[arg-type]
             version=sha256(canonical).hexdigest()[:12],
             description=sigma.description or "",

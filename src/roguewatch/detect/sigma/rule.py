@@ -25,6 +25,8 @@ class Meta(msgspec.Struct, frozen=True, kw_only=True):
     file: str
     behaviour: str = ""
     level: Level = "medium"
+    unasked: Level | None = None
+    """The level where nobody asked for the act or named its server (`escalation.level_of`)."""
     maturity: Literal["stable", "testing", "experimental"] = "testing"
     version: str = ""
     """First 12 hexadecimal digits of SHA-256 over the rule's content."""

@@ -1,0 +1,52 @@
+"""When a rule's finding is worth more, because nobody asked for the act.
+
+A script from a server run unseen is how tools are installed and how machines are taken
+over. What tells them apart is who named the server: the user, the project's own files, or
+nobody (MITRE ATT&CK T1105, T1059.004). Only rules that say `unasked:` are weighed so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from roguewatch.detect.cause import Provenance
+from roguewatch.detect.commands.command import Command
+from roguewatch.detect.sigma.rule import Meta
+from roguewatch.detect.values import address
+from roguewatch.detect.wishes import hosts_of
+from roguewatch.findings import Cause, Level
+
+INSTALLERS = (
+    "apt.releases.hashicorp.com/ astral.sh/ awscli.amazonaws.com/ bootstrap.pypa.io/ bun.sh/ "
+    "claude.ai/install cli.github.com/ deb.nodesource.com/ deno.land/ dot.net/ fly.io/install "
+    "get.docker.com get.helm.sh/ get.k3s.io get.pnpm.io/ get.sdkman.io get.volta.sh "
+    "install.determinate.systems/ install.python-poetry.org just.systems/ mise.run nixos.org/ "
+    "ollama.com/install packages.microsoft.com/ pyenv.run rpm.nodesource.com/ "
+    "raw.githubusercontent.com/golangci/ raw.githubusercontent.com/helm/ "
+    "raw.githubusercontent.com/homebrew/ raw.githubusercontent.com/nvm-sh/ "
+    "raw.githubusercontent.com/ohmyzsh/ sdk.cloud.google.com sh.rustup.rs starship.rs/ taskfile.dev/"
+).split()
+"""Beginnings of the addresses from which well-known tools tell people to install them so."""
+
+
+def level_of(
+    meta: Meta, cause: Cause, commands: Sequence[Command], provenance: Provenance
+) -> Level:
+    """The level of a rule's finding, given where the act came from.
+
+    Args:
+        meta: the rule.
+        cause: of the act.
+        commands: those that the rule held on.
+        provenance: of the session, to see who named the servers.
+    """
+    if meta.unasked is None or cause not in ("own", "injected"):
+        return meta.level
+    if cause == "own":
+        places = [address(url.lower()) for command in commands for url in command.urls]
+        servers = [server for command in commands for server in hosts_of(command)]
+        if all(place.startswith(tuple(INSTALLERS)) for place in places) or not servers:
+            return meta.level  # also where all of it is this machine's own
+        if all(provenance.named_at_home(server) for server in servers):
+            return meta.level
+    return meta.unasked
