@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from pathlib import Path
 
 import pytest
 
 from roguewatch.control.ruling import Ruling
 from roguewatch.control.session import APART
+from roguewatch.control.worker import Worker
+from roguewatch.detect.action import Action
 from roguewatch.detect.engine import Engine
 from roguewatch.events import Event
+from roguewatch.findings import Finding
+from roguewatch.gateway.live import LiveDetection
+from roguewatch.ledger.ledger import Ledger
 from roguewatch.state.register import Deployment
 from tests.build import asked, call
 from tests.control.test_gate import House
@@ -99,3 +105,57 @@ def test_a_policy_sees_what_an_earlier_call_set_up(tmp_path: Path, engine: Engin
     again = House(tmp_path, engine)
     again.policy_text = house.policy_text
     assert decide(again, "first", bash("sh ./go.sh")).decision.outcome == "deny"
+
+
+class CountingDetection(LiveDetection):
+    """Notes what the engine was fed with, and takes its time."""
+
+    def __init__(self, engine: Engine, ledger: Ledger) -> None:
+        super().__init__(engine, ledger)
+        self.fed: list[str] = []
+
+    def feed(self, action: Action) -> list[Finding]:
+        self.fed.append(action.event.id)
+        time.sleep(0.001)
+        return super().feed(action)
+
+
+def test_a_session_that_is_only_overheard_is_looked_at_once_and_a_little_at_a_time(
+    tmp_path: Path, engine: Engine
+) -> None:
+    house = House(tmp_path, engine)
+    detection = CountingDetection(engine, house.ledger)
+    house.gate._sessions._detection = detection
+    worker = house.gate._worker = Worker()
+    events = [bash(f"ls {number}") for number in range(400)]
+    house.ledger.append(events)
+    assert all(house.gate.overhear(Deployment(name="first"), event) for event in events)
+    more = bash("ls more")
+    house.ledger.append([more])
+    assert house.gate.overhear(Deployment(name="first"), more)
+    deadline = time.monotonic() + 40
+    while more.id not in detection.fed and time.monotonic() < deadline:
+        waited = time.monotonic()
+        asyncio.run(worker.run(lambda abandoned: None, 20))
+        assert time.monotonic() - waited < 10  # a whole session is not rebuilt meanwhile
+        time.sleep(0.02)
+    worker.close(20)
+    assert detection.fed == [one.id for one in (*events, more)]
+
+
+def test_a_decision_in_a_session_that_is_being_rebuilt_sees_all_of_it(
+    tmp_path: Path, engine: Engine
+) -> None:
+    house = House(tmp_path, engine)
+    detection = CountingDetection(engine, house.ledger)
+    house.gate._sessions._detection = detection
+    worker = house.gate._worker = Worker()
+    house.gate._seconds = 60
+    events = [bash(f"ls {number}") for number in range(200)]
+    house.ledger.append(events)
+    assert all(house.gate.overhear(Deployment(name="first"), event) for event in events)
+    own = bash("ls own")
+    assert decide(house, "first", own).decision.outcome == "allow"
+    assert detection.fed == [one.id for one in (*events, own)]
+    worker.close(20)
+    assert len(detection.fed) == 201

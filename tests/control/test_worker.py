@@ -46,6 +46,23 @@ def test_all_that_is_left_for_later_is_done_in_order() -> None:
     worker.close()
 
 
+def test_what_takes_several_turns_is_gone_on_with_before_what_came_after_it() -> None:
+    worker = Worker()
+    done: list[str] = []
+
+    def long() -> bool:
+        done.append("long")
+        return len(done) < 5
+
+    assert worker.later(long)
+    assert worker.later(partial(done.append, "next"))
+    deadline = time.monotonic() + 10
+    while len(done) < 6 and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert done == ["long"] * 5 + ["next"]
+    worker.close()
+
+
 def test_more_than_fits_is_refused_and_the_refusal_told() -> None:
     worker = Worker()
     assert worker.later(lambda: time.sleep(0.5))

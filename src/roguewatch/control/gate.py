@@ -195,14 +195,17 @@ class Gate:
         """Look at an event that is durable already and that nobody waits for, when there is
         time. False: there is too much of it, and it will not be looked at."""
 
-        def look() -> None:
+        number = self._sessions.heard = self._sessions.heard + 1
+
+        def look() -> bool:
             try:
-                findings = self._sessions.look(deployment.name, event)[1]
+                findings = self._sessions.overhear(deployment.name, event, number)
             except Exception:  # whatever it is, the session's next action begins anew
                 self._sessions.unlearn([event])
-                return
+                return False
             if findings:
                 self._found(findings)
+            return findings is None
 
         return self._worker is not None and self._worker.later(look)
 

@@ -25,7 +25,10 @@ from roguewatch.printable import printable
 MAX_FED = 256
 """Events of a session whose findings are kept, for the one that comes a second time."""
 
-MAX_SESSIONS = 2048
+MAX_SESSIONS = 1024
+
+STEP_SECONDS = 0.002
+"""How long a session is rebuilt at a time for what nobody waits for: decisions go first."""
 
 APART = "apart:"
 """Sessions of this prefix are named by control alone."""
@@ -56,11 +59,14 @@ class Detection(Protocol):
 class SessionMemory:
     """What policies ask of the session, and what was fed of it already."""
 
-    __slots__ = ("behaviours", "blocked", "fed", "generation", "human", "level", "owner")
+    __slots__ = ("behaviours", "blocked", "fed", "generation", "heard", "human", "level", "owner")
 
     def __init__(self, generation: int) -> None:
         self.generation = generation
         """Of the detection that its events were fed to."""
+        self.heard = 0
+        """Of the events that were overheard, those up to this number are in what it was
+        rebuilt from."""
         self.owner = ""
         """The deployment that named it first."""
         self.behaviours: set[str] = set()
@@ -69,14 +75,14 @@ class SessionMemory:
         """When a person last spoke to each deployment, ns UTC."""
         self.blocked: set[str] = set()
         """Deployments whose part in this session is over."""
-        self.fed: OrderedDict[str, list[Finding]] = OrderedDict()
+        self.fed: dict[str, Sequence[Finding]] = {}
         """Findings by event id, of the latest events."""
 
     def follow(self, event: Event, findings: list[Finding]) -> None:
         """Note an event that the detectors have seen."""
-        self.fed[event.id] = findings
+        self.fed[event.id] = findings or ()
         if len(self.fed) > MAX_FED:
-            self.fed.popitem(last=False)
+            del self.fed[next(iter(self.fed))]
         for finding in findings:
             if finding.session == event.session:
                 self.behaviours.add(finding.behaviour)
@@ -110,6 +116,9 @@ class Sessions:
         self._breaker = breaker
         self._registered = registered
         self._kept: OrderedDict[str, SessionMemory] = OrderedDict()
+        self._rebuilding: dict[str, tuple[SessionMemory, Iterator[None]]] = {}
+        self.heard = 0
+        """Events that were overheard so far, each durable before it counts."""
 
     def owner(self, name: str) -> str:
         """Whose a session is; empty where it is not in memory."""
@@ -137,7 +146,7 @@ class Sessions:
         memory.spoke(deployment, event)
         known = memory.fed.get(event.id)
         if known is not None:  # a retry, or a past that was just rebuilt
-            return self._detection.action(event, again=True), known
+            return self._detection.action(event, again=True), list(known)
         action = self._detection.action(event)
         findings = self._detection.feed(action) + self._guard(action)
         memory.follow(event, findings)
@@ -156,31 +165,71 @@ class Sessions:
             memory = self._kept.get(event.session)
             if memory is not None:
                 memory.generation = -1
+            if event.session in self._rebuilding:
+                self._rebuilding[event.session][0].generation = -1
+
+    def overhear(self, deployment: str, event: Event, number: int) -> list[Finding] | None:
+        """Look at an event that is durable already, the `number`th that was overheard, unless
+        its session was rebuilt with it. None: the session is still being rebuilt; ask again.
+        """
+        if self._current(event.session) is None:
+            _, steps = self._begun(event.session)
+            until = time.monotonic() + STEP_SECONDS
+            for _ in steps:
+                if time.monotonic() >= until:
+                    return None
+        if number <= self._memory(event.session).heard:
+            return []
+        return self.look(deployment, event)[1]
+
+    def _current(self, name: str) -> SessionMemory | None:
+        memory = self._kept.get(name)
+        if memory is None or memory.generation != self._detection.generation:
+            return None
+        self._kept.move_to_end(name)
+        return memory
 
     def _memory(self, name: str) -> SessionMemory:
         """The session's memory, rebuilt from the ledger where it is not in ours."""
-        memory = self._kept.get(name)
-        if memory is not None and memory.generation == self._detection.generation:
-            self._kept.move_to_end(name)
-            return memory
-        memory = SessionMemory(self._detection.generation)
+        memory = self._current(name)
+        if memory is None:
+            memory, steps = self._begun(name)
+            for _ in steps:
+                pass
+        return memory
+
+    def _begun(self, name: str) -> tuple[SessionMemory, Iterator[None]]:
+        """A session that is being rebuilt, and what goes on with it, an event at a time."""
+        begun = self._rebuilding.get(name)
+        if begun is None or begun[0].generation != self._detection.generation:
+            memory = SessionMemory(self._detection.generation)
+            memory.heard = self.heard
+            begun = self._rebuilding[name] = (memory, self._rebuilt(name, memory))
+        return begun
+
+    def _rebuilt(self, name: str, memory: SessionMemory) -> Iterator[None]:
         acts: OrderedDict[str, Action] = OrderedDict()
-        for action, findings in self._detection.rebuild(name):
-            past = action.event
-            if not memory.owner and (owner := owner_of(past)):
-                memory.owner = owner.deployment
-            if past.kind == "decision":
-                self._recall(memory, past, acts)
-                continue
-            memory.follow(past, findings + self._guard(action))
-            acts[past.id] = action
-            if len(acts) > MAX_FED:
-                acts.popitem(last=False)
+        try:
+            for action, findings in self._detection.rebuild(name):
+                past = action.event
+                if not memory.owner and (owner := owner_of(past)):
+                    memory.owner = owner.deployment
+                if past.kind == "decision":
+                    self._recall(memory, past, acts)
+                else:
+                    memory.follow(past, findings + self._guard(action))
+                    acts[past.id] = action
+                    if len(acts) > MAX_FED:
+                        acts.popitem(last=False)
+                yield
+        finally:
+            if name in self._rebuilding and self._rebuilding[name][0] is memory:
+                del self._rebuilding[name]
         self._kept[name] = memory
+        self._kept.move_to_end(name)
         if len(self._kept) > MAX_SESSIONS:
             oldest, _ = self._kept.popitem(last=False)
             self._detection.forget(oldest)
-        return memory
 
     def _recall(self, memory: SessionMemory, past: Event, acts: Mapping[str, Action]) -> None:
         """Take a decision of the past into account: presence, denials, a broken circuit."""
@@ -188,7 +237,7 @@ class Sessions:
         deployment = str(detail.get("deployment", ""))
         action = acts.get(str(detail.get("action")))
         if action is not None:
-            findings = memory.fed.get(action.event.id, [])
+            findings = memory.fed.get(action.event.id, ())
             memory.spoke(deployment, action.event)
             if past.text in ("deny", "stop") and detail.get("ground") in ("policy", "default"):
                 self._breaker.denied(deployment, past.session, attempt(action, findings))

@@ -21,7 +21,7 @@ T = TypeVar("T")
 MOST_WAITING = 4096
 """Pieces of work that may wait; more is refused at once, which is the fail mode."""
 
-MOST_LATER = 8192
+MOST_LATER = 4096
 REST, CROWDED_REST = 2.0, 12.0
 """Times as long as work that nobody waits for took, the thread waits for other work after
 it: whoever decides or records needs the interpreter too, above all where much is being
@@ -46,7 +46,7 @@ class Worker:
         """A token for each piece of work that is waited for, for the first that is not, and
         for the end."""
         self._now: deque[_Work] = deque()
-        self._later: deque[Callable[[], None]] = deque()
+        self._later: deque[Callable[[], object]] = deque()
         self._since: float | None = None
         self._closed = False
         self._thread = threading.Thread(target=self._run, name="decide", daemon=True)
@@ -74,9 +74,9 @@ class Worker:
         except TimeoutError as error:
             raise TimeoutError(f"no decision within {seconds:g} s") from error
 
-    def later(self, work: Callable[[], None]) -> bool:
-        """Do `work`, which must be short and not raise, when there is nothing else to do.
-        False: too much waits, and it will not be done."""
+    def later(self, work: Callable[[], object]) -> bool:
+        """Do `work`, which must be short and not raise, when there is nothing else to do, and
+        again as long as it returns True. False: too much waits, and it will not be done."""
         if len(self._later) >= MOST_LATER:
             return False
         self._later.append(work)
@@ -126,10 +126,11 @@ class Worker:
         if not loop.is_closed():
             loop.call_soon_threadsafe(_settle, future, result, failure)
 
-    def _do_later(self, work: Callable[[], None]) -> float:
-        """Do it; the seconds to rest after it."""
+    def _do_later(self, work: Callable[[], object]) -> float:
+        """Do it, or go on with it; the seconds to rest after it."""
         self._since = began = time.monotonic()
-        work()
+        if work() is True:
+            self._later.appendleft(work)
         self._since = None
         factor = CROWDED_REST if self._crowded() else REST
         return min(MAX_REST, factor * (time.monotonic() - began))
