@@ -26,7 +26,7 @@ import msgspec
 from roguewatch.assess.activity import Tally
 from roguewatch.assess.detection import Detectors
 from roguewatch.assess.pipeline_again import Unfinished, analyse_again, look, look_across
-from roguewatch.assess.pipeline_memory import return_large_blocks
+from roguewatch.assess.pipeline_memory import give_back, return_large_blocks
 from roguewatch.errors import LedgerError, SourceError
 from roguewatch.events import Event
 from roguewatch.findings import Finding
@@ -275,7 +275,8 @@ class Pipeline:
     def _flush(self) -> None:
         """Make the bundle durable, then write down what follows from it."""
         if self._pending:
-            self.done.added += self._ledger.append(self._pending).added
+            self.done.added += self._ledger.append(_given_away(self._pending)).added
+            give_back()
         unfinished = [tally.finish() for tally in self._open.values()]
         unfinished += [SessionSummary(session=session) for session in self._stale]
         closed = [summary for summary in self._closed if summary.session not in self._stale]
@@ -306,6 +307,13 @@ class Pipeline:
         if path is not None:
             self._unread(printable_path(path), self.done.stopped)
         self._pending, self._pending_ids, self._finished = [], set(), []
+
+
+def _given_away(events: list[Event]) -> Iterator[Event]:
+    """The events in order, each forgotten here when the next is asked for."""
+    events.reverse()
+    while events:
+        yield events.pop()
 
 
 @contextmanager

@@ -31,9 +31,25 @@ def return_large_blocks() -> bool:
         Whether glibc was told; other allocators are left as they are.
     """
     os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
-    if platform.libc_ver()[0] != "glibc":
+    if not _glibc():
         return False
-    mallopt = ctypes.CDLL(None).mallopt
+    mallopt = _libc().mallopt
     settings = ((_MMAP_THRESHOLD, _LARGE), (_TRIM_THRESHOLD, _SPARE), (_ARENA_MAX, 1))
     done = [mallopt(name, value) for name, value in settings]  # each, not up to a refusal
     return all(done)
+
+
+def give_back() -> None:
+    """Return what is free between blocks in use, which freeing alone does not (malloc_trim(3))."""
+    if _glibc():
+        _libc().malloc_trim(0)
+
+
+@cache
+def _libc() -> ctypes.CDLL:
+    return ctypes.CDLL(None)
+
+
+@cache
+def _glibc() -> bool:
+    return platform.libc_ver()[0] == "glibc"

@@ -8,9 +8,9 @@ from typing import Any, Literal
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
-from scipy import special
 
 from roguewatch.errors import InputError, MissingExtraError
+from roguewatch.measure import special
 
 Array = NDArray[np.float64]
 Level = Literal["nominal", "ordinal", "interval", "ratio"]

@@ -8,9 +8,9 @@ from typing import Literal
 import msgspec
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import special
 
 from roguewatch.errors import InputError
+from roguewatch.measure import special
 
 Array = NDArray[np.float64]
 Ends = tuple[float, float]

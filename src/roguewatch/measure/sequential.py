@@ -13,9 +13,9 @@ from collections.abc import Callable, Sequence
 import msgspec
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import special
 
 from roguewatch.errors import InputError
+from roguewatch.measure import special
 from roguewatch.measure.rates import upper_bound
 
 Array = NDArray[np.float64]
