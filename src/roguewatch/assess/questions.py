@@ -183,9 +183,12 @@ def shown(id: str, value: Any) -> str:
             return ", ".join(f"{name} {percent(share)}" for name, share in ordered[:8])
         return percent(value)
     if isinstance(value, dict):
-        return ", ".join(
-            f"{printable(str(name), 80)} {_number(count)}"
-            for name, count in list(value.items())[:8]
+        return (
+            ", ".join(
+                f"{printable(str(name), 80)} {_number(count)}"
+                for name, count in list(value.items())[:8]
+            )
+            or "none"
         )
     if isinstance(value, bool):
         return "yes" if value else "no"
