@@ -39,9 +39,10 @@ def request_head(method: str, target: str, host: str, headers: RawHeaders, lengt
     Raises:
         ValueError: a part would end its line, and the rest be read as something else.
     """
-    lines = [b"%s %s HTTP/1.1" % (method.encode("ascii"), target.encode("latin-1"))]
-    if not method.isalpha() or not _TARGET.fullmatch(lines[0].split(b" ")[1]):
+    line = target.encode("latin-1")
+    if not method.isalpha() or not _TARGET.fullmatch(line):
         raise ValueError("a request target that is none")
+    lines = [b"%s %s HTTP/1.1" % (method.encode("ascii"), line)]
     if length or method in ("POST", "PUT", "PATCH"):
         headers = [*headers, (b"content-length", b"%d" % length)]
     for name, value in [(b"host", host.encode("ascii")), *headers]:
