@@ -64,6 +64,13 @@ class Runs:
                 update(tables.runs).where(tables.runs.c.id == id).values(ended=time.time_ns())
             )
 
+    def open_targets(self) -> dict[str, str]:
+        """Target of each open run, by its id: cheap enough to be asked all the time."""
+        table = tables.runs
+        chosen = select(table.c.id, table.c.target).where(table.c.ended.is_(None))
+        with transaction(self._engine) as connection:
+            return {row.id: row.target for row in connection.execute(chosen)}
+
     def all(self, deployment: str | None = None, *, open_only: bool = False) -> list[Run]:
         """Runs, oldest first."""
         table = tables.runs

@@ -135,10 +135,13 @@ def _attached(ground: Ground, routine: Routine, name: str, more: dict[str, str])
     """The agent as a process of this machine, attached to its deployment."""
     before = ground.within(lambda: footprint(ground.home, ground.project))
     with in_the_open(ground, _agent(ground), more) as (adapter, target):
-        routine.runs.begin(
+        run = routine.runs.begin(
             name, adapter, target, footprint=msgspec.json.encode(before).decode()
-        )  # fmt: skip
-        yield
+        )
+        try:
+            yield
+        finally:
+            routine.runs.end(run.id)  # whatever survived is cleaned up
 
 
 @contextmanager

@@ -1,6 +1,6 @@
 """The watch itself: looks several times a second, tells each thing once.
 
-What it costs is bounded: after a look it rests a hundred times as long as the look took.
+What it costs is bounded: after a look it rests up to a hundred times as long as it took.
 """
 
 from __future__ import annotations
@@ -29,7 +29,11 @@ from roguewatch.state.runs import Run, Runs
 
 EVERY_SECONDS = 0.25
 REST = 100.0
-"""A look is followed by a rest of so many times its own length: at most 1% of one processor."""
+"""A look is followed by a rest of so many times its own length, as far as noticing in time
+allows: 1% of one processor."""
+
+LONGEST_SECONDS = 1.0
+"""The longest rest: what takes a look of more than 10 ms is noticed in time all the same."""
 
 RUNS_SECONDS = 0.5
 SOCKETS_SECONDS = 1.0
@@ -67,6 +71,7 @@ class ProcessWatch:
         self._places: dict[str, Places] = {}
         self._known: dict[tuple[str, Sign], set[str]] = {}
         self._pending: list[Told] = []
+        self._targets: dict[str, str] | None = None
         self._due = {"runs": 0.0, "sockets": 0.0, "places": 0.0}
         self._listening: frozenset[Listener] = frozenset()
         self.rest = EVERY_SECONDS
@@ -92,7 +97,8 @@ class ProcessWatch:
                     self._crowd.look()
                     self._pending += list(self._signs())
             finally:
-                self.rest = max(EVERY_SECONDS, REST * (time.thread_time() - began))
+                cost = time.thread_time() - began
+                self.rest = min(max(EVERY_SECONDS, REST * cost), LONGEST_SECONDS)
             if not self._pending:
                 return []
             self._tell([one.event for one in self._pending],
@@ -121,6 +127,10 @@ class ProcessWatch:
         return True
 
     def _follow(self) -> None:
+        targets = self._runs.open_targets()
+        if targets == self._targets:
+            return
+        self._targets = targets
         runs = [run for run in self._runs.all(open_only=True) if self._only in ("", run.id)]
         self._crowd.follow(runs)
         followed = {run.id: run for run in self._crowd.followed()}
@@ -204,7 +214,10 @@ class ProcessWatch:
 
     def _planted(self, runs: dict[str, Run]) -> Iterator[Told]:
         writers = self._writers.drain() if self._writers else []
+        living = {life.run for life in self._crowd.lives.values()}
         for id, places in self._places.items():
+            if id not in living:
+                continue  # nobody of it is there to plant anything
             for change in places.look():
                 if self._writers:
                     self._writers.mark(places.folders())
