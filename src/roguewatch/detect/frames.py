@@ -9,6 +9,7 @@ commonest shapes of a few other languages are translated.
 from __future__ import annotations
 
 import re
+from functools import cache
 
 from roguewatch.detect.tongues import is_english
 
@@ -20,9 +21,7 @@ _CONSENT = (
 _DONE = r"(?:is|are|was|be|been|gets?|goes|being)"
 _EDIT = r"(?:touch|change|modify|edit|alter|update|rewrite|write|overwrite|fix)"
 
-_FRAMES: tuple[tuple[re.Pattern[str], str], ...] = tuple(
-    (re.compile(pattern), template)
-    for pattern, template in (
+_FRAMES: tuple[tuple[str, str], ...] = (
         # Consent first: what it covers is no plain prohibition.
         (rf"^\W*(?:run|put|pass|clear) (?:every|all|any|each) (\w+?)s? (?:by|past|with|through) {_MINE}\b.*", r"ask before \1"),
         (rf"\b(?:get|obtain|need|wait for|await|requires?|seek)\w* (?:{_MINE} |my |our |explicit |prior |written |a |an |the )*{_CONSENT}(?: from \w+)? (?:before|prior to|to|for) (?:anything (?:is|gets) )?(.+)", r"ask before \1"),
@@ -87,7 +86,6 @@ _FRAMES: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         (r"^\W*(?:only|just) (?:suggest|propose|recommend|describe) .*", r"read-only mode"),
         (r"^\W*(?:this is |it's )?(?:a )?(?:analysis|investigation|review|research) only\b.*", r"read-only mode"),
         (r"\b(?:must|may|should|can) only (?:ever )?(?:read|select|look) .*never (?:write|change|modify|insert|update|delete).*", r"do not write to the database"),
-    )
 )  # fmt: skip
 _GATES = re.compile(
     r"need to|stay off|off the|dry[- ]run|"
@@ -139,6 +137,12 @@ _ABROAD_VERBS: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
 _ABROAD_PATH = re.compile(r"(?:~|\.{0,2})/?[\w.@*-]+(?:/[\w.@*-]*)+|\b[\w-]+\.[a-z]{1,5}\b")
 
 
+@cache
+def _frames() -> tuple[tuple[re.Pattern[str], str], ...]:
+    """The frames, compiled when the first limit is read and not at start."""
+    return tuple((re.compile(pattern), template) for pattern, template in _FRAMES)
+
+
 def canonical(clause: str) -> list[str]:
     """A lower-case clause of a limit in the shapes that `constraints` reads.
 
@@ -152,7 +156,7 @@ def canonical(clause: str) -> list[str]:
         return [found]
     if not _GATES.search(clause):
         return []
-    for pattern, template in _FRAMES:
+    for pattern, template in _frames():
         match = pattern.search(clause)
         if match:
             return [_plain(match.expand(template).strip(" .,;:!"))]

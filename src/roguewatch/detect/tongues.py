@@ -8,7 +8,7 @@ no grammar: who needs to know whether a sentence orders looks for that elsewhere
 from __future__ import annotations
 
 import re
-from functools import lru_cache
+from functools import cache, lru_cache
 
 from roguewatch.detect.deeds import Deed
 
@@ -51,20 +51,19 @@ _SIGNS: dict[Deed, str] = {
     "visit": "打开 访问 点击 開い 開く アクセス クリック",
     "admit": "邀请 共享 分享 授权 授予 招待 共有 許可 付与",
 }
-_DEEDS: list[tuple[Deed, re.Pattern[str]]] = [
-    (
-        deed,
-        re.compile(
-            r"\b(?:"
-            + "|".join(
-                re.escape(stem).replace("_", " ") for stem in stems.replace(";", " ").split()
-            )
-            + r")\w*|"
-            + "|".join(_SIGNS[deed].split())
-        ),
-    )
-    for deed, stems in _STEMS.items()
-]
+
+
+@cache
+def _deeds() -> tuple[tuple[Deed, re.Pattern[str]], ...]:
+    """By deed what speaks of it, compiled when the first text in another language is read."""
+    found = []
+    for deed, stems in _STEMS.items():
+        each = [re.escape(stem).replace("_", " ") for stem in stems.replace(";", " ").split()]
+        pattern = rf"\b(?:{'|'.join(each)})\w*|" + "|".join(_SIGNS[deed].split())
+        found.append((deed, re.compile(pattern)))
+    return tuple(found)
+
+
 _READS = re.compile(
     r"\b(?:fass\w*|zusammenfass\w*|lies|lese|was|wer|wann|wo|wie|welche\w?|warum|zeig\w*|sag\w?|erklär\w*|"
     r"übersetz\w*|suche?|finde|vergleich\w*|nenne?|"
@@ -99,7 +98,7 @@ _DELEGATES = re.compile(
 def foreign_deeds(text: str) -> frozenset[Deed]:
     """The deeds that a lower-case text in another language may speak of."""
     head = text[:4000]
-    return frozenset(deed for deed, pattern in _DEEDS if pattern.search(head))
+    return frozenset(deed for deed, pattern in _deeds() if pattern.search(head))
 
 
 def is_english(text: str) -> bool:
