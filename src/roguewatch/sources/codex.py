@@ -99,39 +99,17 @@ class _Reader:
 
     def record(self, line: Line, record: RolloutLine) -> list[Event]:
         """The events of one line."""
-        tally, payload, kind = self.tally, record.payload or Payload(), record.type
-        if kind == "session_meta":
-            told = self.session_meta(payload)
-        elif not tally.session:
-            # A part of a rollout, without its first line: named after what it holds.
-            tally.session = f"codex-{sha256(line.data).hexdigest()[:16]}"
-        if kind == "response_item":
-            told = response_item(payload, line.data, tally)
-        elif kind == "event_msg":
-            told = self.event_msg(payload, line)
-        elif kind == "turn_context":
-            told = self.turn_context(payload)
-        elif kind == "compacted":
-            told = [{"kind": "compaction", "text": loose_text(payload.message)}]
-        elif kind == "token_usage_record":
-            response = payload.response_id or ""
-            tally.counts.duplicate += self.tokens.knows(response)
-            usage = self.tokens.record(response, payload.usage)
-            told = [{"kind": "usage" if usage else "other", "usage": usage, "request_id": response}]
-        elif kind in OPAQUE_TYPES:
-            text = loose_text(payload.message or payload.text or payload.content)
-            told = [{"kind": "other", "text": text, "detail": json_detail({"type": kind})}]
-        elif kind != "session_meta":
-            told = []
+        payload, kind = record.payload or Payload(), record.type
+        told = self._told(line, payload, kind)
         if not told:
             label = f"{kind}.{payload.type}" if kind in _ENVELOPES else kind
-            return [tally.unknown_type(label, line.offset, line.data)]
+            return [self.tally.unknown_type(label, line.offset, line.data)]
         time = time_of(record.timestamp)
         id = self.line_id(line.data, time)
         if kind == "session_meta":  # the line itself is the fork's: it says whose copy follows
             self.of_whom(payload, time)
         shared = {
-            "session": tally.session,
+            "session": self.tally.session,
             "surface": SURFACE,
             "time": time,
             "agent": self.agent,
@@ -140,15 +118,46 @@ class _Reader:
             "model": self.model,
             "permission_mode": self.mode,
             "prompt_id": payload.turn_id or "",
-            "origin": Origin(tally.name, line.offset),
+            "origin": Origin(self.tally.name, line.offset),
         }
-        made = []
+        return self._events(told, shared, id, line.data)
+
+    def _told(self, line: Line, payload: Payload, kind: str) -> list[dict[str, Any]]:
+        """What the events of a line say; nothing where its type is unknown."""
+        if kind == "session_meta":
+            return self.session_meta(payload)
+        if not self.tally.session:
+            # A part of a rollout, without its first line: named after what it holds.
+            self.tally.session = f"codex-{sha256(line.data).hexdigest()[:16]}"
+        if kind == "response_item":
+            return response_item(payload, line.data, self.tally)
+        if kind == "event_msg":
+            return self.event_msg(payload, line)
+        if kind == "turn_context":
+            return self.turn_context(payload)
+        if kind == "compacted":
+            return [{"kind": "compaction", "text": loose_text(payload.message)}]
+        if kind == "token_usage_record":
+            response = payload.response_id or ""
+            self.tally.counts.duplicate += self.tokens.knows(response)
+            usage = self.tokens.record(response, payload.usage)
+            return [{"kind": "usage" if usage else "other", "usage": usage, "request_id": response}]
+        if kind in OPAQUE_TYPES:
+            text = loose_text(payload.message or payload.text or payload.content)
+            return [{"kind": "other", "text": text, "detail": json_detail({"type": kind})}]
+        return []
+
+    def _events(
+        self, told: list[dict[str, Any]], shared: dict[str, Any], id: str, raw: bytes
+    ) -> list[Event]:
+        """The events of one line; its bytes are the first one's."""
+        tally, made = self.tally, []
         for part, fields in enumerate(told):
             fields.update(shared)
             fields["id"] = event_id(id, part) if part else id
             fields["seq"] = tally.next_seq(tally.session)
             fields["part"] = part
-            fields["raw"] = b"" if part else line.data
+            fields["raw"] = b"" if part else raw
             event = Event(**fields)
             made.append(event)
             if event.kind == "tool_call":

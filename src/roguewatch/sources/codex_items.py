@@ -47,17 +47,9 @@ def response_item(said: Payload, data: bytes, tally: Tally) -> list[dict[str, An
     call_id = (said.call_id or said.id or "").strip()
     match said.type:
         case "function_call":
-            arguments = said.arguments
-            text = arguments if isinstance(arguments, str) else _sliced(data, "arguments")
-            return [
-                {
-                    "kind": "tool_call",
-                    "tool": said.name,
-                    "call_id": call_id,
-                    "arguments": json_object_text(text),
-                    "detail": json_detail({"namespace": said.namespace}),
-                }
-            ]
+            given = said.arguments
+            text = given if isinstance(given, str) else _sliced(data, "arguments")
+            return _call(said.name, call_id, text, json_detail({"namespace": said.namespace}))
         case "function_call_output" | "custom_tool_call_output" | "tool_search_output":
             return _result(said, call_id, tally)
         case "message":
@@ -66,46 +58,30 @@ def response_item(said: Payload, data: bytes, tally: Tally) -> list[dict[str, An
             text = "\n".join(filter(None, (_text(said.summary), _text(said.content))))
             return [{"kind": "reasoning", "author": "agent", "text": text}]
         case "local_shell_call":
-            return [
-                {
-                    "kind": "tool_call",
-                    "tool": "local_shell",
-                    "call_id": call_id,
-                    "arguments": json_object_text(_sliced(data, "action")),
-                }
-            ]
+            return _call("local_shell", call_id, _sliced(data, "action"))
         case "custom_tool_call":
-            return [
-                {
-                    "kind": "tool_call",
-                    "tool": said.name,
-                    "call_id": call_id,
-                    "arguments": json_object_text(said.input or ""),
-                    "detail": json_detail({"namespace": said.namespace}),
-                }
-            ]
+            namespace = json_detail({"namespace": said.namespace})
+            return _call(said.name, call_id, said.input or "", namespace)
         case "web_search_call" | "image_generation_call" | "tool_search_call":
-            arguments = _sliced(data, "action" if said.action else "arguments")
+            text = _sliced(data, "action" if said.action else "arguments")
             own = said.type == "tool_search_call" and said.call_id
-            return [
-                {
-                    "kind": "tool_call",
-                    "tool": said.type.removesuffix("_call"),
-                    "call_id": call_id,
-                    "arguments": json_object_text(arguments),
-                    "detail": "" if own else _PROVIDER,
-                }
-            ]
+            return _call(said.type.removesuffix("_call"), call_id, text, "" if own else _PROVIDER)
         case "compaction" | "compaction_summary" | "context_compaction":
             return [{"kind": "compaction", "text": _text(said.content)}]
         case "agent_message":
-            detail = {"from": said.author, "to": said.recipient}
+            detail = json_detail({"from": said.author, "to": said.recipient})
             text = _text(said.content)
-            kind = {"kind": "user_message", "author": "agent", "text": text}
-            return [{**kind, "detail": json_detail(detail)}]
+            return [{"kind": "user_message", "author": "agent", "text": text, "detail": detail}]
         case kind if kind in RESPONSE_ITEMS:
             return [{"kind": "other", "detail": json_detail({"type": kind})}]
     return []
+
+
+def _call(tool: Any, call_id: str, arguments: str, detail: str = "") -> list[dict[str, Any]]:
+    return [{
+        "kind": "tool_call", "tool": tool, "call_id": call_id,
+        "arguments": json_object_text(arguments), "detail": detail,
+    }]  # fmt: skip
 
 
 def _message(said: Payload) -> list[dict[str, Any]]:
