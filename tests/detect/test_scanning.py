@@ -14,7 +14,9 @@ TEXTS = st.text(st.sampled_from("abc é\n.—"), max_size=60)
 
 @settings(max_examples=400, derandomize=True, deadline=None)
 @given(st.sampled_from(PATTERNS), TEXTS)
-def test_every_line_that_matches_by_itself_is_among_those_a_match_touches(pattern, text):
+def test_every_line_that_matches_by_itself_is_among_those_a_match_touches(
+    pattern: str, text: str
+) -> None:
     scanner = Scanner(pattern)
     touched = scanner.lines(text)
     lines = text.split("\n")
@@ -33,7 +35,7 @@ def test_every_line_that_matches_by_itself_is_among_those_a_match_touches(patter
     ),
     st.sampled_from(["\n", " ", "\n\n", "; "]),
 )  # fmt: skip
-def test_limits_of_a_text_are_those_of_its_lines(sentences, between):
+def test_limits_of_a_text_are_those_of_its_lines(sentences: list[str], between: str) -> None:
     text = between.join(sentences)
     apart = [one for line in text.split("\n") for one in constraints(line)]
     assert constraints(text) == apart[:64]
