@@ -33,7 +33,7 @@ from roguewatch.printable import printable
 
 MAX_OUTPUTS = 8
 """Latest outputs that are read for an order that another output completes."""
-MAX_CHARACTERS = 1 << 15
+MAX_CHARACTERS = 1 << 14
 """Characters of one of them that are read."""
 
 _MANY_PAGES = re.compile(
@@ -97,6 +97,7 @@ def grounds(
         values: its values, the most telling first.
     """
     reading = provenance.request.only_reads()
+    completed: str | None = None
     for value in values[:12]:
         if value.weight < (0.4 if reading else 0.7) or provenance.said(value):
             continue
@@ -104,6 +105,10 @@ def grounds(
         if seen is None or seen.trust != "tool" or forbids(seen.sentence):
             continue
         how = _rests_on(action, deeds, value, seen, provenance, reading)
+        if how == _ELSEWHERE:
+            if completed is None:  # the same for every value
+                completed = _completed(action, deeds & SIDE_EFFECTS, provenance)
+            how = completed
         if how:
             basis = (
                 f"“{value.text[:120]}” first appeared in the output of {seen.source or 'a tool'}, "
@@ -115,6 +120,10 @@ def grounds(
     return None
 
 
+_ELSEWHERE = "elsewhere"
+"""Said of a telling value whose own passage speaks of no act."""
+
+
 def _rests_on(
     action: Action,
     deeds: frozenset[Deed],
@@ -123,7 +132,7 @@ def _rests_on(
     provenance: Provenance,
     reading: bool,
 ) -> str:
-    """In words, how a passage is the ground of the act; or nothing."""
+    """In words, how a passage is the ground of the act; or nothing, or `_ELSEWHERE`."""
     local = action.tool_class in _CODING
     if local and is_project(seen.source):
         return ""  # code and the project's own files are full of imperatives
@@ -153,7 +162,7 @@ def _rests_on(
         return f"as what to pay: “{near[:240]}”"
     if value.weight >= 1.0 and (orders_somewhere(seen.sentence) or not is_english(near)):
         return f"in an order or another language: “{near[:240]}”"
-    return _completed(action, wanted, provenance)
+    return _ELSEWHERE
 
 
 def _points(sentence: str, value: Value) -> bool:
@@ -226,7 +235,10 @@ def _told(action: Action, deeds: frozenset[Deed], provenance: Provenance) -> Gro
             (odd if _ODD.search(word) else plain).add(word if _ODD.search(word) else stem(word))
     for span in provenance.outputs(MAX_OUTPUTS):
         span.text()
-        for raw in sentences(span.lines[:MAX_CHARACTERS]):
+        lines = span.lines[:MAX_CHARACTERS]
+        if verb not in lines and not any(word in lines for word in odd | plain):
+            continue
+        for raw in sentences(lines):
             sentence = raw.strip()
             spoken = set(_TOKEN.findall(sentence))
             acts = verb in spoken
