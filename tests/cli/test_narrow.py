@@ -8,7 +8,7 @@ from pathlib import Path
 from hypothesis import given, seed
 from hypothesis import strategies as st
 
-from roguewatch.cli.sessions import SHORT, beginnings
+from roguewatch.cli.options import SHORT, beginnings
 from tests.cli.run import json_lines, ran, roguewatch, session
 
 NARROW = {"COLUMNS": "80"}

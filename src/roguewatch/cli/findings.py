@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import click
 import msgspec
 
 from roguewatch.cli.options import (
+    beginnings,
     console,
     existing_store,
     iso,
@@ -77,11 +78,16 @@ def command(
         for event in ocsf(found):
             print_json(event)
         return
-    _print(found)
+    _print(found, beginnings(Sessions(state).counted()))
 
 
-def _print(found: Iterable[Finding]) -> None:
-    """A table that fits; the beginning of an id is enough for other commands."""
+def _print(found: Iterable[Finding], short: Mapping[str, str]) -> None:
+    """A table that fits; the beginning of an id is enough for other commands.
+
+    Args:
+        found: to list.
+        short: for each session the beginning that is no other's.
+    """
     from rich.table import Table
     from rich.text import Text
 
@@ -95,7 +101,7 @@ def _print(found: Iterable[Finding]) -> None:
         cells = (one.id[:12], one.level, one.behaviour, one.cause)
         table.add_row(
             *(Text(text, style=grave if text == one.level else "") for text in cells),
-            Text(printable(one.title, 90)), Text(printable(one.session[:13])),
+            Text(printable(one.title, 90)), Text(printable(short.get(one.session, one.session))),
         )  # fmt: skip
     if table.rows:
         console().print(table)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
     from roguewatch.assess.measuring import Results
 
 Command = TypeVar("Command", bound=Callable[..., Any])
+
+SHORT = 8
+"""Characters that are shown of an id at least."""
 
 
 def default_store() -> Path:
@@ -167,3 +171,21 @@ def iso(time: int | None) -> str | None:
         return None
     # Not strftime: the C library writes years before 1000 without their zeros.
     return moment.replace(tzinfo=None).isoformat(timespec="seconds") + "Z"
+
+
+def beginnings(ids: Iterable[str]) -> dict[str, str]:
+    """For each id its shortest beginning, of at least `SHORT` characters, that is no other's."""
+    ordered = sorted(set(ids))
+    shared = [
+        sum(
+            1
+            for _ in itertools.takewhile(
+                lambda pair: pair[0] == pair[1], zip(one, other, strict=False)
+            )
+        )
+        for one, other in itertools.pairwise(["", *ordered, ""])
+    ]
+    return {
+        id: id[: max(SHORT, 1 + max(before, after))]
+        for id, (before, after) in zip(ordered, itertools.pairwise(shared), strict=True)
+    }

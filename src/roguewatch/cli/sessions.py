@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Iterable
 from pathlib import Path
 
 import click
 
 from roguewatch.cli.options import (
+    beginnings,
     console,
     existing_store,
     json_option,
@@ -20,8 +19,6 @@ from roguewatch.printable import printable
 
 WIDE = 120
 """Columns from which whole ids and models are shown."""
-SHORT = 8
-"""Characters that are shown of an id at least."""
 
 
 @click.command(name="sessions")
@@ -80,21 +77,3 @@ def command(store: Path, since: str | None, as_json: bool) -> None:
             *map(str, (line.events, line.user_messages, line.tool_calls, line.gaps, line.findings)),
         )
     out.print(table)
-
-
-def beginnings(ids: Iterable[str]) -> dict[str, str]:
-    """For each id its shortest beginning, of at least `SHORT` characters, that is no other's."""
-    ordered = sorted(set(ids))
-    shared = [
-        sum(
-            1
-            for _ in itertools.takewhile(
-                lambda pair: pair[0] == pair[1], zip(one, other, strict=False)
-            )
-        )
-        for one, other in itertools.pairwise(["", *ordered, ""])
-    ]
-    return {
-        id: id[: max(SHORT, 1 + max(before, after))]
-        for id, (before, after) in zip(ordered, itertools.pairwise(shared), strict=True)
-    }
