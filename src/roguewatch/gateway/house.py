@@ -42,6 +42,7 @@ SESSION = "roguewatch-gate"
 """The session of the gate's own events."""
 
 HANGS_SECONDS = 10.0
+CROWDED_SECONDS = 0.1
 
 
 class House:
@@ -94,7 +95,9 @@ class House:
         self.last_seen: dict[str, dict[str, int]] = {}
         self.rehearsals: set[str] = set()
         """Canaries on their way to the model relay, which answers each itself, once."""
-        self.worker = Worker(self.group.crowded)
+        self.telemetry_at = float("-inf")
+        """When telemetry was last handed to the ledger, by the monotonic clock."""
+        self.worker = Worker(self.crowded)
         self.watchers: list[Callable[[Sequence[Event]], None]] = []
         """Are told, on the event loop, of events that have become durable."""
         self._unrecorded = ""
@@ -222,6 +225,11 @@ class House:
         if error != self._failed or now - self._failed_at > 60:
             self._failed, self._failed_at = error, now
             self.complain(f"{deployment.name}: fail mode ({deployment.fail_mode}): {error}")
+
+    def crowded(self) -> bool:
+        """Whether so much is being recorded that looking at telemetry should wait; also in
+        the moments between its commits."""
+        return self.group.crowded() or time.monotonic() - self.telemetry_at < CROWDED_SECONDS
 
     def well(self) -> bool:
         """Whether decisions are made and recorded."""

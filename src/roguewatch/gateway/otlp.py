@@ -236,6 +236,7 @@ class Receiver:
         if len(self._events) <= MAX_UNREAD // 2:
             self._room.set()
         loop = asyncio.get_running_loop()
+        self._house.telemetry_at = time.monotonic()
         try:
             future = self._house.submit([event for _, event in batch], patient=True)
         except LedgerError as error:
