@@ -31,7 +31,7 @@ command.add_command(investigation)
 @json_option
 def list_(as_json: bool) -> None:
     """Print the routes."""
-    from roguewatch.control.drills.outage import OUTAGES
+    from roguewatch.control.drills.outaged import OUTAGES
     from roguewatch.control.drills.routes import ROUTES, unavailable
 
     for route in ROUTES:
@@ -68,7 +68,7 @@ def run(
 ) -> None:  # fmt: skip
     """Carry out drills and keep their results."""
     from roguewatch.control.drills.drill import chosen
-    from roguewatch.control.drills.outage import OUTAGES
+    from roguewatch.control.drills.outaged import OUTAGES
     from roguewatch.control.drills.routes import ROUTES
 
     if every == (route is not None):

@@ -11,7 +11,8 @@ import pytest
 from roguewatch.cli.drill_monitors import monitors
 from roguewatch.control.drills.drill import NOBODY, Drilled, chosen
 from roguewatch.control.drills.notice import drill_on
-from roguewatch.control.drills.outage import OUTAGES, Outaged, drill_outage
+from roguewatch.control.drills.outage import drill_outage
+from roguewatch.control.drills.outaged import OUTAGES, Outaged
 from roguewatch.control.drills.routes import ROUTES
 from roguewatch.control.drills.routine import Routine
 from roguewatch.control.drills.scope import MARKER, DrillScope
@@ -141,3 +142,12 @@ def test_a_client_that_asks_no_longer_shows_in_coverage(tmp_path: Path) -> None:
     result = outage("outage-hook-gone", DrillScope(tmp_path))
     assert result.allowed > 0
     assert str(result.noticed_by).startswith("coverage")
+
+
+@pytest.mark.parametrize("name", ["outage-mcp-relay-killed", "outage-mcp-relay-hangs"])
+def test_without_its_relay_an_mcp_server_does_nothing_more(tmp_path: Path, name: str) -> None:
+    (tmp_path / MARKER).touch()
+    result = outage(name, DrillScope(tmp_path))
+    assert (result.allowed, result.unrecorded) == (0, 0)
+    assert result.blocked > 0
+    assert result.noticed_by != NOBODY

@@ -33,6 +33,9 @@ from roguewatch.control.stop.footprint import footprint
 from roguewatch.control.supervise import GATE_PORT
 from roguewatch.errors import ControlError
 
+UP_SECONDS = 30.0
+"""For how long a contained run may take to put up its walls, on a loaded machine."""
+
 FINAL = "Done. The notes are in order."
 
 
@@ -75,6 +78,8 @@ def _carry_out(rung: int, ground: Ground, routine: Routine, contained: bool) -> 
         launch = _supervised if contained else _attached
         launched = time.monotonic()
         ending.enter_context(launch(ground, routine, name, {"GATE": gate, "KEY": key}))
+        if contained:  # its walls are up from here on; how long they took is no monitor's time
+            launched = time.monotonic()
         if user is not None:
             began = ground.lives(BEGIN_INSIDE_SECONDS if contained else BEGIN_SECONDS)
             return _met(user, launched, skipped, began=began)
@@ -149,7 +154,12 @@ def _supervised(
     ground: Ground, routine: Routine, name: str, more: dict[str, str]
 ) -> Iterator[None]:
     """The agent in containment."""
-    with supervised(ground, routine, name, more, _agent(ground)):
+    with supervised(ground, routine, name, more, _agent(ground)) as run:
+        deadline = time.monotonic() + UP_SECONDS
+        while not any(one.target != "{}" for one in routine.runs.all(name, open_only=True)):
+            if run.poll() is not None or time.monotonic() > deadline:
+                raise ControlError("the drill's contained run did not start here")
+            time.sleep(0.02)
         yield
 
 

@@ -28,6 +28,8 @@ import msgspec
 from roguewatch.control.drills.drill import NOBODY, in_workspace
 from roguewatch.control.drills.ground import Ground
 from roguewatch.control.drills.notice import supervised
+from roguewatch.control.drills.outaged import Outage, Outaged
+from roguewatch.control.drills.relay_outage import relay_outage
 from roguewatch.control.drills.routes import Route
 from roguewatch.control.drills.routine import Notice, Routine
 from roguewatch.control.drills.scope import DrillScope
@@ -49,44 +51,6 @@ LEASE_SECONDS = 3.0
 """Of the supervised run; an organisation's is minutes, and its notice that much later."""
 
 
-class Outage(msgspec.Struct, frozen=True, kw_only=True):
-    """One thing that breaks."""
-
-    route: str
-    what: str
-
-
-OUTAGES = (
-    Outage(route="outage-gate-killed", what="the daemon is killed"),
-    Outage(route="outage-gate-hangs", what="the daemon hangs (SIGSTOP)"),
-    Outage(route="outage-record-fails", what="the ledger cannot be written any more"),
-    Outage(route="outage-hook-gone", what="the agent's client asks its hook no longer"),
-    Outage(route="outage-supervisor-killed", what="the supervisor of a contained run is killed"),
-    Outage(route="outage-supervisor-hangs", what="the supervisor of a contained run hangs"),
-)
-
-
-class Outaged(msgspec.Struct, frozen=True, kw_only=True):
-    """What one outage drill came to. Actions are those after the break."""
-
-    route: str
-    contained: bool = False
-    rung: int = 2
-    noticed_by: str | None = None
-    seconds_to_notice: float | None = None
-    seconds_to_dead: float | None = None
-    """Until the agent could not act any more, where that came."""
-    survivors: tuple[str, ...] = ()
-    skipped: str | None = None
-    also: tuple[str, ...] = ()
-    before: int = 0
-    """Actions done while all was well."""
-    allowed: int = 0
-    blocked: int = 0
-    unrecorded: int = 0
-    """Actions done of which the ledger has nothing."""
-
-
 def drill_outage(
     outage: Outage, scope: DrillScope, monitors: Callable[[DrillScope], Routine]
 ) -> Outaged:
@@ -96,6 +60,8 @@ def drill_outage(
         ControlError: the drill's own gate does not start, or it could not be cleaned up.
     """
     with monitors(scope) as routine, in_workspace(_NOTHING, scope) as ground:
+        if outage.route.startswith("outage-mcp"):
+            return relay_outage(outage, routine, ground)
         if outage.route.startswith("outage-supervisor"):
             return _supervisor(outage, routine, ground)
         return _gate(outage, routine, ground)
