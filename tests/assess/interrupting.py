@@ -24,10 +24,9 @@ from typing import Any
 
 import msgspec
 
-from roguewatch.assess import pipeline
+from roguewatch.assess import assessment, pipeline
 from roguewatch.assess.assessment import assess, write
-from roguewatch.detect import engine
-from roguewatch.detect.sigma.reading import read_rules
+from roguewatch.assess.detection import Detectors
 from roguewatch.ledger import batches, sealing
 from roguewatch.ledger.fsck import fsck
 
@@ -95,15 +94,14 @@ def _prepare(files: bool) -> None:
     )
     for name in ("fsync", "replace", "rename") if files else ():
         setattr(os, name, _stepping(getattr(os, name)))
-    rules = engine.merged([read_rules([engine.pack()])])
+    fresh = Detectors()  # every run is a fork of this process, and so has its own
     for module, name, value in (
         (pipeline, "BATCH_EVENTS", 4), (pipeline, "BUNDLE_EVENTS", 12),
         (pipeline, "OPEN_SESSIONS", 2),
         (batches, "GROUP_EVENTS", 16), (sealing, "GROUP_EVENTS", 16),
-        (engine, "read_rules", lambda *_, **__: rules),  # the same for every run
+        (assessment, "Detectors", lambda *_: fresh),
     ):  # fmt: skip
         setattr(module, name, value)
-    engine.Engine.load()  # what it imports, too
 
 
 def _assessed(folders: list[Path], store: Path, kill_at: int) -> dict[str, Any]:
@@ -111,10 +109,10 @@ def _assessed(folders: list[Path], store: Path, kill_at: int) -> dict[str, Any]:
     for folder in folders[:-1]:
         assess([folder], store)
     STEPS.left = kill_at
-    assessment, _ = assess([folders[-1]], store)
-    write(assessment, store.parent / "out", store)
+    made, _ = assess([folders[-1]], store)
+    write(made, store.parent / "out", store)
     STEPS.left = 0
-    document = msgspec.to_builtins(assessment)
+    document = msgspec.to_builtins(made)
     said = {key: document[key] for key in COMPARED}
     said["faults"] = [str(fault) for fault in fsck(store)]
     return said

@@ -68,6 +68,7 @@ def _the_same(lines: list[dict[str, Any]]) -> None:
             assert line["said"][key] == value, f"{key} after a kill at step {line['n']}"
 
 
+@pytest.mark.timeout(900)
 def test_a_first_run_killed_after_any_commit_goes_on_to_the_same_assessment(
     tmp_path: Path,
 ) -> None:
@@ -76,6 +77,7 @@ def test_a_first_run_killed_after_any_commit_goes_on_to_the_same_assessment(
     _the_same(lines)
 
 
+@pytest.mark.timeout(900)
 def test_a_later_run_over_grown_files_killed_after_any_commit_does_too(
     tmp_path: Path,
 ) -> None:
