@@ -286,6 +286,9 @@ def test_without_a_daemon_nothing_reaches_the_server(gate: Daemon, number: int) 
 def test_a_restarted_daemon_is_found_again(gate: Daemon) -> None:
     client = Raw(gate.store)
     assert client.call(id=1)["result"]
+    while not recorded(gate.store, "tool_result"):
+        time.sleep(0.05)
+    time.sleep(0.2)  # for the daemon's answer to be on its way
     gate.stop(signal.SIGKILL)
     assert "error" in client.call(id=2)
     with daemon(gate.store):

@@ -60,7 +60,11 @@ def command(
         raise InputError(
             f"the server {printable_path(server[0])} cannot be started: {error.strerror}"
         ) from error
-    sys.exit(relay.run())
+    status = relay.run()
+    # A thread still waits for the client's next line: the interpreter's own end would take the
+    # buffer from under it, and abort.
+    sys.stderr.flush()
+    os._exit(status)
 
 
 def _socket(store: Path) -> str:

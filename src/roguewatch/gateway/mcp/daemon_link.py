@@ -2,12 +2,13 @@
 
 What goes there and comes back is described in `routes.py`. Standard library only. Questions
 are answered in order, so that sent and unanswered ones form a queue; after a lost
-connection they are asked again, which the record survives because it is made of what was
-sent.
+connection those that no answer had come for are asked again. A line whose answer was lost on
+the way is then recorded twice, but none is recorded never.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import socket
 import time
@@ -44,6 +45,8 @@ class Link:
         self._buffer = b""
         self._headed = False
         self._unanswered: deque[bytes] = deque()
+        self._kept: dict[str, Any] = {}
+        """What answers said that came before a connection was lost."""
 
     @property
     def unanswered(self) -> int:
@@ -77,7 +80,7 @@ class Link:
         Raises:
             LinkError: an answer does not come, or is not what it should be.
         """
-        answer: dict[str, Any] = {}
+        answer, self._kept = self._kept, {}
         again = True
         while len(self._unanswered) > most:
             try:
@@ -86,13 +89,15 @@ class Link:
                 given = self._answer()
             except (OSError, ValueError) as error:
                 self._drop()
+                answer, self._kept = _both(answer, self._kept), {}
+                if len(self._unanswered) <= most:
+                    break  # its answer came before the end
                 if not again or isinstance(error, TimeoutError):
                     raise LinkError(f"no answer: {error}") from error
                 again = False
                 time.sleep(0.02)
             else:
-                refused = answer.get("forward", True) is not True
-                answer = {**given, "forward": False} if refused else given
+                answer = _both(answer, given)
         return answer
 
     def ask(self, line: bytes, revision: str = "") -> dict[str, Any]:
@@ -114,8 +119,9 @@ class Link:
 
     def forget(self) -> None:
         """Give up on what is unanswered, and begin anew with the next line."""
-        self._unanswered.clear()
         self._drop()
+        self._unanswered.clear()
+        self._kept = {}
 
     def _connect(self) -> None:
         connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -130,6 +136,16 @@ class Link:
         self._socket = connection
 
     def _drop(self) -> None:
+        """Leave the connection; what was answered on it need not be asked again."""
+        if self._socket is None:
+            return
+        self._socket.settimeout(0)
+        with contextlib.suppress(OSError, ValueError):
+            while self._socket is not None and self._unanswered:
+                self._kept = _both(self._kept, self._answer())
+        self._close()
+
+    def _close(self) -> None:
         if self._socket is not None:
             self._socket.close()
             self._socket = None
@@ -138,7 +154,7 @@ class Link:
         if not self._headed:
             # Refused (a token that was revoked) is final for everything unanswered.
             if not self._until(b"\r\n\r\n").startswith(b"HTTP/1.1 200 "):
-                self._drop()
+                self._close()
                 self._unanswered.popleft()
                 return {"forward": False}
             self._headed = True
@@ -168,3 +184,11 @@ class Link:
         if not piece:
             raise ConnectionResetError("the daemon closed the connection")
         return piece
+
+
+def _both(before: dict[str, Any], answer: dict[str, Any]) -> dict[str, Any]:
+    """The later of two answers; refused if either was."""
+    if not before or not answer:
+        return before or answer
+    refused = before.get("forward") is not True
+    return {**answer, "forward": False} if refused else answer
