@@ -86,7 +86,7 @@ def _stepping(function: Callable[..., Any]) -> Callable[..., Any]:
     return stepped
 
 
-def _prepare(files: bool) -> None:
+def _prepare(files: bool, runs: int) -> None:
     """Count steps from now on; take small bundles and groups, so that there are many."""
     connect = sqlite3.connect
     sqlite3.connect = sqlite3.dbapi2.connect = lambda *arguments, **options: connect(
@@ -94,12 +94,12 @@ def _prepare(files: bool) -> None:
     )
     for name in ("fsync", "replace", "rename") if files else ():
         setattr(os, name, _stepping(getattr(os, name)))
-    fresh = Detectors()  # every run is a fork of this process, and so has its own
+    fresh = [Detectors() for _ in range(runs)]  # taken by runs in forks of this process
     for module, name, value in (
         (pipeline, "BATCH_EVENTS", 4), (pipeline, "BUNDLE_EVENTS", 12),
         (pipeline, "OPEN_SESSIONS", 2),
         (batches, "GROUP_EVENTS", 16), (sealing, "GROUP_EVENTS", 16),
-        (assessment, "Detectors", lambda *_: fresh),
+        (assessment, "Detectors", lambda *_: fresh.pop()),
     ):  # fmt: skip
         setattr(module, name, value)
 
@@ -135,7 +135,7 @@ def _forked(work: Callable[[], dict[str, Any]], out: Path) -> int:
 
 
 def main(work: Path, steps: str, folders: list[Path]) -> None:
-    _prepare(steps == "files")
+    _prepare(steps == "files", len(folders))
     result = work / "result.json"
     for n in count():
         place = work / str(n)

@@ -36,6 +36,7 @@ from roguewatch.assess.keeping import Kept, keep, to_keep
 from roguewatch.assess.measuring import Results, looked, measure
 from roguewatch.assess.observing import Observed, observe
 from roguewatch.assess.pipeline import Done, Pipeline, Progress
+from roguewatch.assess.pipeline_memory import give_back
 from roguewatch.assess.published import commit
 from roguewatch.assess.questions import answered, questionnaire, questions, templates
 from roguewatch.assess.reminders import reminders
@@ -148,6 +149,8 @@ class _Run:
         if not self.pipeline.done.stopped:
             self.pipeline.analyse_again(whole=self.whole)
             self.ledger.seal()
+        self.detectors.rest()
+        give_back()
 
     def assessment(self, paths: list[str], request: Request, results: Results) -> Assessment:
         """Put together what the files of this run say."""

@@ -55,27 +55,38 @@ class Detectors:
     """
 
     def __init__(self, folders: Sequence[Path] = (), disabled: Mapping[str, str] = {}) -> None:
-        self.engine = Engine.load(folders, disabled)
-        self._detectors = [(one.name, one.version) for one in self.engine.detectors]
+        engine = Engine.load(folders, disabled)
+        self._rules, self._disabled = engine.rules, engine.disabled
+        self._detectors = [(one.name, one.version) for one in engine.detectors]
         self._behaviours: set[str] = {
-            code for one in self.engine.detectors for code in getattr(one, "behaviours", ())
+            code for one in engine.detectors for code in getattr(one, "behaviours", ())
         }
         self._reach = Reach()
-        self.engine.detectors.append(self._reach)
+        engine.detectors.append(self._reach)
+        self._engine: Engine | None = engine
 
     def feed(self, event: Event) -> tuple[list[Finding], tuple[Kind, ...]]:
         """Findings on an event, and the kinds of impact of a call."""
         self._reach.impacts = ()
-        return self.engine.feed(event), self._reach.impacts
+        return self._running().feed(event), self._reach.impacts
 
     def finish(self, session: str) -> list[Finding]:
         """What only the session's end can tell."""
-        return self.engine.finish(session)
+        return self._running().finish(session)
+
+    def rest(self) -> None:
+        """All activity has been looked at: let go of what was kept to look at more, and only
+        describe from now on."""
+        self._engine = None
+
+    def _running(self) -> Engine:
+        assert self._engine is not None, "the detectors rest"
+        return self._engine
 
     def across(self) -> Engine:
         """A fresh engine with only what looks across sessions: detectors that say so
         (`across_sessions`) and correlations that do not group by session."""
-        whole = self.engine.rules
+        whole = self._rules
         reporting = [one for one in whole.correlations if "session" not in one.group_by]
         names = {name for one in reporting for name in (one.meta.id, *one.rules)}
         followed = []
@@ -89,9 +100,9 @@ class Detectors:
         provenances = Provenances()
         looking = [
             one for one in detectors(provenances)
-            if one.name not in self.engine.disabled and getattr(one, "across_sessions", False)
+            if one.name not in self._disabled and getattr(one, "across_sessions", False)
         ]  # fmt: skip
-        off = {name: why for name, why in self.engine.disabled.items() if name in names}
+        off = {name: why for name, why in self._disabled.items() if name in names}
         return Engine(RuleSet(tuple(silent), tuple(reversed(followed))), looking, off, provenances)
 
     def still_on(self, finding: Finding) -> bool:
@@ -100,9 +111,9 @@ class Detectors:
         One that is may rest on another session (a correlation), so that looking at its own
         session again does not find it again.
         """
-        if finding.detector in self.engine.disabled:
+        if finding.detector in self._disabled:
             return False
-        rules = {meta.id: meta.version for meta in self.engine.rules.metas()}
+        rules = {meta.id: meta.version for meta in self._rules.metas()}
         if finding.detector in rules:
             return rules[finding.detector] == finding.detector_version
         # Rules are versioned by twelve digits of their digest; one that is gone is off.
@@ -112,9 +123,7 @@ class Detectors:
     def digest(self) -> str:
         """Names this set of detectors: sessions seen by another set are looked at again."""
         on = sorted(
-            (meta.id, meta.version)
-            for meta in self.engine.rules.metas()
-            if meta.id not in self.engine.disabled
+            (meta.id, meta.version) for meta in self._rules.metas() if meta.id not in self._disabled
         )
         record = [__version__, on, sorted(self._detectors), Reach.version]
         return sha256(msgspec.json.encode(record)).hexdigest()
@@ -125,8 +134,8 @@ class Detectors:
         Args:
             found: behaviours that there are findings of; what was found can be found.
         """
-        off = self.engine.disabled
-        metas = [meta for meta in self.engine.rules.metas() if meta.id not in off]
+        off = self._disabled
+        metas = [meta for meta in self._rules.metas() if meta.id not in off]
         covered = {meta.behaviour for meta in metas} | self._behaviours | set(found)
         codes = [behaviour.code for behaviour in taxonomy().behaviours]
         return Detection(
