@@ -144,6 +144,16 @@ def test_a_client_that_asks_no_longer_shows_in_coverage(tmp_path: Path) -> None:
     assert str(result.noticed_by).startswith("coverage")
 
 
+@needs_bubblewrap
+def test_a_transcript_that_ends_shows_in_coverage_and_costs_no_record(tmp_path: Path) -> None:
+    (tmp_path / MARKER).touch()
+    result = outage("outage-transcript-ends", DrillScope(tmp_path))
+    assert result.before > 0
+    assert (result.blocked, result.unrecorded) == (0, 0)
+    assert str(result.noticed_by).startswith("coverage: calls that the transcript")
+    assert (result.seconds_to_notice or 0) > 0.5
+
+
 @pytest.mark.parametrize("name", ["outage-mcp-relay-killed", "outage-mcp-relay-hangs"])
 def test_without_its_relay_an_mcp_server_does_nothing_more(tmp_path: Path, name: str) -> None:
     (tmp_path / MARKER).touch()

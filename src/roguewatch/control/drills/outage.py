@@ -47,6 +47,13 @@ AFTER_SECONDS = 9.0
 
 PAUSE = 0.1
 HEALTH_SECONDS = 0.5
+COMPARED = ("outage-hook-gone", "outage-transcript-ends")
+"""Outages of one of two sources, which the other shows."""
+
+SETTLE_SECONDS = 1.0
+"""How far a transcript may lag behind; an organisation's is read at intervals, and its notice
+comes that much later."""
+
 LEASE_SECONDS = 3.0
 """Of the supervised run; an organisation's is minutes, and its notice that much later."""
 
@@ -110,7 +117,7 @@ def _gate(outage: Outage, routine: Routine, ground: Ground) -> Outaged:
     key = routine.enter(ground, name)
     entry = routine.register.get(name)
     assert entry is not None
-    sources = ("hook", "transcript") if outage.route == "outage-hook-gone" else ("hook",)
+    sources = ("hook", "transcript") if outage.route in COMPARED else ("hook",)
     routine.register.put(
         msgspec.structs.replace(entry, lease_seconds=LEASE_SECONDS, sources=sources), "drill"
     )
@@ -120,7 +127,11 @@ def _gate(outage: Outage, routine: Routine, ground: Ground) -> Outaged:
         actor.start()
         ending.callback(actor.join, 5)
         ending.callback(actor.over.set)
-        time.sleep(BEFORE_SECONDS)
+        told = BEFORE_SECONDS + time.monotonic()
+        while time.monotonic() < told:
+            if outage.route == "outage-transcript-ends":
+                _tell_transcript(routine, actor)
+            time.sleep(PAUSE)
         before = len(actor.acts)
         began = time.monotonic()
         _break(outage, routine, actor)
@@ -157,8 +168,9 @@ def _break(outage: Outage, routine: Routine, actor: _Actor) -> None:
     elif outage.route == "outage-record-fails":
         # Not a byte more in any file: what a full disk does, to this one process.
         resource.prlimit(routine.gate.pid, resource.RLIMIT_FSIZE, (0, 0))
-    else:
+    elif outage.route == "outage-hook-gone":
         actor.asking = False
+    # A transcript ends by nobody telling of it any more.
 
 
 def _watched(
@@ -185,6 +197,8 @@ def _watched(
             _tell_transcript(routine, actor)
             if _gap(routine.store, actor.session):
                 note("coverage: calls that the hook did not see")
+        elif outage.route in COMPARED and _untold(routine.store):
+            note("coverage: calls that the transcript does not tell of")
         time.sleep(HEALTH_SECONDS)
     return list(noticed.values())
 
@@ -222,6 +236,17 @@ def _tell_transcript(routine: Routine, actor: _Actor) -> None:
 def _gap(store: Path, session: str) -> bool:
     with Ledger.open(store, create=False, readonly=True) as ledger:
         return any(session in one.text + one.detail for one in ledger.events(kinds={"gap"}))
+
+
+def _untold(store: Path) -> bool:
+    """Whether the routine look at coverage shows calls that no transcript tells of."""
+    looked = subprocess.run(
+        [sys.executable, "-m", "roguewatch", "gate", "coverage", "--store", str(store), "--json",
+         "--settle-seconds", str(SETTLE_SECONDS)],
+        capture_output=True, check=False,
+    )  # fmt: skip
+    rows = [json.loads(line) for line in looked.stdout.splitlines()]
+    return any(row["source"] == "transcript" and row["missing"] for row in rows)
 
 
 def _recorded(store: Path) -> set[str]:

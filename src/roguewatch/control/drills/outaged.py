@@ -17,6 +17,7 @@ OUTAGES = (
     Outage(route="outage-gate-hangs", what="the daemon hangs (SIGSTOP)"),
     Outage(route="outage-record-fails", what="the ledger cannot be written any more"),
     Outage(route="outage-hook-gone", what="the agent's client asks its hook no longer"),
+    Outage(route="outage-transcript-ends", what="the agent's transcript is written no longer"),
     Outage(route="outage-mcp-relay-killed", what="the relay of an MCP server is killed"),
     Outage(route="outage-mcp-relay-hangs", what="the relay of an MCP server hangs (SIGSTOP)"),
     Outage(route="outage-supervisor-killed", what="the supervisor of a contained run is killed"),
