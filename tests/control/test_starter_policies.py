@@ -94,6 +94,9 @@ ORDINARY = {
     "ruff check --fix .": ("allow", "allow", "deny"),
     "wc -l src/*.py | sort -n | tail -5": ("allow", "allow", "allow"),
     "kubectl get pods": ("allow", "allow", "allow"),
+    "sed -n 1,20p README.md": ("allow", "allow", "allow"),
+    "/usr/bin/sort --reverse README.md": ("allow", "allow", "allow"),
+    "journalctl --unit db --since today": ("allow", "allow", "allow"),
 }
 """The same, of ordinary work."""
 
@@ -120,6 +123,18 @@ LOOKS_BUT_CHANGES = (
     "cat a; ./b",
     "ss -K dst 1.2.3.4",
     "echo $(./a)",
+    "./ls -la",
+    "/tmp/a/cat notes.txt",
+    "sed -n 5p -e 'w notes.txt' a",
+    "sort --outp=notes.txt a",
+    "date --se=tomorrow",
+    "journalctl --rot",
+    "ss -D notes.txt",
+    "xxd a b",
+    "git diff --outp=src/a.py",
+    "git grep --open=./a x",
+    "kubectl cluster-info dump --output-directory=a",
+    "kubectl get pods --kubeconfig=./a",
 )  # fmt: skip
 """Programs that look, used so that they do more."""
 
