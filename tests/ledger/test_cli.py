@@ -49,16 +49,18 @@ def _key(store: Path) -> str:
 
 
 def test_verify_and_fsck_say_ok_and_then_name_what_was_changed(store: Path) -> None:
-    for name in ("verify", "fsck"):
-        done = roguewatch(name, "--store", store)
+    for arguments in (["verify"], ["verify", "--quick"], ["fsck"]):
+        done = roguewatch(*arguments, "--store", store)
         assert (done.returncode, done.stdout[:3]) == (0, b"OK:"), done
     (segment,) = (store / "ledger/segments").iterdir()
     data = bytearray(segment.read_bytes())
     data[len(data) // 2] ^= 1
     segment.write_bytes(data)
-    done = roguewatch("fsck", "--store", store)
-    assert done.returncode == 1
-    assert f"FAULT segments/{segment.name}".encode() in done.stdout
+    for name in ("verify", "fsck"):
+        done = roguewatch(name, "--store", store)
+        assert done.returncode == 1
+        assert f"FAULT segments/{segment.name}".encode() in done.stdout
+    assert roguewatch("verify", "--quick", "--store", store).returncode == 0, "reads no event"
     done = roguewatch("fsck", "--store", store, "--json")
     assert json.loads(done.stdout.splitlines()[0])["place"] == f"segments/{segment.name}"
 

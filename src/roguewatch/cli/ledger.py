@@ -41,12 +41,18 @@ def command() -> None:
 @store_option
 @witness_option
 @json_option
+@click.option("--quick", is_flag=True, help="Signatures, tree and witness alone; reads no event.")
 @click.pass_context
-def verify(context: click.Context, store: Path, witness: str | None, as_json: bool) -> None:
-    """Check signatures, tree and witness: quick. `fsck` reads every byte."""
-    from roguewatch.ledger.verify import verify as check
+def verify(
+    context: click.Context, store: Path, witness: str | None, as_json: bool, quick: bool
+) -> None:
+    """Check that the evidence is what was signed: every byte, or --quick."""
+    if quick:
+        from roguewatch.ledger.verify import verify as check
 
-    _report(context, check(store, witness), as_json, "signatures, tree and witness agree")
+        _report(context, check(store, witness), as_json, "signatures, tree and witness agree")
+    else:
+        context.invoke(fsck, store=store, witness=witness, as_json=as_json)
 
 
 @command.command()
