@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from roguewatch.detect.commands.state import Text
 
 if TYPE_CHECKING:
+    from roguewatch.detect.commands.frame import Call
     from roguewatch.detect.commands.interpreter import Interpreter
-    from roguewatch.detect.commands.runners import Call
 
 _ASSIGNMENT = re.compile(r"([A-Za-z_]\w*)=(.*)", re.S)
 

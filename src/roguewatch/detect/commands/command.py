@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 
-class Command(msgspec.Struct, frozen=True, kw_only=True):
+class Command(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One program with its arguments. A pipeline or script gives several."""
 
     program: str

@@ -6,12 +6,11 @@ import re
 from typing import TYPE_CHECKING
 
 from roguewatch.detect.commands.ansi import decode_ansi
+from roguewatch.detect.commands.frame import NOTHING, Call, Frame, Ran
 from roguewatch.detect.commands.state import Text
 
 if TYPE_CHECKING:
-    from roguewatch.detect.commands.frame import Frame
     from roguewatch.detect.commands.interpreter import Interpreter
-    from roguewatch.detect.commands.runners import Call, Ran
 
 _MAX_SCRIPT = 262_144
 
@@ -70,12 +69,6 @@ _SED = re.compile(r"(?:^|[;}\n])\s*(?:\d+|\$|/[^/\n]{1,200}/)?\s*e\s+([^;\n]+)")
 _CLIENT = re.compile(r"(?:^|[;\n])\s*(?:\\!|\.shell|\.system|shell|system|!)\s+?\s*([^;\n]+)")
 
 
-def _outcome(shown: bool = True, output: Text | None = None) -> Ran:
-    from roguewatch.detect.commands.runners import Ran
-
-    return Ran(shown, output)
-
-
 # Scripts of other languages
 
 
@@ -125,10 +118,10 @@ def _script(call: Call, options: tuple[str, ...], run: Interpreter) -> tuple[str
 def _python(run: Interpreter, call: Call) -> Ran:
     how, script = _script(call, ("-c", "-ic", "-Ic", "-uc", "-Bc", "-Sc"), run)
     if script is None:
-        return _outcome()
+        return NOTHING
     label = how.replace(call.program, "python", 1)
     output = python_text(run, script.value, call.frame.inside(label, script))
-    return _outcome(output=output)
+    return Ran(output=output)
 
 
 def _node(run: Interpreter, call: Call) -> Ran:
@@ -136,7 +129,7 @@ def _node(run: Interpreter, call: Call) -> Ran:
     if script is not None:
         label = how.replace(call.program, "node", 1)
         javascript_text(run, script.value, call.frame.inside(label, script))
-    return _outcome()
+    return NOTHING
 
 
 def _powershell(run: Interpreter, call: Call) -> Ran:
@@ -152,20 +145,20 @@ def _powershell(run: Interpreter, call: Call) -> Ran:
             known = encoded_command(rest[0]) if rest else None
             if known is not None:
                 powershell_text(run, known.value, call.frame.inside("powershell -enc", known))
-            return _outcome()
+            return NOTHING
         if option and "command".startswith(option) and rest:
             powershell_text(run, " ".join(rest), call.frame.inside("powershell -c"))
-            return _outcome()
+            return NOTHING
     if words and not words[0].startswith("-") and not words[0].endswith(".ps1"):
         powershell_text(run, " ".join(words), call.frame.inside("powershell -c"))
-    return _outcome()
+    return NOTHING
 
 
 def _dynamic(run: Interpreter, call: Call) -> Ran:
     """perl, ruby, php, lua: the strings that are given to a shell."""
     how, script = _script(call, ("-e", "-r", "-E", "-ne", "-pe", "-le", "-we"), run)
     if script is None:
-        return _outcome()
+        return NOTHING
     text = script.value[:_MAX_SCRIPT]
     seen: set[str] = set()
     for pattern in (_CALLS, _PERL_QUOTES):
@@ -174,7 +167,7 @@ def _dynamic(run: Interpreter, call: Call) -> Ran:
             if inner and inner not in seen:
                 seen.add(inner)
                 run.text(decode_ansi(inner)[0], call.frame.inside(how, script))
-    return _outcome()
+    return NOTHING
 
 
 def _awk(run: Interpreter, call: Call) -> Ran:
@@ -187,7 +180,7 @@ def _awk(run: Interpreter, call: Call) -> Ran:
                 inner = next((group for group in groups if group), "")
                 if inner:
                     run.text(decode_ansi(inner)[0], call.frame.inside("awk system"))
-    return _outcome()
+    return NOTHING
 
 
 def _by_option(run: Interpreter, call: Call) -> Ran:
@@ -195,7 +188,8 @@ def _by_option(run: Interpreter, call: Call) -> Ran:
     pattern = _OPTIONS.get(call.program)
     names = _NEXT.get(call.program, ())
     for index, word in enumerate(call.arguments):
-        match = pattern.match(word) if pattern else None
+        # A value follows `=` in all of them.
+        match = pattern.match(word) if pattern and "=" in word else None
         text = match[1] if match else ""
         option = word.partition("=")[0]
         if word in names and index + 1 < len(call.arguments):
@@ -205,7 +199,7 @@ def _by_option(run: Interpreter, call: Call) -> Ran:
             if call.program == "git" and "=" in word and not word.startswith("--"):
                 label = f"git {option.partition('.')[0]}" if "." in option else label
             run.text(text.removeprefix("exec="), call.frame.inside(label))
-    return _outcome()
+    return NOTHING
 
 
 _GIT_ALIAS = re.compile(r"alias\.([\w-]+)")
@@ -226,7 +220,7 @@ def _git(run: Interpreter, call: Call) -> Ran:
                 run.text(" ".join(rest), call.frame.inside(label))
     if "-x" in words and words[:1] == ["rebase"] and words.index("-x") + 1 < len(words):
         run.text(words[words.index("-x") + 1], call.frame.inside("git rebase --exec"))
-    return _outcome()
+    return NOTHING
 
 
 def _editor(run: Interpreter, call: Call) -> Ran:
@@ -240,7 +234,7 @@ def _editor(run: Interpreter, call: Call) -> Ran:
         for line in call.stdin.value.splitlines()[:200]:
             if line.startswith("!"):
                 run.text(line[1:], call.frame.inside("ed !"))
-    return _outcome()
+    return NOTHING
 
 
 def _sed(run: Interpreter, call: Call) -> Ran:
@@ -248,7 +242,7 @@ def _sed(run: Interpreter, call: Call) -> Ran:
         if " " in word and "e" in word:
             for inner in _SED.findall(word[:4096]):
                 run.text(inner, call.frame.inside("sed e"))
-    return _outcome()
+    return NOTHING
 
 
 def _client(run: Interpreter, call: Call) -> Ran:
@@ -261,7 +255,7 @@ def _client(run: Interpreter, call: Call) -> Ran:
             match = re.search(r"(?:^|\s)(?:python|script)\s+(.+)", text[:4096], re.S)
             if match:
                 python_text(run, match[1], call.frame.inside(f"{call.program} python"))
-    return _outcome()
+    return NOTHING
 
 
 RUNNERS = {

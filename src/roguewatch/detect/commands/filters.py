@@ -24,7 +24,7 @@ Filter = Callable[[list[str], Text | None], Text | None]
 
 def run_filter(program: str, arguments: list[str], stdin: Text | None) -> Text | None:
     """What `program` prints, or None where that is not known."""
-    tool = _FILTERS.get(program)
+    tool = FILTERS.get(program)
     if tool is None:
         return None
     try:
@@ -52,7 +52,7 @@ def _text(data: bytes) -> str:
 
 def _echo(arguments: list[str], stdin: Text | None) -> Text:
     escapes, newline = False, "\n"
-    while arguments and re.fullmatch(r"-[neE]+", arguments[0]):
+    while arguments and arguments[0][:1] == "-" and re.fullmatch(r"-[neE]+", arguments[0]):
         escapes = escapes or "e" in arguments[0]
         newline = "" if "n" in arguments[0] else newline
         arguments = arguments[1:]
@@ -161,9 +161,11 @@ def _set(text: str) -> str:
 
 
 def _tr(arguments: list[str], stdin: Text | None) -> Text | None:
+    if stdin is None:
+        return None
     options = [argument for argument in arguments if re.fullmatch(r"-[cCdst]+", argument)]
     sets = [argument for argument in arguments if argument not in options]
-    if stdin is None or not sets or any("c" in option or "C" in option for option in options):
+    if not sets or any("c" in option or "C" in option for option in options):
         return None
     first = _set(sets[0])
     if any("d" in option for option in options):
@@ -190,8 +192,10 @@ def _tail(arguments: list[str], stdin: Text | None) -> Text | None:
 
 
 def _ends(arguments: list[str], stdin: Text | None, first: bool) -> Text | None:
+    if stdin is None:
+        return None
     match = re.search(r"-(?:(c)|n)?\s*(\+?)(\d+)", " ".join(arguments) or "-n 10")
-    if stdin is None or match is None:
+    if match is None:
         return None
     count = int(match[3])
     if match[1]:
@@ -203,10 +207,12 @@ def _ends(arguments: list[str], stdin: Text | None, first: bool) -> Text | None:
 
 
 def _cut(arguments: list[str], stdin: Text | None) -> Text | None:
+    if stdin is None:
+        return None
     text = " ".join(arguments)
     delimiter = re.search(r"-d\s?(.)", text)
     columns = re.search(r"-([fcb])\s?(\d+)(-?)(\d*)", text)
-    if stdin is None or columns is None:
+    if columns is None:
         return None
     low = int(columns[2]) - 1
     high = (int(columns[4]) if columns[4] else None) if columns[3] else low + 1
@@ -224,8 +230,10 @@ _SED = re.compile(r"s(.)(.*?)\1(.*?)\1([gi]*)$")
 
 
 def _sed(arguments: list[str], stdin: Text | None) -> Text | None:
+    if stdin is None:
+        return None
     scripts = [word for word in arguments if not re.fullmatch(r"-[eErn]+", word)]
-    if stdin is None or len(scripts) != 1 or len(stdin.value) > 4096:
+    if len(scripts) != 1 or len(stdin.value) > 4096:
         return None
     text = stdin.value
     for step in scripts[0].split(";"):
@@ -312,7 +320,7 @@ def _has(arguments: list[str], *letters: str, long: tuple[str, ...] = ()) -> boo
     )
 
 
-_FILTERS: dict[str, Filter] = {
+FILTERS: dict[str, Filter] = {
     "echo": _echo, "printf": _printf, "base64": _base64, "base32": _base32, "xxd": _xxd,
     "rev": _rev, "tac": _tac, "tr": _tr, "cat": _cat, "tee": lambda _, stdin: stdin,
     "head": _head, "tail": _tail, "cut": _cut, "sed": _sed, "gunzip": _gunzip,

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+import msgspec
 
 from roguewatch.detect.commands.state import Text
 
 
-class Frame(NamedTuple):
+class Frame(msgspec.Struct, frozen=True, gc=False):
     """Where in the text the walk is: what a command found here inherits."""
 
     via: tuple[str, ...] = ()
@@ -30,7 +30,7 @@ class Frame(NamedTuple):
         )
 
 
-class Redirected(NamedTuple):
+class Redirected(msgspec.Struct, frozen=True, gc=False):
     """The redirects of one command."""
 
     shown: tuple[str, ...] = ()
@@ -41,6 +41,26 @@ class Redirected(NamedTuple):
 
 
 NO_REDIRECTS = Redirected()
+
+
+class Call(msgspec.Struct, frozen=True, gc=False):
+    """A program about to run."""
+
+    program: str
+    arguments: list[str]
+    frame: Frame
+    stdin: Text | None
+
+
+class Ran(msgspec.Struct, frozen=True, gc=False):
+    """What came of it."""
+
+    shown: bool = True
+    """Whether the program itself is noted besides what it runs."""
+    output: Text | None = None
+
+
+NOTHING = Ran()
 
 
 def joined(outputs: list[Text | None]) -> Text | None:
@@ -59,6 +79,8 @@ def joined(outputs: list[Text | None]) -> Text | None:
 
 def program_name(word: str) -> str:
     """Base name of a program, without `.exe`."""
+    if word.isalnum():  # most names: neither a path nor an extension
+        return word
     name = word.rsplit("/", 1)[-1] if "/" in word and "$(" not in word else word
     if "\\" in name:
         name = name.rsplit("\\", 1)[-1]

@@ -7,64 +7,50 @@ depth, so that its time is linear in the text however it was written.
 
 from __future__ import annotations
 
+from msgspec.structs import replace
+
 from roguewatch.detect.commands import builtins, runners
 from roguewatch.detect.commands.command import Command
-from roguewatch.detect.commands.filters import run_filter
+from roguewatch.detect.commands.filters import FILTERS, run_filter
 from roguewatch.detect.commands.frame import (
     NO_REDIRECTS,
+    NOTHING,
+    Call,
     Frame,
     Redirected,
-    clean,
     joined,
     program_name,
     quoted,
 )
+from roguewatch.detect.commands.noted import command_of
 from roguewatch.detect.commands.parser import Parser
-from roguewatch.detect.commands.programs import candidates, paths_of, urls_of, written_by
+from roguewatch.detect.commands.programs import candidates
 from roguewatch.detect.commands.reader import TooDeep
+from roguewatch.detect.commands.redirects import MAX_KNOWN_TEXT, redirected_by
 from roguewatch.detect.commands.state import State, Text
 from roguewatch.detect.commands.syntax import (
     Assignment,
     Function,
     Group,
     Node,
-    Process,
     Script,
     Simple,
     Word,
 )
 from roguewatch.detect.commands.words import Expansion
-from roguewatch.detect.commands.wrappers import peel
+from roguewatch.detect.commands.wrappers import PEELED, peel
 
 MAX_COMMANDS = 1000
 MAX_STEPS = 6000
 MAX_DEPTH = 12
 """Nested shells, functions, aliases and scripts."""
 MAX_LOOPS = 16
-MAX_KNOWN_TEXT = 16_384
-"""Characters of `Command.wrote`."""
 
 _SILENT = frozenset(
-    (
-        "[",
-        "[[",
-        "]]",
-        ":",
-        "test",
-        "local",
-        "declare",
-        "typeset",
-        "readonly",
-        "set",
-        "shift",
-        "return",
-        "break",
-        "continue",
-        "let",
-    )
+    "[ [[ ]] : test local declare typeset readonly set shift return break continue let".split()
 )
-_DEVICES = ("/dev/null", "/dev/tcp/", "/dev/udp/", "/dev/std", "/dev/fd/", "/dev/tty")
-_STDIN = ("<<", "<<<", "0<<", "0<<<")
+_FROM_FILES = frozenset(("cat", "base64", "xxd", "rev", "tac"))
+"""Filters whose operands are the files that they print."""
 _RUN_BY_VARIABLE = frozenset(
     [
         "GIT_EXTERNAL_DIFF", "GIT_SSH_COMMAND", "GIT_SSH", "GIT_PAGER", "PAGER", "EDITOR",
@@ -100,22 +86,22 @@ class Interpreter:
             self.bounded = True
             return None
         if not parser.sound:
-            frame = frame._replace(certain=False)
+            frame = replace(frame, certain=False)
         return self.run(script, frame, stdin)
 
     def run(self, script: Script, frame: Frame, stdin: Text | None = None) -> Text | None:
         """Run a script; gives what it prints, where all of that is known."""
         if len(script) == 1 and len(script[0].stages) == 1:
             pipeline = script[0]
-            inner = frame._replace(background=True) if pipeline.background else frame
+            inner = replace(frame, background=True) if pipeline.background else frame
             return self.node(pipeline.stages[0], inner, stdin)
         outputs: list[Text | None] = []
         for pipeline in script:
-            inner = frame._replace(background=True) if pipeline.background else frame
+            inner = replace(frame, background=True) if pipeline.background else frame
             flowing = stdin
             before: tuple[str, ...] = frame.piped_from
             for index, stage in enumerate(pipeline.stages):
-                here = inner if index == 0 else inner._replace(pipeline=index, piped_from=before)
+                here = inner if index == 0 else replace(inner, pipeline=index, piped_from=before)
                 first = len(self.commands)
                 flowing = self.node(stage, here, flowing)
                 if index < len(pipeline.stages) - 1:
@@ -142,7 +128,10 @@ class Interpreter:
         state = self.state
         if group.subshell:
             self.state = state.copy()
-        redirected = self._redirects(group, Expansion(self, frame.positional), frame)
+        redirected = NO_REDIRECTS
+        if group.redirects:
+            expansion = Expansion(self, frame.positional)
+            redirected = redirected_by(group.redirects, expansion, self.state)
         stdin = redirected.stdin or stdin
         outputs: list[Text | None] = []
         if group.variable and group.values:
@@ -159,7 +148,7 @@ class Interpreter:
         output = joined(outputs)
         self._write(redirected, output)
         if redirected.shown:
-            self._emit("", (), frame, redirected, (), (), "", output)
+            self.commands.append(command_of("", (), frame, self.state, redirected, output=output))
         if group.subshell:
             state.files = self.state.files
             self.state = state
@@ -180,9 +169,12 @@ class Interpreter:
             for word in node.words:
                 words += expansion.fields(word)
         self._frame = frame
-        redirected = self._redirects(node, expansion, frame) if node.redirects else NO_REDIRECTS
+        redirected = NO_REDIRECTS
+        if node.redirects:
+            redirected = redirected_by(node.redirects, expansion, self.state)
         if expansion.decoded or not expansion.certain:
-            frame = frame._replace(
+            frame = replace(
+                frame,
                 decoded=(*frame.decoded, *expansion.decoded),
                 certain=frame.certain and expansion.certain,
             )
@@ -193,11 +185,16 @@ class Interpreter:
         if not words:
             self._assign(assigned)
             if shown or redirected.shown:
-                self._emit("", (), frame, redirected, shown, (), "", stdin)
+                self.commands.append(
+                    command_of("", (), frame, self.state, redirected, shown, output=stdin)
+                )
                 self._write(redirected, None)
             return Text("")
         output = self.words(words, frame, stdin, redirected, shown)
-        return None if any(">" in r and not r.startswith("2") for r in redirected.shown) else output
+        for one in redirected.shown:
+            if ">" in one and one[0] != "2":
+                return None
+        return output
 
     def _value(self, word: Word, expansion: Expansion) -> Text:
         before, sure = len(expansion.decoded), expansion.certain
@@ -220,11 +217,10 @@ class Interpreter:
         words: list[str],
         frame: Frame,
         stdin: Text | None = None,
-        redirected: Redirected | None = None,
+        redirected: Redirected = NO_REDIRECTS,
         assignments: tuple[str, ...] = (),
     ) -> Text | None:
         """Run one command whose words are known; gives its output where that is known."""
-        redirected = redirected or NO_REDIRECTS
         raw = words[0]
         if self.steps > MAX_STEPS or frame.depth > MAX_DEPTH:
             self.bounded = True
@@ -232,7 +228,7 @@ class Interpreter:
         self.steps += 1
         if ("*" in raw or "?" in raw or "[" in raw[1:]) and (named := candidates(raw)):
             outputs = [
-                self.words([name, *words[1:]], frame._replace(certain=False), stdin, redirected)
+                self.words([name, *words[1:]], replace(frame, certain=False), stdin, redirected)
                 for name in named
             ]
             return outputs[0]
@@ -240,8 +236,11 @@ class Interpreter:
         function = self.state.functions.get(raw)
         if function is not None:
             self.state.called.add(raw)
-            inner = frame.inside("function")._replace(
-                positional=tuple(words[1:]), pipeline=frame.pipeline, piped_from=frame.piped_from
+            inner = replace(
+                frame.inside("function"),
+                positional=tuple(words[1:]),
+                pipeline=frame.pipeline,
+                piped_from=frame.piped_from,
             )
             if inner.depth > MAX_DEPTH:
                 self.bounded = True
@@ -250,39 +249,36 @@ class Interpreter:
         if (alias := self.state.aliases.get(raw)) is not None and "alias" not in frame.via:
             text = alias + " " + " ".join(quoted(word) for word in words[1:])
             return self.text(text, frame.inside("alias"), stdin)
-        peeled = peel(program, words[1:])
-        if peeled is not None:
-            inner = frame._replace(via=(*frame.via, peeled.wrapper), depth=frame.depth + 1)
-            if peeled.entry.background:
-                inner = inner._replace(background=True)
-            if peeled.entry.shown:
-                self._emit(program, tuple(words[1:]), frame, NO_REDIRECTS, assignments)
-            return self.words(
-                peeled.words, inner, stdin, redirected, (*assignments, *peeled.assignments)
+        arguments = words[1:]
+        peeled = peel(program, arguments) if program in PEELED else None
+        if peeled is None:
+            call = Call(program, arguments, frame, stdin)
+            return self._program(raw, call, redirected, assignments)
+        inner = replace(frame, via=(*frame.via, peeled.wrapper), depth=frame.depth + 1)
+        if peeled.entry.background:
+            inner = replace(inner, background=True)
+        if peeled.entry.shown:
+            self.commands.append(
+                command_of(program, tuple(arguments), frame, self.state, assignments=assignments)
             )
-        return self._program(raw, program, words[1:], frame, stdin, redirected, assignments)
+        given = (*assignments, *peeled.assignments)
+        return self.words(peeled.words, inner, stdin, redirected, given)
 
     def _program(
-        self,
-        raw: str,
-        program: str,
-        arguments: list[str],
-        frame: Frame,
-        stdin: Text | None,
-        redirected: Redirected,
-        assignments: tuple[str, ...],
+        self, raw: str, call: Call, redirected: Redirected, assignments: tuple[str, ...]
     ) -> Text | None:
+        program, frame, stdin = call.program, call.frame, call.stdin
         if stdin is None and redirected.inputs:
             stdin = self.state.files.get(redirected.inputs[0])
         at = len(self.commands)
         runner = runners.RUNNERS.get(program)
         builtin = builtins.BUILTINS.get(program) if runner is None else None
-        ran = runners.NOTHING
+        ran = NOTHING
         if runner is not None or builtin is not None or "/" in raw or raw in self.state.files:
             inner = frame
             if frame.pipeline or frame.piped_from:
-                inner = frame._replace(piped_from=(), pipeline=0)
-            call = runners.Call(program, arguments, inner, stdin)
+                inner = replace(frame, piped_from=(), pipeline=0)
+            call = Call(program, call.arguments, inner, stdin)
             if runner is not None:
                 ran = runner(self, call)
             elif builtin is not None:
@@ -290,62 +286,32 @@ class Interpreter:
             else:
                 ran = runners.script_file(self, raw, call)
         output = ran.output
-        if output is None and not ran.shown:
-            pass
-        elif output is None:
-            output = self._output(program, arguments, stdin)
-        if redirected.targets:
-            self._write(redirected, output)
+        if output is None and ran.shown and program in FILTERS:
+            output = self._output(program, call.arguments, stdin)
+        self._write(redirected, output)
+        arguments = tuple(call.arguments)
         if program == "tee":
             files = [(self.state.resolve(a), "-a" in arguments) for a in arguments if a[:1] != "-"]
             self._write(Redirected(targets=tuple(files)), stdin)
         if program not in _SILENT and ran.shown:
-            self._emit(
-                program, tuple(arguments), frame, redirected, assignments, (), raw, output, at
+            command = command_of(
+                program, arguments, frame, self.state, redirected, assignments, raw, output
             )
+            self.commands.insert(at, command)
         elif redirected.shown:
-            self._emit("", (), frame, redirected, (), (), "", output, at)
+            command = command_of("", (), frame, self.state, redirected, output=output)
+            self.commands.insert(at, command)
         return output
 
     def _output(self, program: str, arguments: list[str], stdin: Text | None) -> Text | None:
         known = run_filter(program, arguments, stdin)
-        if known is None and stdin is None and program in ("cat", "base64", "xxd", "rev", "tac"):
+        if known is None and stdin is None and program in _FROM_FILES:
             files = [a for a in arguments if not a.startswith("-")]
             texts = [self.state.files.get(self.state.resolve(name)) for name in files]
             if files and all(text is not None for text in texts):
                 options = [a for a in arguments if a.startswith("-")]
                 known = run_filter(program, options, joined(texts))
         return known
-
-    # Redirects and files
-
-    def _redirects(self, node: Simple | Group, expansion: Expansion, frame: Frame) -> Redirected:
-        shown: list[str] = []
-        stdin: Text | None = None
-        targets: list[tuple[str, bool]] = []
-        inputs: list[str] = []
-        for redirect in node.redirects:
-            before = len(expansion.decoded)
-            value = expansion.word(redirect.target)
-            operator = redirect.operator
-            if operator in _STDIN:
-                end = "\n" if operator.endswith("<<<") else ""
-                stdin = Text(value + end, tuple(expansion.decoded[before:]), expansion.certain)
-                shown.append(operator + value[:MAX_KNOWN_TEXT])
-                continue
-            if operator.endswith(">&") and (value.isdigit() or value == "-"):
-                shown.append(operator + value)
-                continue
-            path = self.state.resolve(value)
-            shown.append(operator + path)
-            if ">" in operator:
-                if not path.startswith(_DEVICES):
-                    targets.append((path, ">>" in operator))
-            elif isinstance(redirect.target, tuple) and isinstance(redirect.target[0], Process):
-                stdin = self.state.files.get(value, stdin)
-            else:
-                inputs.append(path)
-        return Redirected(tuple(shown), stdin, tuple(targets), tuple(inputs))
 
     def _write(self, redirected: Redirected, output: Text | None) -> None:
         for path, append in redirected.targets:
@@ -360,7 +326,7 @@ class Interpreter:
             self.bounded = True
             return None
         state, self.state = self.state, self.state.copy()
-        output = self.run(script, frame.inside(label)._replace(positional=frame.positional))
+        output = self.run(script, replace(frame.inside(label), positional=frame.positional))
         self.state, self._frame = state, frame
         return output
 
@@ -380,51 +346,6 @@ class Interpreter:
         """Note a command that was understood elsewhere (Python, JavaScript, PowerShell)."""
         if len(self.commands) <= MAX_COMMANDS:
             self.commands.append(command)
-
-    def _emit(
-        self,
-        program: str,
-        arguments: tuple[str, ...],
-        frame: Frame,
-        redirected: Redirected,
-        assignments: tuple[str, ...],
-        decoded: tuple[str, ...] = (),
-        raw: str = "",
-        output: Text | None = None,
-        at: int | None = None,
-    ) -> None:
-        paths = paths_of(program, arguments, self.state)
-        written = [target for target, _ in redirected.targets]
-        if redirected.targets or redirected.inputs:
-            paths += [p for p in (*written, *redirected.inputs) if p not in paths]
-        if "/" in raw and not raw.startswith(("/bin/", "/usr/", "/sbin/", "/opt/homebrew/")):
-            paths.append(self.state.resolve(raw))
-        written += written_by(program, arguments, self.state)
-        if program == "tee" or (redirected.targets and output is not None):
-            wrote = output.value[:MAX_KNOWN_TEXT] if output else ""
-        else:
-            wrote = ""
-        words = (program, *arguments) if program else arguments or assignments
-        command = Command(
-            program=program,
-            arguments=arguments,
-            text=" ".join(words),
-            paths=tuple(paths),
-            urls=tuple(urls_of(program, arguments, redirected.shown)),
-            redirects=redirected.shown,
-            written=tuple(written),
-            assignments=assignments,
-            decoded=tuple(map(clean, dict.fromkeys((*frame.decoded, *decoded))))
-            if frame.decoded or decoded
-            else (),
-            background=frame.background or runners.goes_on(program, arguments),
-            via=frame.via,
-            pipeline=frame.pipeline,
-            piped_from=frame.piped_from,
-            certain=frame.certain,
-            wrote=clean(wrote),
-        )
-        self.commands.insert(len(self.commands) if at is None else at, command)
 
     def uncalled(self, names: list[str], frame: Frame) -> None:
         """Look into functions that this text defines and does not call."""

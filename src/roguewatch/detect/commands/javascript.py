@@ -13,6 +13,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 import tree_sitter_javascript
+from msgspec.structs import replace
 from tree_sitter import Language, Node, Parser
 
 from roguewatch.detect.commands.ansi import decode_ansi
@@ -59,7 +60,7 @@ def read_javascript(run: Interpreter, text: str, frame: Frame) -> None:
         text = text[:MAX_SOURCE]
     tree = _parser().parse(text.encode("utf-8", "replace"))
     if tree.root_node.has_error:
-        frame = frame._replace(certain=False)
+        frame = replace(frame, certain=False)
     constants: dict[str, str] = {}
     waiting = [tree.root_node]
     nodes = 0
@@ -93,7 +94,7 @@ def _call(run: Interpreter, node: Node, constants: dict[str, str], frame: Frame)
     dotted = _text(function)[-120:]
     name = re.split(r"[.?]+", dotted)[-1]
     arguments = holder.named_children
-    inner = frame._replace(depth=frame.depth + 1)
+    inner = replace(frame, depth=frame.depth + 1)
     if holder.type == "template_string":  # execa`…`, $`…`
         if name in ("$", "execa", "execaCommand", "sh"):
             run.text(fold(holder, constants) or "", inner)
@@ -111,7 +112,7 @@ def _call(run: Interpreter, node: Node, constants: dict[str, str], frame: Frame)
         if len(arguments) > 1 and arguments[1].type == "array":
             words += [fold(item, constants) or "?" for item in arguments[1].named_children]
         background = "detached" in _text(holder)
-        run.words(words, inner._replace(background=frame.background or background))
+        run.words(words, replace(inner, background=frame.background or background))
     elif name in _FILE_CALLS and first:
         path = run.state.resolve(first)
         wrote = (fold(arguments[1], constants) or "") if len(arguments) > 1 else ""

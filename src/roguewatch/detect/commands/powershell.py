@@ -10,6 +10,8 @@ import base64
 import re
 from typing import TYPE_CHECKING
 
+from msgspec.structs import replace
+
 from roguewatch.detect.commands.lookalikes import plain
 from roguewatch.detect.commands.state import Text
 
@@ -83,7 +85,7 @@ def read_powershell(run: Interpreter, text: str, frame: Frame) -> None:
         if run.bounded:
             return
         if words:
-            here = frame._replace(pipeline=pipeline, piped_from=before)
+            here = replace(frame, pipeline=pipeline, piped_from=before)
             program = _statement(run, words, here)
             before, pipeline = (*before[-12:], program), pipeline + 1
         if closer != "|":
@@ -203,8 +205,8 @@ def _statement(run: Interpreter, words: list[str], frame: Frame) -> str:
             )
         ]
         if rest:
-            run.words(rest, frame.inside("Start-Process")._replace(background=True))
+            run.words(rest, replace(frame.inside("Start-Process"), background=True))
     elif program == "Start-Job":
-        frame = frame._replace(background=True)
-    run.words([program, *arguments], frame._replace(depth=frame.depth + 1))
+        frame = replace(frame, background=True)
+    run.words([program, *arguments], replace(frame, depth=frame.depth + 1))
     return program

@@ -6,7 +6,7 @@ import re
 from fnmatch import fnmatchcase
 
 from roguewatch.detect.commands.addresses import address_forms
-from roguewatch.detect.commands.hosts import hosts_of
+from roguewatch.detect.commands.hosts import NETWORK, hosts_of
 from roguewatch.detect.commands.state import State
 
 _WRITES_ALL = frozenset(
@@ -58,6 +58,7 @@ _VALUE_OPTIONS = {
     "rg": frozenset(("-e", "-A", "-B", "-C", "-m", "-g", "-t", "--glob", "--type")),
     "find": frozenset(("-name", "-iname", "-type", "-perm", "-mtime", "-maxdepth", "-mindepth")),
 }
+_NO_PATH = frozenset(" \t(){};|&<>=*^")
 _DOTTED = re.compile(r"[\w.@+~-]*[\w-]\.[A-Za-z][\w]{0,7}$")
 _URL = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]{1,15}://[^\s'\"<>`|)]+")
 _DEV_TCP = re.compile(r"/dev/(?:tcp|udp)/([^/\s]+)/(\w+)")
@@ -109,13 +110,13 @@ def _spelled_by(pattern: str, path: str) -> bool:
 
 def is_pathlike(word: str) -> bool:
     """Whether a word names a file by its looks alone."""
-    if not word or word[0] == "-" or "://" in word or len(word) > 4096 or "\n" in word:
+    if not word or word[0] == "-" or len(word) > 4096 or "\n" in word:
         return False
-    if word[0] in "/~." and len(word) > 1:
-        return True
-    if "/" in word:
-        return not any(char in word for char in " \t(){};|&<>=*^")
-    return bool(_DOTTED.match(word))
+    if "/" not in word:
+        return (word[0] in "~." and len(word) > 1) or _DOTTED.match(word) is not None
+    if "://" in word:
+        return False
+    return (word[0] in "/~." and len(word) > 1) or _NO_PATH.isdisjoint(word)
 
 
 def operands(program: str, arguments: tuple[str, ...]) -> list[str]:
@@ -136,15 +137,17 @@ def operands(program: str, arguments: tuple[str, ...]) -> list[str]:
     return rest
 
 
-def paths_of(program: str, arguments: tuple[str, ...], state: State) -> list[str]:
-    """Files among the arguments, resolved, in order and once each."""
-    if not arguments:
-        return []
-    found: dict[str, None] = {}
+def paths_of(program: str, arguments: tuple[str, ...], text: str, state: State) -> list[str]:
+    """Files among the arguments, resolved, in order and once each.
+
+    Args:
+        program: its name.
+        arguments: its arguments.
+        text: both, joined.
+        state: what its shell knows.
+    """
     if program in _FILES:
-        names = operands(program, arguments)
-        if program == "find":
-            names = _before_tests(arguments)
+        names = _before_tests(arguments) if program == "find" else operands(program, arguments)
         if (program in _PATTERN_FIRST and not _EXPRESSION & set(arguments)) or (
             program in _MODE_FIRST and names
         ):
@@ -152,6 +155,22 @@ def paths_of(program: str, arguments: tuple[str, ...], state: State) -> list[str
     else:
         switches = program in _SLASH_OPTIONS
         names = [w for w in arguments if is_pathlike(w) and not (switches and w[0] == "/")]
+    if "=" in text or "@" in text:
+        names += _named(program, arguments)
+    found: dict[str, None] = {}
+    for name in names:
+        if not name or len(name) > 4096:
+            continue
+        resolved = state.resolve(name)
+        found[resolved] = None
+        if "*" in resolved or "?" in resolved or "[" in resolved:
+            found.update(dict.fromkeys(p for p in SENSITIVE if _spelled_by(resolved, p)))
+    return list(found)
+
+
+def _named(program: str, arguments: tuple[str, ...]) -> list[str]:
+    """Files in `--option=file`, `if=file`, `@file` and `name=@file`."""
+    names: list[str] = []
     for word in arguments:
         if "=" in word:
             if word[0] == "-":
@@ -168,16 +187,10 @@ def paths_of(program: str, arguments: tuple[str, ...], state: State) -> list[str
             names.append(word[1:])
         elif "=@" in word:  # curl -F file=@path
             names.append(word.partition("=@")[2].partition(";")[0])
-    for name in names:
-        if not name or len(name) > 4096:
-            continue
-        resolved = state.resolve(name)
-        found[resolved] = None
-        if "*" in resolved or "?" in resolved or "[" in resolved:
-            found.update(dict.fromkeys(p for p in SENSITIVE if _spelled_by(resolved, p)))
-    return list(found)
+    return names
 
 
+_IN_PLACE = re.compile(r"-[a-zA-Z]*i|--in-place")
 _WRITERS = (
     _WRITES_ALL | _WRITES_LAST | {"mv", "sed", "perl", "dd", "git", "patch", "curl", "wget", "find"}
 )
@@ -198,9 +211,7 @@ def written_by(program: str, arguments: tuple[str, ...], state: State) -> list[s
                 written = [arguments[index + 1]]
     elif program == "mv":
         written = names
-    elif program in ("sed", "perl") and any(
-        re.match(r"-[a-zA-Z]*i|--in-place", a) for a in arguments
-    ):
+    elif program in ("sed", "perl") and any(map(_IN_PLACE.match, arguments)):
         written = names if _EXPRESSION & set(arguments) or program == "perl" else names[1:]
         written = [name for name in written if is_pathlike(name)] or written[-1:]
     elif program == "dd":
@@ -232,22 +243,35 @@ def _before_tests(arguments: tuple[str, ...]) -> list[str]:
     return names
 
 
-def urls_of(program: str, arguments: tuple[str, ...], redirects: tuple[str, ...]) -> list[str]:
-    """URLs anywhere, and hosts where a network program takes them."""
+def urls_of(
+    program: str, arguments: tuple[str, ...], text: str, redirects: tuple[str, ...]
+) -> list[str]:
+    """URLs anywhere, and hosts where a network program takes them.
+
+    Args:
+        program: its name.
+        arguments: its arguments.
+        text: both, joined.
+        redirects: as they are shown.
+    """
     found: dict[str, None] = {}
-    for word in arguments:
-        if "://" in word:
-            for match in _URL.findall(word[:8192]):
-                found[match] = None
-        elif "/dev/" in word:
-            for host, port in _DEV_TCP.findall(word[:8192]):
-                found[f"{host}:{port}"] = None
-    found.update(dict.fromkeys(hosts_of(program, arguments)))
+    if "://" in text or "/dev/" in text:
+        for word in arguments:
+            if "://" in word:
+                for match in _URL.findall(word[:8192]):
+                    found[match] = None
+            elif "/dev/" in word:
+                for host, port in _DEV_TCP.findall(word[:8192]):
+                    found[f"{host}:{port}"] = None
+    if program in NETWORK:
+        found.update(dict.fromkeys(hosts_of(program, arguments)))
     for redirect in redirects:
         if "/dev/" not in redirect:
             continue
         for host, port in _DEV_TCP.findall(redirect[:1024]):
             found[f"{host}:{port}"] = None
+    if not found:
+        return []
     for url in list(found):
         found.update(dict.fromkeys(address_forms(url)))
     return list(found)

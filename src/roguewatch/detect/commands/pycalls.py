@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from itertools import islice
 from typing import TYPE_CHECKING
 
+from msgspec.structs import replace
+
 from roguewatch.detect.commands.command import Command
 from roguewatch.detect.commands.folding import Folder
 
@@ -140,11 +142,11 @@ def runs_text(name: str) -> bool:
 
 def deed_of(run: Interpreter, name: str, node: ast.Call, folder: Folder, frame: Frame) -> None:
     """Note the command that one call amounts to, if any."""
-    frame = frame._replace(decoded=(*frame.decoded, *folder.decoded[-4:]))
+    frame = replace(frame, decoded=(*frame.decoded, *folder.decoded[-4:]))
     if name in _SHELL:
         text = _first(node, folder)
         if isinstance(text, str) and text:
-            run.text(text, frame._replace(depth=frame.depth + 1))
+            run.text(text, replace(frame, depth=frame.depth + 1))
         elif isinstance(text, list):
             _words(run, text, frame)
         return
@@ -166,7 +168,7 @@ def deed_of(run: Interpreter, name: str, node: ast.Call, folder: Folder, frame: 
             operands.reverse()
         elif program == "nc" and node.args and isinstance(node.args[0], ast.Tuple):
             operands = [_operand(element, folder) for element in node.args[0].elts]
-        run.words([program, *options, *operands], frame._replace(depth=frame.depth + 1))
+        run.words([program, *options, *operands], replace(frame, depth=frame.depth + 1))
         return
     if isinstance(node.func, ast.Attribute):
         _method(run, node, node.func, folder, frame)
@@ -185,13 +187,13 @@ def _words(run: Interpreter, values: list[object], frame: Frame) -> None:
     words = [value if isinstance(value, str) else "?" for value in values]
     certain = all(isinstance(value, str) for value in values)
     if words and words[0] != "?":
-        run.words(words, frame._replace(depth=frame.depth + 1, certain=frame.certain and certain))
+        run.words(words, replace(frame, depth=frame.depth + 1, certain=frame.certain and certain))
 
 
 def _process(run: Interpreter, name: str, node: ast.Call, folder: Folder, frame: Frame) -> None:
     value = _first(node, folder)
     if any(keyword.arg == "start_new_session" for keyword in node.keywords):
-        frame = frame._replace(background=True)
+        frame = replace(frame, background=True)
     if (
         isinstance(value, str) and name.startswith(_EXEC)
     ) or name == "asyncio.create_subprocess_exec":
@@ -201,7 +203,7 @@ def _process(run: Interpreter, name: str, node: ast.Call, folder: Folder, frame:
             values = [values[0], *list(flat)[1:]]
         _words(run, values, frame)
     elif isinstance(value, str) and value:
-        run.text(value, frame._replace(depth=frame.depth + 1))
+        run.text(value, replace(frame, depth=frame.depth + 1))
     elif isinstance(value, list):
         _words(run, list(value), frame)
 
@@ -215,7 +217,7 @@ def _open(run: Interpreter, node: ast.Call, folder: Folder, frame: Frame) -> Non
     if any(letter in mode for letter in "wax+"):
         _note(run, "", (), path, ">>" if "a" in mode else ">", "", frame)
     else:
-        run.words(["cat", path], frame._replace(depth=frame.depth + 1))
+        run.words(["cat", path], replace(frame, depth=frame.depth + 1))
 
 
 def _path_and_mode(node: ast.Call, folder: Folder) -> tuple[str, str]:
@@ -233,7 +235,7 @@ def _kill(run: Interpreter, node: ast.Call, folder: Folder, frame: Frame) -> Non
     if len(node.args) > 1:
         named = folder.name_of(node.args[1]).rpartition(".")[2]
         signal = named.removeprefix("SIG") or _operand(node.args[1], folder)
-    run.words(["kill", f"-{signal}", pid], frame._replace(depth=frame.depth + 1))
+    run.words(["kill", f"-{signal}", pid], replace(frame, depth=frame.depth + 1))
 
 
 def _method(
@@ -253,12 +255,12 @@ def _method(
         if any(letter in mode for letter in "wax"):
             _note(run, "", (), base, ">>" if "a" in mode else ">", "", frame)
         else:
-            run.words(["cat", base], frame._replace(depth=frame.depth + 1))
+            run.words(["cat", base], replace(frame, depth=frame.depth + 1))
     elif function.attr in _METHODS and ("/" in base or "~" in base or "." in base):
         program, options = _METHODS[function.attr]
         rest = [_operand(argument, folder) for argument in node.args[:1]]
         operands = [base, *rest] if program in ("mv",) else [*map(_mode, rest), base]
-        run.words([program, *options, *operands], frame._replace(depth=frame.depth + 1))
+        run.words([program, *options, *operands], replace(frame, depth=frame.depth + 1))
 
 
 def _note(

@@ -13,6 +13,8 @@ import re
 import warnings
 from typing import TYPE_CHECKING
 
+from msgspec.structs import replace
+
 from roguewatch.detect.commands.folding import Folder
 from roguewatch.detect.commands.pycalls import Fetched, deed_of, runs_text
 from roguewatch.detect.commands.state import Text
@@ -35,7 +37,7 @@ def read_python(run: Interpreter, text: str, frame: Frame) -> Text | None:
         text = text[:MAX_SOURCE]
     tree, sure = _parse(text)
     if not sure:
-        frame = frame._replace(certain=False)
+        frame = replace(frame, certain=False)
     if tree is None:
         _by_text(run, text, frame)
         return None
@@ -116,4 +118,4 @@ _TEXT_CALL = re.compile(
 def _by_text(run: Interpreter, text: str, frame: Frame) -> None:
     """A program that does not parse: the strings that it gives to a shell."""
     for double, single in _TEXT_CALL.findall(text):
-        run.text(double or single, frame._replace(depth=frame.depth + 1))
+        run.text(double or single, replace(frame, depth=frame.depth + 1))

@@ -5,38 +5,25 @@ from __future__ import annotations
 import itertools
 import re
 from collections.abc import Callable
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from roguewatch.detect.commands import embedded
-from roguewatch.detect.commands.state import Text
+from roguewatch.detect.commands.frame import NOTHING, Call, Ran
 from roguewatch.detect.commands.wrappers import options_and_rest
 
 if TYPE_CHECKING:
-    from roguewatch.detect.commands.frame import Frame
     from roguewatch.detect.commands.interpreter import Interpreter
 
 
-class Call(NamedTuple):
-    """A program about to run."""
-
-    program: str
-    arguments: list[str]
-    frame: Frame
-    stdin: Text | None
-
-
-class Ran(NamedTuple):
-    shown: bool = True
-    """Whether the program itself is noted besides what it runs."""
-    output: Text | None = None
-
-
-NOTHING = Ran()
 Runner = Callable[["Interpreter", Call], Ran]
 
 SHELLS = frozenset(
     ["bash", "sh", "zsh", "dash", "ksh", "ash", "fish", "rbash", "mksh", "csh", "tcsh"]
 )
+_GIVES_TEXT = re.compile(r"-[a-zA-Z]*c[a-zA-Z]*")
+_READS_INPUT = re.compile(r"-[a-zA-Z]*s[a-zA-Z]*")
 _SHELL_VALUES = frozenset(("-o", "-O", "+o", "+O", "--rcfile", "--init-file"))
 
 
@@ -46,16 +33,16 @@ def shell(run: Interpreter, call: Call) -> Ran:
     index = 0
     while index < len(words) and words[index][:1] in "-+" and words[index] not in ("-", "--"):
         word = words[index]
-        if re.fullmatch(r"-[a-zA-Z]*c[a-zA-Z]*", word):
+        if _GIVES_TEXT.fullmatch(word):
             rest = words[index + 1 :]
             while rest and rest[0][:1] in "-+" and len(rest[0]) < 20:
                 rest = rest[1:]
             if not rest:
                 return NOTHING
-            inner = call.frame.inside(f"{call.program} -c")._replace(positional=tuple(rest[2:]))
+            inner = replace(call.frame.inside(f"{call.program} -c"), positional=tuple(rest[2:]))
             output = run.text(rest[0], inner, call.stdin)
             return Ran("$(" in rest[0] or "`" in rest[0], output)
-        if re.fullmatch(r"-[a-zA-Z]*s[a-zA-Z]*", word):
+        if _READS_INPUT.fullmatch(word):
             break
         index += 2 if word in _SHELL_VALUES else 1
     operands = words[index:]
@@ -64,7 +51,7 @@ def shell(run: Interpreter, call: Call) -> Ran:
             run.state.resolve(operands[0])
         )
         if known is not None:
-            inner = call.frame.inside("script", known)._replace(positional=tuple(operands[1:]))
+            inner = replace(call.frame.inside("script", known), positional=tuple(operands[1:]))
             return Ran(output=run.text(known.value, inner, call.stdin))
         return NOTHING
     if call.stdin is not None:
@@ -90,7 +77,7 @@ def script_file(run: Interpreter, raw: str, call: Call) -> Ran:
     known = run.state.files.get(run.state.resolve(raw))
     if known is None:
         return NOTHING
-    inner = call.frame.inside("script", known)._replace(positional=tuple(call.arguments))
+    inner = replace(call.frame.inside("script", known), positional=tuple(call.arguments))
     first = known.value[:200].split("\n", 1)[0]
     if first.startswith("#!") and "python" in first:
         embedded.python_text(run, known.value, inner)
@@ -129,12 +116,12 @@ def xargs(run: Interpreter, call: Call) -> Ran:
     for index, word in enumerate(options):
         if word.startswith(("-I", "-J")):
             mark = word[2:] or (options[index + 1] if index + 1 < len(options) else "{}")
-    inner = call.frame._replace(via=(*call.frame.via, "xargs"), depth=call.frame.depth + 1)
+    inner = replace(call.frame, via=(*call.frame.via, "xargs"), depth=call.frame.depth + 1)
     if call.stdin is None:
-        run.words(rest, inner._replace(certain=False))
+        run.words(rest, replace(inner, certain=False))
         return Ran(False)
     items = [item.strip("'\"") for item in call.stdin.value.split()][:64]
-    inner = inner._replace(decoded=(*inner.decoded, *call.stdin.decoded))
+    inner = replace(inner, decoded=(*inner.decoded, *call.stdin.decoded))
     if mark:
         outputs = [
             run.words([w.replace(mark, line.strip()) for w in rest], inner)
@@ -257,7 +244,7 @@ def terminal(run: Interpreter, call: Call) -> Ran:
             _, command = options_and_rest(
                 rest, frozenset(["-s", "-n", "-c", "-t", "-x", "-y", "-e", "-F", "-l"])
             )
-            inner = call.frame.inside(f"tmux {verb}")._replace(background="-d" in rest)
+            inner = replace(call.frame.inside(f"tmux {verb}"), background="-d" in rest)
             if command:
                 run.text(" ".join(command), inner)
         return NOTHING
@@ -269,13 +256,13 @@ def terminal(run: Interpreter, call: Call) -> Ran:
     )
     if command:
         detached = any(re.match(r"-[a-zA-Z]*d", word) for word in words)
-        run.words(command, call.frame.inside("screen")._replace(background=detached))
+        run.words(command, replace(call.frame.inside("screen"), background=detached))
     return NOTHING
 
 
 def at(run: Interpreter, call: Call) -> Ran:
     if call.stdin is not None:
-        inner = call.frame.inside(call.program, call.stdin)._replace(background=True)
+        inner = replace(call.frame.inside(call.program, call.stdin), background=True)
         run.text(call.stdin.value, inner)
     return NOTHING
 
@@ -295,8 +282,16 @@ def watcher(run: Interpreter, call: Call) -> Ran:
     """entr and nodemon-like programs: options, then a command."""
     _, rest = options_and_rest(call.arguments, frozenset(("-w", "-e", "-x", "--exec", "--watch")))
     if rest:
-        run.words(rest, call.frame.inside(call.program)._replace(certain=False))
+        run.words(rest, replace(call.frame.inside(call.program), certain=False))
     return NOTHING
+
+
+_GOES_ON = {
+    **dict.fromkeys(("docker", "podman", "nerdctl"), ("run", ("-d", "--detach", "-dit", "-itd", "-td"))),
+    "tmux": ("-d", ("new", "new-session")),
+    **dict.fromkeys(("pm2", "forever", "systemctl", "supervisorctl", "brew"), ("", ("start", "enable"))),
+}  # fmt: skip
+"""Program: what must be among its arguments (empty: nothing), and one of what else."""
 
 
 def goes_on(program: str, arguments: tuple[str, ...]) -> bool:
@@ -305,16 +300,13 @@ def goes_on(program: str, arguments: tuple[str, ...]) -> bool:
         return True
     if not arguments:
         return False
-    words = set(arguments)
-    if program in ("docker", "podman", "nerdctl"):
-        return "run" in words and bool(words & {"-d", "--detach", "-dit", "-itd", "-td"})
+    told = _GOES_ON.get(program)
+    if told is not None:
+        needed, some = told
+        return (not needed or needed in arguments) and any(word in arguments for word in some)
     if program == "screen":
         return any(word.startswith("-") and "d" in word and "m" in word for word in arguments)
-    if program == "tmux":
-        return "-d" in words and bool(words & {"new", "new-session"})
-    if program in ("pm2", "forever", "systemctl", "supervisorctl", "brew"):
-        return bool(words & {"start", "enable"})
-    return not words.isdisjoint(_DAEMONISING) and program != "git"
+    return not _DAEMONISING.isdisjoint(arguments) and program != "git"
 
 
 _DAEMONISING = frozenset({"--daemon", "--daemonize", "--background"})

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from msgspec.structs import replace
+
 from roguewatch.detect.commands.calls import scripts
 from roguewatch.detect.commands.command import Command
 from roguewatch.detect.commands.state import State, Text
@@ -82,10 +84,10 @@ class SessionShell:
             if len(known.value) > MAX_VALUE:
                 del state.variables[name]
             elif known.certain:
-                state.variables[name] = known._replace(certain=False)
+                state.variables[name] = replace(known, certain=False)
         for name, known in list(state.files.items()):
             if known.certain:
-                state.files[name] = known._replace(certain=False)
+                state.files[name] = replace(known, certain=False)
 
 
 def _leaves(command: Command) -> bool:

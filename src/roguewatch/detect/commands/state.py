@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from posixpath import normpath
-from typing import NamedTuple
+
+import msgspec
 
 from roguewatch.detect.commands.syntax import Node
 
@@ -12,7 +13,7 @@ MAX_FILE = 65_536
 MAX_FILES = 64
 
 
-class Text(NamedTuple):
+class Text(msgspec.Struct, frozen=True, gc=False):
     """A value that is known, and the texts that had to be decoded to know it."""
 
     value: str

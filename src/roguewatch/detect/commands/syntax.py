@@ -10,13 +10,13 @@ from typing import TypeAlias
 import msgspec
 
 
-class Literal(msgspec.Struct, frozen=True):
+class Literal(msgspec.Struct, frozen=True, gc=False):
     text: str
     quoted: bool
     """Whether globs, braces and tildes in it are plain characters."""
 
 
-class Ansi(msgspec.Struct, frozen=True):
+class Ansi(msgspec.Struct, frozen=True, gc=False):
     """`$'…'`, decoded."""
 
     text: str
@@ -24,7 +24,7 @@ class Ansi(msgspec.Struct, frozen=True):
     """Whether its escapes spelled letters or digits (rather than a tab or newline)."""
 
 
-class Parameter(msgspec.Struct, frozen=True):
+class Parameter(msgspec.Struct, frozen=True, gc=False):
     """`$name` or `${name operator argument}`."""
 
     name: str
@@ -34,7 +34,7 @@ class Parameter(msgspec.Struct, frozen=True):
     raw: str
 
 
-class Substitution(msgspec.Struct, frozen=True):
+class Substitution(msgspec.Struct, frozen=True, gc=False):
     """`$(…)` or backquotes."""
 
     script: Script
@@ -42,14 +42,14 @@ class Substitution(msgspec.Struct, frozen=True):
     raw: str
 
 
-class Process(msgspec.Struct, frozen=True):
+class Process(msgspec.Struct, frozen=True, gc=False):
     """`<(…)` or `>(…)`."""
 
     script: Script
     raw: str
 
 
-class Arithmetic(msgspec.Struct, frozen=True):
+class Arithmetic(msgspec.Struct, frozen=True, gc=False):
     raw: str
 
 
@@ -57,7 +57,7 @@ Part: TypeAlias = Literal | Ansi | Parameter | Substitution | Process | Arithmet
 Word: TypeAlias = str | tuple[Part, ...]
 
 
-class Redirect(msgspec.Struct):
+class Redirect(msgspec.Struct, gc=False):
     """Not frozen: the body of a heredoc is read when its line has ended."""
 
     operator: str
@@ -66,13 +66,13 @@ class Redirect(msgspec.Struct):
     """For a heredoc: its body."""
 
 
-class Assignment(msgspec.Struct, frozen=True):
+class Assignment(msgspec.Struct, frozen=True, gc=False):
     name: str
     value: Word
     append: bool
 
 
-class Simple(msgspec.Struct, frozen=True):
+class Simple(msgspec.Struct, frozen=True, gc=False):
     assignments: tuple[Assignment, ...]
     words: tuple[Word, ...]
     redirects: tuple[Redirect, ...]
@@ -80,7 +80,7 @@ class Simple(msgspec.Struct, frozen=True):
     """Whether nothing in its words expands or is disguised."""
 
 
-class Group(msgspec.Struct, frozen=True):
+class Group(msgspec.Struct, frozen=True, gc=False):
     """`(…)`, `{…}`, if, while, for, case: its branches in the order of the text. All of
     them are looked at: which one runs is not decided here."""
 
@@ -92,7 +92,7 @@ class Group(msgspec.Struct, frozen=True):
     """`for variable in values`"""
 
 
-class Function(msgspec.Struct, frozen=True):
+class Function(msgspec.Struct, frozen=True, gc=False):
     name: str
     body: Node
 
@@ -100,7 +100,7 @@ class Function(msgspec.Struct, frozen=True):
 Node: TypeAlias = Simple | Group | Function
 
 
-class Pipeline(msgspec.Struct, frozen=True):
+class Pipeline(msgspec.Struct, frozen=True, gc=False):
     stages: tuple[Node, ...]
     background: bool = False
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from msgspec.structs import replace
+
 if TYPE_CHECKING:
     from roguewatch.detect.commands.frame import Frame
     from roguewatch.detect.commands.interpreter import Interpreter
@@ -53,8 +55,8 @@ def _command(run: Interpreter, words: list[str], variables: dict[str, str], fram
     if name == "start" and len(words) > 1:
         rest = [w for w in words[1:] if not w.startswith("/") and w]
         if rest:
-            run.words(rest, frame.inside("start")._replace(background=True))
+            run.words(rest, replace(frame.inside("start"), background=True))
         return
     if name == "call" and len(words) > 1:
         words, name = words[1:], words[1].lower()
-    run.words([name.removesuffix(".exe"), *words[1:]], frame._replace(depth=frame.depth + 1))
+    run.words([name.removesuffix(".exe"), *words[1:]], replace(frame, depth=frame.depth + 1))

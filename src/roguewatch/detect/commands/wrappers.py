@@ -92,6 +92,10 @@ _RUN_WORDS = {
 """`uv run COMMAND` and the like."""
 
 
+PEELED = frozenset((*WRAPPERS, *_RUN_WORDS))
+"""Programs that may wrap a command."""
+
+
 class Peeled(NamedTuple):
     words: list[str]
     wrapper: str
