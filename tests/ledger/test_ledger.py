@@ -13,6 +13,7 @@ import pytest
 
 from roguewatch.errors import LedgerBusyError, LedgerError
 from roguewatch.events import Usage
+from roguewatch.ledger.fsck import fsck
 from roguewatch.ledger.layout import GROUP_BYTES, GROUP_EVENTS
 from roguewatch.ledger.ledger import Ledger
 from tests.build import asked, call, event, result, said
@@ -197,3 +198,21 @@ def test_what_is_reserved_is_written_over_and_gone_when_the_ledger_is_closed(
     with Ledger.open(tmp_path, readonly=True) as closed:
         assert not closed.fsck()
         assert len(list(closed.events())) == 40
+
+
+def test_a_store_of_the_first_version_is_read_as_it_is_and_written_without_its_index(
+    tmp_path: Path,
+) -> None:
+    with Ledger.open(tmp_path) as ledger:
+        ledger.append([event("other", seq=n) for n in range(20)])
+        ledger.hot.db.execute("CREATE UNIQUE INDEX hot_id ON hot (id)")
+        ledger.hot.db.execute("PRAGMA user_version=1")
+    assert fsck(tmp_path) == []
+    with Ledger.open(tmp_path, readonly=True) as ledger:
+        assert len(ledger.known([event("other", seq=n).id for n in range(30)])) == 20
+    with Ledger.open(tmp_path) as ledger:
+        assert ledger.append([event("other", seq=n) for n in range(30)]).added == 10
+        assert not ledger.hot.db.execute(
+            "SELECT * FROM sqlite_master WHERE name='hot_id'"
+        ).fetchall()
+    assert fsck(tmp_path) == []

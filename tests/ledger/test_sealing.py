@@ -102,8 +102,8 @@ def test_who_closes_a_ledger_waits_for_few_commits(
     commits: list[str] = []
     with Ledger.open(tmp_path) as ledger:
         ledger.append(_events(0, FULL))  # begins to be sealed
-        ledger.hot.db.set_trace_callback(lambda sql: sql == "COMMIT" and commits.append(sql))
-    assert len(commits) < 100, "each costs an fsync: on a busy disk the gate would not end"
+        ledger.hot.db.set_trace_callback(lambda sql: "DELETE" in sql and commits.append(sql))
+    assert 0 < len(commits) < 100, "each is a commit: on a busy disk the gate would not end"
     with Ledger.open(tmp_path, readonly=True) as closed:
         assert not closed.hot.sealed_rows(0, 1)
         assert len(list(closed.events())) == FULL

@@ -29,7 +29,7 @@ import msgspec
 from roguewatch.errors import LedgerError, TamperError
 from roguewatch.ledger.durable import TEMPORARY
 from roguewatch.ledger.forest import Forest
-from roguewatch.ledger.hot import SCHEMA, Hot, HotRow, SegmentRow
+from roguewatch.ledger.hot import Hot, HotRow, SegmentRow
 from roguewatch.ledger.ids import index_of, pack
 from roguewatch.ledger.layout import Identity, Layout
 from roguewatch.ledger.lock import writer_state
@@ -180,9 +180,9 @@ class Check:
             for (line,) in hot.db.execute("PRAGMA integrity_check(5)"):
                 if line != "ok":
                     self._fault("hot.sqlite", printable(line))
-            found = {sql for (sql,) in hot.db.execute("SELECT sql FROM sqlite_master") if sql}
             keys = {key for (key,) in hot.db.execute("SELECT key FROM meta")}
-        if found != {part.strip() for part in SCHEMA.split(";") if part.strip()}:
+        found, expected = hot.schema()
+        if found != expected:
             self._fault("hot.sqlite", "has other tables than a hot store")
         if keys - {"checkpoint", "sealed", "edge"}:
             self._fault("hot.sqlite", "meta: has rows that are not ours")

@@ -30,7 +30,6 @@ CREATE TABLE meta (key TEXT PRIMARY KEY, value BLOB NOT NULL) STRICT, WITHOUT RO
 CREATE TABLE hot (
   leaf INTEGER PRIMARY KEY, id TEXT NOT NULL, session TEXT NOT NULL,
   hash BLOB NOT NULL, record BLOB NOT NULL, raw BLOB NOT NULL) STRICT;
-CREATE UNIQUE INDEX hot_id ON hot (id);
 CREATE INDEX hot_session ON hot (session);
 CREATE TABLE segments (
   number INTEGER PRIMARY KEY, first INTEGER NOT NULL, count INTEGER NOT NULL,
@@ -40,14 +39,21 @@ CREATE TABLE segment_sessions (
   first INTEGER, last INTEGER, events INTEGER NOT NULL, groups BLOB NOT NULL,
   PRIMARY KEY (session, segment)) STRICT, WITHOUT ROWID;
 """
+"""There is no index of ids. They are random, so that every commit and every sweep would write
+most of its pages again; who looks ids up has them in memory (`Reader`, `Writer`)."""
 
-_VIEWS = """
-CREATE TEMP VIEW unsealed AS SELECT * FROM hot
-  WHERE leaf >= coalesce((SELECT first + count FROM segments ORDER BY number DESC LIMIT 1), 0);
-CREATE TEMP VIEW sealed AS SELECT * FROM hot
-  WHERE leaf < coalesce((SELECT first + count FROM segments ORDER BY number DESC LIMIT 1), 0);
+VERSION = 2
+"""The `user_version` of a file of that schema."""
+
+_WITH_IDS = "CREATE UNIQUE INDEX hot_id ON hot (id)"
+"""Version 1 has it besides; a writer drops it."""
+
+_BORDER = """
+CREATE TEMP VIEW border AS SELECT
+  coalesce((SELECT first + count FROM segments ORDER BY number DESC LIMIT 1), 0) AS leaf
 """
-"""Of this connection, not of the file. Rows that are sealed are on their way out (`sweep`)."""
+"""The leaf after the last segment: of this connection, not of the file. Rows before it are on
+their way out (`sweep`)."""
 
 CACHE = -16384
 """Of pages, in KiB, as SQLite wants it said."""
@@ -116,7 +122,7 @@ class Hot:
             self.db.execute("PRAGMA temp_store=MEMORY")
             if write:
                 self._prepare()
-            self.db.executescript(_VIEWS)
+            self.db.execute(_BORDER)
             if not write:
                 self.db.execute("PRAGMA query_only=ON")
                 self.db.execute("SELECT count(*) FROM meta").fetchone()
@@ -142,7 +148,11 @@ class Hot:
         # Pages; `wal.Backfill` has done nearly all of it by then.
         self.db.execute("PRAGMA wal_autocheckpoint=6000")
         if not version:
-            self.db.executescript(f"BEGIN;{SCHEMA}PRAGMA user_version=1;COMMIT;")
+            self.db.executescript(f"BEGIN;{SCHEMA}PRAGMA user_version={VERSION};COMMIT;")
+        elif version == 1:
+            self.db.executescript(
+                f"BEGIN;DROP INDEX IF EXISTS hot_id;PRAGMA user_version={VERSION};COMMIT;"
+            )
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -161,9 +171,10 @@ class Hot:
                     self.db.execute("ROLLBACK")
                 raise
         except sqlite3.Error as error:
-            raise LedgerError(
-                f"{printable_path(self.path)}: not stored: {printable(str(error))}"
-            ) from error
+            raise self._not_stored(error) from error
+
+    def _not_stored(self, error: sqlite3.Error) -> LedgerError:
+        return LedgerError(f"{printable_path(self.path)}: not stored: {printable(str(error))}")
 
     def reserve(self, size: int) -> None:
         """Lengthen the log to `size` bytes or so, durably, so that commits write over blocks
@@ -226,23 +237,33 @@ class Hot:
         self.db.executemany("INSERT INTO hot VALUES (?, ?, ?, ?, ?, ?)", rows)
 
     def rows(self, first: int, limit: int) -> list[HotRow]:
-        """Up to `limit` rows from leaf `first` on, in order."""
-        with self.reading():
-            found = self.db.execute(
-                "SELECT leaf, id, session, hash, record, raw FROM unsealed "
-                "WHERE leaf >= ? ORDER BY leaf LIMIT ?",
-                (first, limit),
-            ).fetchall()
-        return [_typed(row) for row in found]
+        """Up to `limit` rows from leaf `first` on that no segment holds, in order."""
+        # One lower bound: of two, SQLite seeks to the one and steps over rows to the other.
+        return self._rows(
+            "SELECT * FROM hot WHERE leaf >= max(?, (SELECT leaf FROM border)) "
+            "ORDER BY leaf LIMIT ?",
+            (first, limit),
+        )
 
     def session_rows(self, session: str, first: int) -> list[HotRow]:
-        """All rows of one session from leaf `first` on, in order."""
+        """All such rows of one session from leaf `first` on, in order."""
+        return self._rows(
+            "SELECT * FROM hot WHERE session = ? "
+            "AND leaf >= max(?, (SELECT leaf FROM border)) ORDER BY leaf",
+            (session, first),
+        )
+
+    def sealed_rows(self, first: int, limit: int) -> list[HotRow]:
+        """Up to `limit` rows from leaf `first` on that are in a segment already, in order."""
+        return self._rows(
+            "SELECT * FROM hot WHERE leaf >= ? AND leaf < (SELECT leaf FROM border) "
+            "ORDER BY leaf LIMIT ?",
+            (first, limit),
+        )
+
+    def _rows(self, query: str, values: tuple[object, ...]) -> list[HotRow]:
         with self.reading():
-            found = self.db.execute(
-                "SELECT leaf, id, session, hash, record, raw FROM unsealed "
-                "WHERE session = ? AND leaf >= ? ORDER BY leaf",
-                (session, first),
-            ).fetchall()
+            found = self.db.execute(query, values).fetchall()
         return [_typed(row) for row in found]
 
     def holds(self, session: str) -> bool:
@@ -255,29 +276,19 @@ class Hot:
             ).fetchone()
         return bool(found[0])
 
-    def row_of(self, identity: str) -> HotRow | None:
-        """The row of an event id."""
+    def sealed(self) -> int:
+        """The leaf after the last segment."""
         with self.reading():
-            row: HotRow | None = self.db.execute(
-                "SELECT leaf, id, session, hash, record, raw FROM hot WHERE id = ?", (identity,)
-            ).fetchone()
-        return row
-
-    def among(self, ids: list[str]) -> set[str]:
-        """Those of `ids` that have a row."""
-        found: set[str] = set()
-        with self.reading():
-            for start in range(0, len(ids), 500):  # old builds of SQLite take 999 values
-                some = ids[start : start + 500]
-                places = ",".join("?" * len(some))
-                rows = self.db.execute(f"SELECT id FROM hot WHERE id IN ({places})", some)  # noqa: S608
-                found.update(row[0] for row in rows)
-        return found
+            leaf: int = self.db.execute("SELECT leaf FROM border").fetchone()[0]
+        return leaf
 
     def count(self) -> int:
-        """Number of hot rows."""
+        """Number of rows that no segment holds."""
         with self.reading():
-            count: int = self.db.execute("SELECT count(*) FROM unsealed").fetchone()[0]
+            found = self.db.execute(
+                "SELECT count(*) FROM hot WHERE leaf >= (SELECT leaf FROM border)"
+            )
+            count: int = found.fetchone()[0]
         return count
 
     def end(self) -> int:
@@ -287,20 +298,28 @@ class Hot:
             last: int | None = self.db.execute("SELECT max(leaf) FROM hot").fetchone()[0]
         return 0 if last is None else last + 1
 
-    def hashes(self) -> list[tuple[int, str, bytes]]:
-        """(leaf, id, leaf hash) of every row, in order."""
+    def ids(self, first: int) -> list[tuple[int, str]]:
+        """(leaf, id) of every row from leaf `first` on, sealed or not, in order."""
         with self.reading():
-            return self.db.execute("SELECT leaf, id, hash FROM unsealed ORDER BY leaf").fetchall()
-
-    def sealed_rows(self, first: int, limit: int) -> list[HotRow]:
-        """Up to `limit` rows from leaf `first` on that are in a segment already, in order."""
-        with self.reading():
-            found = self.db.execute(
-                "SELECT leaf, id, session, hash, record, raw FROM sealed "
-                "WHERE leaf >= ? ORDER BY leaf LIMIT ?",
-                (first, limit),
+            return self.db.execute(
+                "SELECT leaf, id FROM hot WHERE leaf >= ? ORDER BY leaf", (first,)
             ).fetchall()
-        return [_typed(row) for row in found]
+
+    def hashes(self) -> list[tuple[int, str, bytes]]:
+        """(leaf, id, leaf hash) of every row that no segment holds, in order."""
+        with self.reading():
+            return self.db.execute(
+                "SELECT leaf, id, hash FROM hot WHERE leaf >= (SELECT leaf FROM border) ORDER BY leaf"
+            ).fetchall()
+
+    def schema(self) -> tuple[set[str], set[str]]:
+        """The statements that made the tables and indices of this file, and those that make
+        a hot store of its version."""
+        with self.reading():
+            found = {sql for (sql,) in self.db.execute("SELECT sql FROM sqlite_master") if sql}
+            (version,) = self.db.execute("PRAGMA user_version").fetchone()
+        expected = {part.strip() for part in SCHEMA.split(";") if part.strip()}
+        return found, expected | {_WITH_IDS} if version == 1 else expected
 
     def segments(self, first: int = 0) -> list[SegmentRow]:
         """Registered segments that hold leaves from `first` on, in order."""
@@ -342,12 +361,19 @@ class Hot:
         )
 
     def sweep(self, limit: int) -> bool:
-        """Within a transaction: delete up to `limit` rows that are sealed; whether there
-        may be more."""
-        swept = self.db.execute(
-            "DELETE FROM hot WHERE leaf IN (SELECT leaf FROM sealed ORDER BY leaf LIMIT ?)",
-            (limit,),
-        )
+        """Delete up to `limit` rows that are sealed; whether there may be more. Within no
+        transaction, and not synced: what a cut of power brings back is deleted again."""
+        try:
+            self.db.execute("PRAGMA synchronous=NORMAL")
+            swept = self.db.execute(
+                "DELETE FROM hot WHERE leaf < min((SELECT leaf FROM border), "
+                "(SELECT coalesce(min(leaf), 0) + ? FROM hot))",
+                (limit,),
+            )
+        except sqlite3.Error as error:
+            raise self._not_stored(error) from error
+        finally:
+            self.db.execute("PRAGMA synchronous=FULL")
         return swept.rowcount >= limit
 
     def close(self, *, settle: bool = False) -> bool:

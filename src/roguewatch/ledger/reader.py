@@ -52,6 +52,9 @@ class Reader:
         self._keys = KnownKeys()
         self._keyed = 0
         """The leaf up to which `_keys` holds the sealed ids."""
+        self._rows: dict[str, int] = {}
+        self._sealed = self._seen = 0
+        """The leaves from which and up to which `_rows` holds those of the rows."""
 
     def known(self, ids: Collection[str]) -> set[str]:
         """Those of `ids` that the ledger has.
@@ -68,9 +71,22 @@ class Reader:
             for row in self.hot.segments(self._keyed):
                 self._keys.add(self.hot.index(row.number))
                 self._keyed = row.first + row.count
-            found = self.hot.among(asked)
+            rows = self._hot_leaves()
+        found = {identity for identity in asked if identity in rows}
         found.update(asked[at] for at in self._keys.among(packed))
         return found
+
+    def _hot_leaves(self) -> dict[str, int]:
+        """Leaf by id of the rows that no segment holds; within a snapshot. Only what was
+        stored since the last time is read."""
+        sealed = self.hot.sealed()
+        if self._sealed < sealed:
+            self._rows = {id: leaf for id, leaf in self._rows.items() if leaf >= sealed}
+            self._sealed, self._seen = sealed, max(sealed, self._seen)
+        for leaf, identity in self.hot.ids(self._seen):
+            self._rows[identity] = leaf
+            self._seen = leaf + 1
+        return self._rows
 
     def size(self) -> int:
         """Number of events."""
@@ -189,9 +205,9 @@ class Reader:
         """The leaf of an event id."""
         if len(identity) != 32 or set(identity) - set("0123456789abcdef"):
             return None
-        hot = self.hot.row_of(identity)
-        if hot is not None:
-            return hot[0]
+        leaf = self._hot_leaves().get(identity)
+        if leaf is not None:
+            return leaf
         for row in reversed(self.hot.segments()):
             place = find(self.hot.index(row.number), identity)
             if place is not None:

@@ -23,10 +23,12 @@ RESERVED_BYTES = 20 << 20
 
 PAGE = 8192
 PAGES_OF_A_COMMIT = 3
-"""Pages that every commit changes, besides those of the records and one of the index of ids
-for each row: the checkpoint's, the session's and the one that the records begin on."""
+"""Pages that every commit changes, besides those of the records and of the index of sessions:
+the checkpoint's, the one that the records begin on and, now and then, one above it."""
 
-MOST_INDEX_PAGES = 64
+MOST_INDEX_PAGES = 8
+"""Of the sessions of one commit, which are few."""
+
 PASSES = 4
 
 
