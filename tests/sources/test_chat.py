@@ -100,6 +100,60 @@ def test_every_file_shape_tells_the_same_conversation(tmp_path: Path, shape: str
         assert event.part or data[event.origin.offset :].startswith(event.raw)
 
 
+@pytest.mark.parametrize(
+    "shape", ["arrays in lines", "arrays in an array", "objects in a row", "arrays in a row"]
+)
+def test_several_conversations_in_one_file_are_all_told(tmp_path: Path, shape: str) -> None:
+    talks = [talk()["messages"] for _ in range(3)]
+    for number, messages in enumerate(talks):
+        messages[1]["content"] = f"Pay bill {number}."
+    path = tmp_path / "file"
+    if shape == "arrays in lines":
+        lines(path, *talks)
+    elif shape == "arrays in an array":
+        path.write_text(json.dumps(talks))
+    else:
+        values = talks if shape.startswith("arrays") else [{"messages": each} for each in talks]
+        path.write_text("\n".join(json.dumps(each, indent=2) for each in values))
+    events, counts = read(path)
+    assert [event.kind for event in events] == KINDS * 3
+    assert len({event.session for event in events}) == 3
+    assert not counts.malformed and not counts.truncated_tail
+    data = path.read_bytes()
+    for event in events:
+        assert event.part or not event.raw or data[event.origin.offset :].startswith(event.raw)
+
+
+def test_what_follows_the_value_of_a_file_and_is_none_is_a_gap(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_text(json.dumps(talk(), indent=2) + "\nand then some")
+    events, counts = read(path)
+    assert [event.kind for event in events] == [*KINDS, "gap"]
+    assert counts.malformed == 1
+
+
+def test_several_lines_of_headers_describe_what_follows(tmp_path: Path) -> None:
+    headers = [{"suite": "s"}, {"run": 7}, *({"note": n} for n in range(6)), {"model": "m-1"}]
+    events, _ = read(lines(tmp_path / "a.jsonl", *headers, *talk()["messages"]))
+    assert [event.kind for event in events] == KINDS
+    header = events[0].parsed_detail()["header"]
+    assert (header["suite"], header["run"], events[0].model) == ("s", 7, "m-1")
+
+
+def test_an_answer_whose_id_its_call_lacks_joins_by_tool_and_order(tmp_path: Path) -> None:
+    def part(**fields: Any) -> dict[str, Any]:
+        return {"role": "user" if "functionResponse" in fields else "model", "parts": [fields]}
+
+    said = [
+        {"role": "user", "parts": [{"text": "list"}]},
+        part(functionCall={"name": "ls", "args": {}}),
+        part(functionResponse={"id": "call-9", "name": "ls", "response": {"output": "a"}}),
+    ]
+    events, counts = read(lines(tmp_path / "a.json", said))
+    called, answered = (e for e in events if e.kind in ("tool_call", "tool_result"))
+    assert (answered.call_id, counts.orphan_call) == (called.call_id, 0)
+
+
 def test_calls_without_ids_join_their_results_by_tool_and_order(tmp_path: Path) -> None:
     given = [
         {"role": "user", "content": "go"},

@@ -65,6 +65,19 @@ def test_the_item_that_the_end_cuts_off_is_not_complete() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("value", "space", "more"),
+    [(b"[1]", b" ", b"x"), (b'{"a":1}', b"\n", b'{"a":2}'), (b"[1]", b" " * (3 << 20), b"]")],
+)
+def test_what_follows_the_value_is_told_with_its_place(
+    value: bytes, space: bytes, more: bytes
+) -> None:
+    first, beyond = items(BytesIO(value + space + more), ())
+    assert first.complete and beyond.beyond and not beyond.complete
+    assert beyond.offset == len(value + space)
+    assert len(list(items(BytesIO(value + space + b"\x00"), ()))) == 1
+
+
 def test_texts_one_after_another_are_told_apart() -> None:
     found = [item.data for item in values(BytesIO(b'{"a":"}"}\n{\n "b": [1]\n}[2]'))]
     assert found == [b'{"a":"}"}', b'{\n "b": [1]\n}', b"[2]"]

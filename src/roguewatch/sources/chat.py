@@ -1,8 +1,9 @@
 """Chat-completion messages as JSON or JSON lines: AgentDojo, tau-bench, and the like.
 
 A file holds conversations: an array or lines of objects with `messages`, `traj` or
-`conversations`, one such object, an array of messages, or messages line by line.
-Lines without messages (a benchmark's header) describe what follows them.
+`conversations`, one such object or several in a row, an array of messages, lines or an
+array of such arrays, or messages line by line. Lines without messages (a benchmark's
+header) describe what follows them.
 
 A conversation has no id that all writers agree on. Its session is a digest of the ids
 that it has (its own, its metadata's, the header's) and of its opening, up to the first
@@ -24,7 +25,7 @@ from roguewatch.errors import SourceError
 from roguewatch.events import Event, Origin, event_id
 from roguewatch.sources import conversation
 from roguewatch.sources.conversation import is_message, role_of
-from roguewatch.sources.json_items import items
+from roguewatch.sources.json_items import items, values
 from roguewatch.sources.lines import lines
 from roguewatch.sources.repair import decode, decode_any
 from roguewatch.sources.source import HEAD_BYTES, MAX_RECORD_BYTES, Document, Source
@@ -38,8 +39,13 @@ _NAMING = ("role", "from", "content", "value", "tool_calls", "function_call", "p
 """What of a message shows that it is one."""
 _TAU2 = (b'"agent_info"', b'"user_info"', b'"environment_info"')
 _MOST_DETAIL = 256 << 10
+_MOST_HEADERS = 20
+"""Lines without messages that may stand before the first conversation."""
 _OTHERS = frozenset(("trajectory", "history", "eval", "spans", "resourceSpans", "sessionId"))
 """Keys of formats that have readers of their own."""
+
+
+_LINE: Any = dict[str, msgspec.Raw] | list[msgspec.Raw]
 
 
 class _Piece(msgspec.Struct, frozen=True):
@@ -61,16 +67,21 @@ def recognise(head: bytes) -> bool:
         return False
     if _is_record(text.split(b"\n", 1)[0] if _is_lines(text) else text):
         return True
-    # a header may come before the first conversation
-    return _is_lines(text) and any(_is_record(line) for line in text.split(b"\n")[1:4])
+    if not _is_lines(text):
+        return False
+    following = text.split(b"\n", _MOST_HEADERS + 1)[1 : _MOST_HEADERS + 1]
+    return any(_is_record(line) for line in following)
 
 
 def _is_lines(text: bytes) -> bool:
-    """Whether the first line is an object of its own, or too long to tell."""
+    """Whether the first line is an object of its own, or an array that is not the last."""
+    first, _, rest = text.partition(b"\n")
+    if text[:1] == b"[" and rest.lstrip()[:1] not in (b"[", b"{"):
+        return False
     if b"\n" not in text and len(text) > HEAD_BYTES // 2:
-        return True
+        return True  # too long to tell
     try:
-        decode(text.split(b"\n", 1)[0], dict[str, msgspec.Raw])
+        decode(first, _LINE)
     except msgspec.DecodeError:
         return False
     return True
@@ -118,33 +129,57 @@ def read(document: Document) -> Iterator[Event]:
     """The events of every conversation, in the file's order."""
     head = document.head().lstrip(b"\xef\xbb\xbf \t\r\n")
     reading = _Reading(document)
-    if head[:1] == b"[":
-        return reading.records(_array(document, reading))
     if _is_lines(head):
-        return reading.records(_lines(document, reading))
-    return reading.one(document)
+        yield from reading.records(_lines(document, reading))
+        return
+    if head[:1] == b"[":
+        yield from reading.records(_array(document, reading))
+    else:
+        yield from reading.one(document)
+    if reading.beyond >= 0:
+        yield from reading.records(_further(document, reading))
 
 
 def _array(document: Document, reading: _Reading) -> Iterator[_Piece]:
     with document.open() as stream:
         for item in items(stream, ()):
+            if item.beyond:
+                reading.beyond = item.offset
+                continue
             document.counts.lines += 1
-            if item.data is None:
-                yield from reading.unreadable("malformed", item.offset, b"larger than is read")
-            elif not item.complete:
-                yield from reading.unreadable("truncated_tail", item.offset, item.data)
+            if item.data is None or not item.complete:
+                yield from reading.unreadable(item.fault[0], item.offset, item.data)
             else:
                 yield _Piece(item.offset, item.data, item.index)
+
+
+def _further(document: Document, reading: _Reading) -> Iterator[_Piece]:
+    """The values of a file after its first, laid out over lines as they please."""
+    found = False
+    with document.open() as stream:
+        left = reading.beyond
+        while left and (step := stream.read(min(left, 1 << 20))):
+            left -= len(step)
+        for item in values(stream):
+            found = True
+            document.counts.lines += 1
+            offset = reading.beyond + item.offset
+            if item.data is None or not item.complete:
+                yield from reading.unreadable(item.fault[0], offset, item.data)
+            else:
+                yield _Piece(offset, item.data, item.index)
+    if not found:
+        yield from reading.unreadable("malformed", reading.beyond, None)
 
 
 def _lines(document: Document, reading: _Reading) -> Iterator[_Piece]:
     for index, line in enumerate(lines(document)):
         document.counts.lines += 1
         if line.skipped:
-            yield from reading.unreadable("malformed", line.offset, b"longer than is read")
+            yield from reading.unreadable("malformed", line.offset, None)
             continue
         try:
-            decode(line.data, dict[str, msgspec.Raw])
+            decode(line.data, _LINE)
         except msgspec.DecodeError:
             code = "malformed" if line.whole else "truncated_tail"
             yield from reading.unreadable(code, line.offset, line.data)
@@ -161,10 +196,17 @@ class _Reading:
         self._sessions: set[str] = set()
         self._gaps: list[Event] = []
         self._last = ""
+        self.beyond = -1
+        """Where more values follow the file's first; -1: nowhere."""
 
-    def unreadable(self, code: str, offset: int, data: bytes) -> Iterator[_Piece]:
-        """Count a record that cannot be read; its gap is told with what follows."""
+    def unreadable(self, code: str, offset: int, data: bytes | None) -> Iterator[_Piece]:
+        """Count a record that cannot be read; its gap is told with what follows.
+
+        Args:
+            data: its bytes; None where they are more than is read, or no JSON value at all.
+        """
         setattr(self._counts, code, getattr(self._counts, code) + 1)
+        data = b"longer than is read" if data is None else data
         telling = Telling("chat", self._last or event_id("chat", data), self._counts)
         gap = telling.gap(
             code,
@@ -183,8 +225,10 @@ class _Reading:
     def records(self, pieces: Iterator[_Piece]) -> Iterator[Event]:
         """The conversations of an array or of lines."""
         header: dict[str, Any] = {}
+        heading = False
         for piece in pieces:
             yield from self._gaps_now()
+            headed, heading = heading, False
             try:
                 record = decode_any(piece.data)
             except msgspec.DecodeError:
@@ -198,7 +242,9 @@ class _Reading:
                 located = _located(piece, messages)
                 yield from self._conversation(piece.index, piece.offset, meta, header, located)
             elif isinstance(record, dict):
-                header = record
+                header, heading = {**header, **record} if headed else record, True
+            elif isinstance(record, list) and record and isinstance(record[0], dict):
+                yield from self.records(_inside(piece))
             else:
                 list(self.unreadable("malformed", piece.offset, piece.data))
         yield from self._gaps_now()
@@ -210,8 +256,10 @@ class _Reading:
         many = False
         with document.open() as stream:
             for item in items(stream, _HOLDERS):
-                if item.data is None:
-                    list(self.unreadable("malformed", item.offset, b"larger than is read"))
+                if item.beyond:
+                    self.beyond = item.offset
+                elif item.data is None:
+                    list(self.unreadable("malformed", item.offset, None))
                 elif item.key == _MANY and item.index >= 0 and item.complete:
                     self._counts.lines += 1
                     many = True
@@ -293,6 +341,13 @@ def _held(record: Any) -> tuple[dict[str, Any], str] | None:
             if isinstance(value, list) and (not value or is_message(value[0])):
                 return {name: each for name, each in record.items() if name != key}, key
     return None
+
+
+def _inside(piece: _Piece) -> Iterator[_Piece]:
+    """The items of an array, each with its place in the file."""
+    for item in items(BytesIO(piece.data), ()):
+        if item.data is not None:
+            yield _Piece(piece.offset + item.offset, item.data, item.index)
 
 
 def _located(piece: _Piece, key: str) -> Iterator[_Piece]:

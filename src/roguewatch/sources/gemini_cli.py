@@ -133,7 +133,7 @@ class _Reader:
         start = len(data) - len(data.removeprefix(b"\xef\xbb\xbf").lstrip())
         text = data[start:]
         fault = _fault(text)
-        if text[:1] == b"[" or fault == "truncated_tail":
+        if text[:1] == b"[" or fault:
             yield from self.torn(text, start, fault)
         else:
             self.tally.counts.lines += 1
@@ -143,11 +143,13 @@ class _Reader:
     def torn(self, text: bytes, start: int, fault: str) -> Iterator[Event]:
         """What a file holds message by message, and a gap where it is no whole JSON value."""
         fields: dict[str, Raw] = {}
-        rest, at = b"", start
+        rest, at = text, start
         for item in items(io.BytesIO(text), ("messages",)):
             if not item.complete or item.data is None:
                 rest, at = item.data or b"", start + item.offset
-            elif item.index < 0:
+                continue
+            rest = b"" if at == start else rest
+            if item.index < 0:
                 fields[item.key] = Raw(item.data)
             else:
                 yield from self.head(fields, start)

@@ -184,19 +184,18 @@ def _read_json(document: Document) -> Iterator[Event]:
                 if item.key in ("eval", "status", "version") and item.data:
                     parts[item.key] = msgspec.Raw(item.data)
                 elif not item.complete and log is not None:
-                    counts.truncated_tail += 1
+                    code, reason = item.fault
+                    setattr(counts, code, getattr(counts, code) + 1)
                     origin = Origin(document.name, item.offset)
-                    session = log.session("", 0)
-                    yield log.gap(session, "truncated_tail", "the file ends here", origin)
+                    yield log.gap(log.session("", 0), code, reason, origin)
                 continue
             if log is None:
                 log = Log(_json_head(parts, document), counts)
             counts.lines += 1
             if item.data is None or not item.complete:
                 session = log.session(f"number {item.index}", 0)
-                code = "malformed" if item.complete else "truncated_tail"
+                code, reason = item.fault
                 setattr(counts, code, getattr(counts, code) + 1)
-                reason = "larger than is read" if item.complete else "the file ends inside it"
                 origin = Origin(document.name, item.offset)
                 yield log.gap(session, code, f"sample {item.index}: {reason}", origin)
                 continue

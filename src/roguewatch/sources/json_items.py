@@ -37,6 +37,17 @@ class Item(msgspec.Struct, frozen=True):
     complete: bool = True
     """False for the item that the document's end cut off, or, without a key or data, for
     what could not be read."""
+    beyond: bool = False
+    """It is what stands after the end of the document's one value, without its data."""
+
+    @property
+    def fault(self) -> tuple[str, str]:
+        """The code and the reason of the gap that it is, where it cannot be read."""
+        if self.beyond:
+            return "malformed", "more follows after the end of the JSON value"
+        if self.data is None:
+            return "malformed", "larger than is read"
+        return "truncated_tail", "the file ends inside it"
 
 
 def items(
@@ -127,11 +138,18 @@ class _Splitter:
             yield Item("", -1, end, b"", complete=False)
 
     def _rest(self) -> Iterator[Item]:
-        """Nothing, unless what follows the value cannot be read: a packed file tells only at
-        its end that it is broken."""
-        self._place = len(self._buffer)
-        while self._fill():
+        """What follows the value: nothing, as a rule. Read to the end, since a packed file
+        tells only there that it is broken."""
+        beyond = -1
+        while True:
+            tail = bytes(self._buffer[self._place :])
+            if beyond < 0 and (said := tail.lstrip(_SPACE)):
+                beyond = self._base + len(self._buffer) - len(said)
             self._place = len(self._buffer)
+            if not self._fill():
+                break
+        if beyond >= 0:
+            yield Item("", -1, beyond, b"", complete=False, beyond=True)
         yield from self._cut()
 
     def _opened(self, mark: bytes, offset: int) -> None:

@@ -101,10 +101,9 @@ class _Reading:
     def _load(self) -> None:
         with self._document.open() as stream:
             for item in items(stream, _ARRAYS):
-                if item.data is None:
-                    self._gap("malformed", f"{item.key} is larger than is read", item.offset, b"")
-                elif not item.complete:
-                    self._gap("truncated_tail", "the file ends here", item.offset, item.data)
+                if item.data is None or not item.complete:
+                    code, reason = item.fault
+                    self._gap(code, f"{item.key}: {reason}", item.offset, item.data or b"")
                 elif item.key in _ARRAYS and item.index >= 0:
                     self._record(item.key, item.offset, item.data)
                 else:

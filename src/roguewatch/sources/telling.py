@@ -118,15 +118,22 @@ class Telling:
             the result, and whether its call was waiting for it.
         """
         call = self._waiting.pop(call_id, None) if call_id else self._oldest(tool)
+        if call is None and call_id and tool:
+            call = self._oldest(tool, unnamed=True)  # Gemini's API names the answer alone
         if call is not None:
             tool, call_id = tool or call.tool, call.call_id
             fields.setdefault("agent", call.agent)
         event = self.tell("tool_result", origin, tool=tool, call_id=call_id, **fields)
         return event, call is not None
 
-    def _oldest(self, tool: str) -> Event | None:
+    def _oldest(self, tool: str, *, unnamed: bool = False) -> Event | None:
+        """The call of this tool (empty: of any) that has waited longest.
+
+        Args:
+            unnamed: only one that the source gave no id.
+        """
         for call_id, call in self._waiting.items():
-            if call.tool == tool or not tool:
+            if (call.tool == tool or not tool) and (not unnamed or call_id.startswith("#")):
                 return self._waiting.pop(call_id)
         return None
 
