@@ -11,12 +11,12 @@ from __future__ import annotations
 
 import re
 
-from roguewatch.detect.commands.reader import DELIMITERS, GAP, SCAN, WordReader
+from roguewatch.detect.commands.reader import DELIMITERS, SCAN, WordReader
+from roguewatch.detect.commands.runs import COMMAND, RUN, words_of
 from roguewatch.detect.commands.syntax import (
     Assignment,
     Function,
     Group,
-    Literal,
     Node,
     Pipeline,
     Redirect,
@@ -26,6 +26,9 @@ from roguewatch.detect.commands.syntax import (
 )
 
 _BLANK = re.compile(r"(?:[ \t\r\v\f]|\\\r?\n)*(?:#[^\n]*)?")
+_BEGINS_BLANK = frozenset(" \t\r\v\f\\#")
+_SEPARATING = _BEGINS_BLANK | frozenset("\n;|&")
+_ENDING = frozenset("\n;|&)")
 _ASSIGNMENT = re.compile(r"([A-Za-z_]\w*)(?:\[[^\]\n]{0,64}\])?(\+?)=")
 _REDIRECT = re.compile(r"(\d*|\{\w+\})(<<<|<<-|<<|<&|<>|<(?!\()|>>|>&|>\||>(?!\()|&>>|&>)")
 _FUNCTION = re.compile(
@@ -38,17 +41,8 @@ _KEYWORD = re.compile(
 _IDENTIFIER = re.compile(r"[A-Za-z_]\w*")
 _IN = re.compile(r"in(?=\s)")
 _CASE_END = re.compile(r";;&|;;|;&")
+_BEFORE = frozenset(("!", "time", "coproc"))
 _CLOSERS = frozenset(("then", "elif", "else", "fi", "do", "done", "esac", "}"))
-_RUN = re.compile(
-    r"""(?:(?:[A-Za-z0-9_./:@%+,^=-]++|'[^']*+'|"[^"\\$`]*+")(?=[ \t\n;|&)]|\Z)[ \t]*+)++"""
-)
-"""Words in which nothing expands, and the blanks after each. Atomic: it never backtracks."""
-_RUN_WORD = re.compile(r"""'([^']*+)'|"([^"]*+)"|[^ \t'"]++""")
-_PLAIN = re.compile(
-    r"(?!(?:if|then|elif|else|fi|while|until|for|select|do|done|case|esac|function|coproc|time)"
-    r"(?=[ \t\n;|&)]|\Z))" + _RUN.pattern
-)
-"""Such words where a command may begin. A run after a keyword is not looked at twice."""
 
 
 class Parser(WordReader):
@@ -88,19 +82,19 @@ class Parser(WordReader):
             self._separators()
             if self.at >= len(text) or text[self.at] == ")" or text.startswith(";;", self.at):
                 break
-            keyword = _KEYWORD.match(text, self.at)
-            if keyword and keyword.group(1) in _CLOSERS:
-                if keyword.group(1) in closers or not closers:
-                    break
-                self.sound = False
-                self.at = keyword.end()
-                continue
             before = self.at
-            stages = self._pipeline()
-            background = False
-            self._skip()
-            if text.startswith("&", self.at) and not text.startswith("&&", self.at):
-                background = True
+            first = self._plain() if self.quick else None
+            if first is None:
+                keyword = _KEYWORD.match(text, before)
+                if keyword and keyword.group(1) in _CLOSERS:
+                    if keyword.group(1) in closers or not closers:
+                        break
+                    self.sound = False
+                    self.at = keyword.end()
+                    continue
+            stages = self._pipeline(first)
+            background = text.startswith("&", self.at) and not text.startswith("&&", self.at)
+            if background:
                 self.at += 1
             if stages:
                 pipelines.append(Pipeline(tuple(stages), background))
@@ -112,10 +106,10 @@ class Parser(WordReader):
     def _separators(self) -> None:
         text = self.text
         while True:
-            self.at = _BLANK.match(text, self.at).end()  # type: ignore[union-attr]
-            if self.at >= len(text):
+            self._skip()
+            char = text[self.at : self.at + 1]
+            if char not in _SEPARATING:
                 return
-            char = text[self.at]
             if char == "\n":
                 self._newline()
             elif char == ";" and not text.startswith(";;", self.at):
@@ -127,22 +121,25 @@ class Parser(WordReader):
             else:
                 return
 
-    def _pipeline(self) -> list[Node]:
+    def _pipeline(self, node: Node | None) -> list[Node]:
+        """Its stages, the first of which may have been read."""
         stages: list[Node] = []
+        text = self.text
         while True:
-            self._skip()
-            node = self._command()
+            if node is None:
+                self._skip()
+                node = self._command()
             if node is not None:
                 stages.append(node)
+                node = None
             self._skip()
-            if self.text.startswith("|", self.at) and not self.text.startswith("||", self.at):
-                self.at += 2 if self.text.startswith("|&", self.at) else 1
+            if text[self.at : self.at + 1] != "|" or text.startswith("||", self.at):
+                return stages
+            self.at += 2 if text.startswith("|&", self.at) else 1
+            self._skip()
+            while text.startswith("\n", self.at):
+                self._newline()
                 self._skip()
-                while self.text.startswith("\n", self.at):
-                    self._newline()
-                    self._skip()
-                continue
-            return stages
 
     # Commands
 
@@ -150,11 +147,7 @@ class Parser(WordReader):
         text = self.text
         if self.quick and (plain := self._plain()):
             return plain
-        while (keyword := _KEYWORD.match(text, self.at)) and keyword.group(1) in (
-            "!",
-            "time",
-            "coproc",
-        ):
+        while (keyword := _KEYWORD.match(text, self.at)) and keyword.group(1) in _BEFORE:
             self.at = keyword.end()
             self._skip()
         if text.startswith("((", self.at):
@@ -178,24 +171,26 @@ class Parser(WordReader):
             if body_node is not None:
                 return Function(function.group(1) or function.group(2), body_node)
             return None
-        return self._simple()
+        return self._simple([])
 
     def _plain(self) -> Simple | None:
-        """A command of plain words and nothing else, which is what most commands are."""
+        """A command that begins with plain words, which is what most commands do."""
         text = self.text
-        run = _PLAIN.match(text, self.at)
+        run = COMMAND.match(text, self.at)
         if run is None:
             return None
         end = run.end()
-        following = text[end : end + 2]
-        if following and (following[0] not in "\n;|&)" or following == "&>"):
+        following = text[end : end + 1]
+        if following == "(" or text.startswith("&>", end):  # a function; perhaps `2&>`
             return None
-        words = _run_words(run.group())
+        words = words_of(run.group())
         first = words[0]
         if not isinstance(first, str) or "=" in first:
             return None
         self.at = end
-        return Simple((), words, (), self._ascii and all(isinstance(word, str) for word in words))
+        if following and following not in _ENDING:
+            return self._simple(words)
+        return Simple((), tuple(words), (), self._ascii and tuple not in map(type, words))
 
     def _compound(self, keyword: str, end: int) -> Node | None:
         if keyword == "{":
@@ -279,22 +274,19 @@ class Parser(WordReader):
         self.expect("esac")
         return Group(tuple(branches), self._redirects())
 
-    def _simple(self) -> Simple | None:
+    def _simple(self, words: list[Word]) -> Simple | None:
+        """A command, of which the first words may have been read."""
         text = self.text
         assignments: list[Assignment] = []
-        words: list[Word] = []
         redirects: list[Redirect] = []
-        length = len(text)
         while True:
-            self.at = GAP.match(text, self.at).end()  # type: ignore[union-attr]
-            if self.at >= length:
-                break
-            char = text[self.at]
-            if char in "\n;|)" or (char == "#"):
+            self._skip_gap()
+            char = text[self.at : self.at + 1]
+            if not char or char in "\n;|)#":
                 break
             if char == "&" and not text.startswith("&>", self.at):
                 break
-            if char in "<>&" or char.isdigit() or char == "{":
+            if char in "<>&{" or char.isdigit():
                 match = _REDIRECT.match(text, self.at)
                 if match:
                     self._redirect(match, redirects)
@@ -302,9 +294,9 @@ class Parser(WordReader):
             if char == "(":  # `word (`: no place for it in a command
                 self.sound = False
                 break
-            if words and self.quick and (run := _RUN.match(text, self.at)):
+            if words and self.quick and (run := RUN.match(text, self.at)):
                 self.at = run.end()
-                words += _run_words(run.group())
+                words += words_of(run.group())
                 continue
             if not words and (match := _ASSIGNMENT.match(text, self.at)):
                 self.at = match.end()
@@ -316,7 +308,7 @@ class Parser(WordReader):
             words.append(word)
         if not (assignments or words or redirects):
             return None
-        plain = self._ascii and all(isinstance(word, str) for word in words)
+        plain = self._ascii and tuple not in map(type, words)
         return Simple(tuple(assignments), tuple(words), tuple(redirects), plain)
 
     def _value(self) -> Word:
@@ -403,14 +395,6 @@ class Parser(WordReader):
             self.sound = False
 
     def _skip(self) -> None:
-        self.at = _BLANK.match(self.text, self.at).end()  # type: ignore[union-attr]
-
-
-def _run_words(run: str) -> tuple[Word, ...]:
-    if "'" not in run and '"' not in run:
-        return tuple(run.split())
-    words: list[Word] = []
-    for match in _RUN_WORD.finditer(run):
-        group = match.lastindex
-        words.append((Literal(match.group(group), True),) if group else match.group())
-    return tuple(words)
+        """Step over blanks and a comment."""
+        if self.text[self.at : self.at + 1] in _BEGINS_BLANK:
+            self.at = _BLANK.match(self.text, self.at).end()  # type: ignore[union-attr]

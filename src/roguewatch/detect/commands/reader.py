@@ -26,7 +26,8 @@ MAX_DEPTH = 30
 
 SCAN = 4096
 """Characters looked at for the end of `${…}` and `$((…))`."""
-GAP = re.compile(r"(?:[ \t\r\v\f]|\\\r?\n)*")
+_GAP = re.compile(r"(?:[ \t\r\v\f]|\\\r?\n)*")
+_BEGINS_GAP = frozenset(" \t\r\v\f\\")
 _PLAIN = re.compile(r"[A-Za-z0-9_./:@%+,^=-]+(?=[ \t\n;|&)<>]|\Z)")
 _RUN = re.compile(r"[^\s'\"\\$`|&;()<>]+")
 _QUOTED_RUN = re.compile(r"[^\"\\$`]+")
@@ -236,7 +237,8 @@ class WordReader(ABC):
             raise TooDeep
 
     def _skip_gap(self) -> None:
-        self.at = GAP.match(self.text, self.at).end()  # type: ignore[union-attr]
+        if self.text[self.at : self.at + 1] in _BEGINS_GAP:
+            self.at = _GAP.match(self.text, self.at).end()  # type: ignore[union-attr]
 
 
 def _close_brace(text: str, at: int) -> int:
