@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from roguewatch.detect.denials import DenialsDetector
 from tests.detect.watching import asked, call, event, result, run, watch
 
@@ -67,3 +69,20 @@ def test_two_sightings_of_one_call_count_once() -> None:
         made, answer = run(way, "x")
         events += [made, made, answer, answer]
     assert [one.level for one in watch(DenialsDetector(), events)] == ["low"]
+
+
+@pytest.mark.parametrize(
+    ("refused", "way"),
+    [
+        ("git push", "git -c alias.p=push p"),
+        ("curl https://x.example/a", "wget https://x.example/a"),
+        ("rm -rf build", "python -c \"import shutil; shutil.rmtree('build')\""),
+    ],
+)
+def test_one_equivalent_is_told_of_where_a_person_refused(refused: str, way: str) -> None:
+    made = call("Bash", command=refused)
+    said = "The user doesn't want to proceed with this tool use. The tool use was rejected."
+    events = [made, result(made, said, failed=True)]
+    assert [one.level for one in watch(DenialsDetector(), [*events, *run(way)])] == ["low"]
+    machine = [made, result(made, "Permission denied", exit_status=1, failed=True)]
+    assert watch(DenialsDetector(), [*machine, *run(way)]) == []

@@ -83,7 +83,7 @@ def test_keeping_a_limit_is_none(sentence, act) -> None:  # type: ignore[no-unty
         "Make the field read-only.",
         "Explain why users don't push to main.",
         "Do not change the public API.",
-        "Don't push until the tests pass.",
+        "Don't push until Friday.",
         "I can't install the package.",
         "Does it work without committing transactions twice?",
         "The bot should not crash.",

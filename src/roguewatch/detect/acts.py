@@ -17,6 +17,7 @@ from roguewatch.detect.claims.checks import command_kinds
 from roguewatch.detect.commands.command import Command
 from roguewatch.detect.deeds import tool_deeds, tool_words, words
 from roguewatch.detect.scanning import Scanner
+from roguewatch.detect.wishes import is_secret
 
 _SCRATCH = ("/tmp/", "/dev/", "/var/tmp/", "/private/tmp/", "/proc/")  # noqa: S108
 _PACKAGE_VERBS = words("install add i get update upgrade ci")
@@ -46,12 +47,30 @@ def _commands(test: Callable[[Command], bool]) -> Callable[[Action], str]:
     return done
 
 
+def git_verb(command: Command) -> str:
+    """`push` of `git -C there -c a=b push` or `git -c alias.p=push p`; empty for other programs."""
+    if command.program != "git":
+        return ""
+    aliases: dict[str, str] = {}
+    taken = ""
+    for word in command.arguments:
+        if taken:
+            if taken == "-c" and word.startswith("alias."):
+                name, _, meaning = word[len("alias.") :].partition("=")
+                aliases[name] = meaning.split(" ")[0]
+            taken = ""
+        elif not word.startswith("-"):
+            return aliases.get(word, word)
+        elif word in ("-C", "-c", "--git-dir", "--work-tree", "--namespace"):
+            taken = word
+    return ""
+
+
 def _git(*names: str, needs: tuple[str, ...] = ()) -> Callable[[Command], bool]:
     def test(command: Command) -> bool:
-        if command.program != "git" or not command.arguments:
-            return False
-        sub = next((word for word in command.arguments if not word.startswith("-")), "")
-        if sub not in names or any(word in _HARMLESS_PUSH for word in command.arguments):
+        if git_verb(command) not in names or any(
+            word in _HARMLESS_PUSH for word in command.arguments
+        ):
             return False
         return not needs or any(word in needs for word in command.arguments)
 
@@ -80,6 +99,27 @@ def _installs(command: Command) -> bool:
     if command.program == "go":
         return plain[:1] == ["get"] or plain[:1] == ["install"]
     return bool(plain) and plain[0] in _PACKAGE_VERBS
+
+
+def _adds(command: Command) -> bool:
+    """Whether an installation names what it installs; `npm ci` restores what is declared."""
+    if not _installs(command) or command.arguments[:1] in (("ci",), ("update",), ("upgrade",)):
+        return False
+    listed = any(word in ("-r", "--requirement", "-c", "--constraint") or word.startswith("-r")
+                 for word in command.arguments)  # fmt: skip
+    named = [word for word in command.arguments if not word.startswith("-")]
+    after = named[2:] if named[:1] == ["pip"] else named[1:]
+    return not listed and any(not word.startswith((".", "/", "~")) for word in after)
+
+
+def _drops_branch(command: Command) -> bool:
+    """Whether a command deletes a branch or a tag, here or at a remote."""
+    verb, words_ = git_verb(command), command.arguments
+    if verb in ("branch", "tag"):
+        return any(word in ("-d", "-D", "--delete") for word in words_)
+    return verb == "push" and any(
+        word in ("-d", "--delete") or word.startswith(":") for word in words_
+    )
 
 
 def _network(action: Action) -> str:
@@ -121,8 +161,10 @@ def _by_tool(deed: str) -> Callable[[Action], str]:
 
 
 _TOUCH = (
-    r"(?:touch|access|query|connect|us|migrat)"
-    r"(?:e|es|ing|ying)? (?:to |into |data in |anything (?:in|on) )?"
+    r"(?:(?:touch|access|query|connect|us|migrat)"
+    r"(?:e|es|ing|ying)? (?:to |into |data in |anything (?:in|on) )?|"
+    r"(?:run|running|execut(?:e|ing)) (?:anything|(?:any )?(?:quer(?:y|ies)|commands?|sql|scripts?|statements?|"
+    r"migrations?)) (?:against|on|in) )"
 )
 _ALTER = (
     r"(?:modify|chang|alter|writ|dropp?|truncat|updat|reset|wip|edit|delet|insert)(?:e|es|ing|ying)? "
@@ -217,6 +259,11 @@ def _any(*tests: Callable[[Action], str]) -> Callable[[Action], str]:
     return done
 
 
+def is_scratch(path: str) -> bool:
+    """Whether a path lies where nothing lasts."""
+    return path.startswith(_SCRATCH)
+
+
 def written(action: Action) -> tuple[str, ...]:
     """Files that a call changes, scratch places left out."""
     if action.event.kind != "tool_call":
@@ -252,9 +299,10 @@ ACTS: tuple[Act, ...] = (
          _commands(lambda c: _git("rebase", "filter-branch")(c)
                    or _git("commit", needs=("--amend",))(c) or _git("reset", needs=("--hard",))(c))),
     _act("install", r"install(?:ing)?(?: (?:any|new|additional|extra|packages?|dependencies|"
-         r"anything|software|libraries))*|(?:add|adding|introduce|introducing) (?:any )?(?:new |"
+         r"anything|software|libraries))*", _commands(_installs)),
+    _act("add dependencies", r"(?:add|adding|introduce|introducing) (?:any )?(?:new |"
          r"extra |additional |external |third[- ]party |other )*(?:dependenc(?:y|ies)|packages?|libraries)",
-         _commands(_installs)),
+         _commands(_adds)),
     _act("network", r"(?:use|access|using|accessing|touch|hit|call|calling|reach|make|making|go|"
          r"connect(?:ing)? to) (?:on |to |any |out to )?(?:the )?(?:network "
          r"(?:requests?|calls?|access)|internet|network|online|web|"
@@ -288,6 +336,8 @@ ACTS: tuple[Act, ...] = (
          r"dangerous|irreversible) ?(?:commands?|operations?|actions?|things)?|(?:delet(?:e|ing)|remov(?:e|ing)|eras(?:e|ing)) (?:any |the |my |existing |"
          r"user )*(?:files?|data|anything|records?|branches|folders?|directories|emails?|messages?|"
          r"things|events?|rows|tables?|backups?)|rm -rf|use rm", _deletes),
+    _act("delete branches", r"(?:delet(?:e|ing)|remov(?:e|ing)) (?:any |the |my |existing |remote |local |git |"
+         r"old )*(?:branch(?:es)?|tags?)", _commands(_drops_branch)),
     _act("send", r"(?:send|sending|email|emailing|reply|replying|contact|contacting|message|"
          r"messaging|notify|notifying|post|posting|tweet|publish|share|sharing)(?: (?:any|to|an|a|"
          r"the|out|anything|anyone|anybody|e-?mails?|messages?|replies|them|him|her|it|customers?|clients?|"
@@ -298,6 +348,9 @@ ACTS: tuple[Act, ...] = (
         r"reservations?|transfers?|transactions?))(?: (?:any|anything|money|funds|the|a|out|for)\b)*",
          _any(_by_tool("pay"), lambda a: a.event.tool if "reserve" in a.event.tool.lower()
               or "book_" in a.event.tool.lower() else "")),
+    _act("read secrets", r"(?:read|open|access|touch|print|display|look at|use|cat|dump|expose)(?:ing)? (?:any |the |my |our |"
+         r"stored )*(?:secrets?|credentials?|passwords?|api keys?|private keys?|ssh keys?|access tokens?)(?: files?)?",
+         lambda a: next((path for path in a.paths if is_secret(path)), "")),
     _act("sudo", r"(?:use|using|run|running)(?: anything)?(?: with| as)? (?:sudo|root)|sudo",
          _commands(lambda c: "sudo" in c.via or c.program in ("sudo", "doas"))),
     _act("restart", r"(?:restart|reboot)(?:ing)?(?: (?:any|the|our|my|a) (?:servers?|services?|process(?:es)?|"

@@ -22,7 +22,9 @@ from roguewatch.detect.frames import canonical
 from roguewatch.detect.scanning import Scanner, Screen
 from roguewatch.detect.wishes import LAYERED
 
-Form = Literal["act", "read-only", "only-paths", "not-paths", "command", "tool", "budget"]
+Form = Literal[
+    "act", "read-only", "only-paths", "not-paths", "only-read", "not-read", "command", "tool", "budget"
+]  # fmt: skip
 
 MAX_MESSAGE = 32_768
 MAX_SENTENCE = 300
@@ -44,6 +46,8 @@ class Constraint(msgspec.Struct, frozen=True):
     """Allowed once a person agreed."""
     on_request: bool = False
     """Allowed where the user asks for it ("never commit unless the user asks")."""
+    until: str = ""
+    """Kind of check that has to pass first: tests, build, lint or types."""
 
 
 _NO = (
@@ -107,7 +111,8 @@ _TAIL = re.compile(
 _BRANCH = re.compile(r"^ (?:directly |straight |any \w+ |changes )?(?:to|into|on) (?:the )?[`'\"]?"
                      r"(main|master|develop|trunk|prod|production|release)\b")  # fmt: skip
 _TELLS_OF = re.compile(r"\b(?:it|they|he|she|which|that|this|skill|tool|command|script|mode|flow|hook|we|"
-                       r"i|users?)\W+$")  # fmt: skip
+                       r"i|users?)[^\w,.;:()-]+$")  # fmt: skip
+"""Who is told of: "it does not push". In "fix it, don't push" the comma ends what is told."""
 _ABLE = re.compile(
     r"(?<!\byou )\b(?:can|may|could|might|(?:is|are|was|were|be) (?:able|allowed|permitted|free) to)\b"
     r"(?! you\b) [^,.;:]{2,80}$"
@@ -118,6 +123,22 @@ _OBJECT = re.compile(
     rf"^(?:(?:delet|remov|renam|mov)(?:e|ing) (?:or|and) )?{_CHANGE}(?:(?:,| or| and)+ \w+)*"
     r"(?: to| in| into)? (.{2,160})"
 )
+_LOOK = r"(?:read|open|access|look|view|inspect|print|peek|cat)(?:ing)?\b"
+_SIGHT = re.compile(
+    rf"^(?:{_LOOK}(?:,| or| and)+ )*{_LOOK}(?: (?:at|in|into|inside|from|to|of|the|any|contents?))* (.{{2,160}})"
+)
+_PROVISO = re.compile(
+    r"(?:until|unless|before|without) (?:all |the |every |any |our |a |an |full |whole |complete |unit |running |"
+    r"successful |passing |green |clean )*(?:tests?|(?:test )?suite|build|compilation|lint\w*|type ?checks?|mypy|"
+    r"ruff|eslint|pytest)\b(?:[^.;]{0,24}\b(?:pass\w*|green|succeed\w*|success\w*|clean|ok|works?|runs?|done)\b|\W*$)"
+)
+"""What has to be shown first: "until all tests pass", "without a green build"."""
+_PROVED = {
+    "tests": re.compile(r"\b(?:tests?|suite|pytest)\b"),
+    "build": re.compile(r"\b(?:build|compil\w+)\b"),
+    "types": re.compile(r"\b(?:type ?checks?|mypy)\b"),
+    "lint": re.compile(r"\b(?:lint|ruff|eslint)"),
+}
 _ONLY = re.compile(
     rf"\bonly (?:ever |allowed to |permitted to |supposed to )?(?:{_CHANGE}|work (?:on|in|inside|within)|create|add)(?: to| in| into| files in"
     r"| files under| files inside| code in| changes (?:in|to|under))? (.{2,160})|"
@@ -149,7 +170,7 @@ _ASK = re.compile(
 )
 _PATH = re.compile(r"`([^`\n]{1,120})`|\"([^\"\n]{1,120})\"|'([^'\n]{1,120})'|"
                    r"((?:~|\.{1,2})?/?[\w.@*-]+(?:/[\w.@*-]+)+/?|(?<![\w.])/[a-z][\w.-]{1,60}|(?<!\S)\.[a-z][\w-]{1,20}\b|[\w-]+/(?=[\s,.;)]|$)|"
-                   r"\.?[\w-]+\.[a-z]{1,6}\b|"
+                   r"\*?\.?[\w-]*\.[a-z]{1,6}\b|"
                    r"\b(?:docker|make|gem|proc|jenkins|rake|just|vagrant)file\b)")  # fmt: skip
 _PLACE = re.compile(
     r"^(?:any of |all |any |the |existing |my |our |your )*(?:existing |other )?([a-z][\w-]{2,24})"
@@ -382,7 +403,7 @@ def _in_shape(
         found.append(Constraint("act", sentence, "network", ask=permission))
     new = _NO_NEW.search(plain)
     if new and not _STATES.search(plain[: new.start()]):
-        found.append(Constraint("act", sentence, "install", ask=permission))
+        found.append(Constraint("act", sentence, "add dependencies", ask=permission))
     limit = _ONLY.search(plain)
     if limit and not plain.startswith(("if ", "when ")):
         paths = _paths(next(group for group in limit.groups() if group))
@@ -426,12 +447,17 @@ def _forbidden(
     if match.group().startswith(("wait", "hold")):
         rest = rest.removeprefix("the ").removeprefix("any ")
     outside = _OUTSIDE.search(rest)
-    if outside and re.match(_CHANGE, rest):
+    if outside and (limits := re.match(rf"{_CHANGE}|({_LOOK})", rest)):
         paths = _paths(rest[outside.end() :].strip())
-        return [Constraint("only-paths", sentence, paths=paths, ask=permission)] if paths else []
+        form: Form = "only-read" if limits.group(1) else "only-paths"
+        return [Constraint(form, sentence, paths=paths, ask=permission)] if paths else []
     condition = _CONDITION.search(rest)
+    until = ""
     if condition and not permission:
-        return []
+        proviso = _PROVISO.match(rest, condition.start())
+        if proviso is None:
+            return []
+        until = next(kind for kind, said in _PROVED.items() if said.search(proviso.group()))
     if condition:
         rest = rest[: condition.start()]
     rest = re.split(r"[;:(]|, (?:but|instead|just|so|as)\b| but | instead| - | so that", rest)[
@@ -448,6 +474,9 @@ def _forbidden(
         return []
     if _NO_CHANGES.match(rest) or _NOTHING.match(rest):
         return [Constraint("read-only", sentence, ask=permission, on_request=on_request)]
+    sight = _SIGHT.match(rest)
+    if sight and (paths := _paths(sight.group(1))):
+        return [Constraint("not-read", sentence, paths=paths, ask=permission)]
     place = _OBJECT.match(rest)
     found = []
     if place and (paths := _paths(place.group(1))):
@@ -459,7 +488,9 @@ def _forbidden(
         if said is None:
             continue
         lead = rest[: said.start()]
-        if lead and not re.fullmatch(r"(?:[\w-]+(?:,| or| and|/) ?){1,4}(?:or |and )?", lead):
+        if lead and not re.fullmatch(
+            r"(?:[\w-]+(?: [\w-]+)?(?:,| or| and|/) ?){1,4}(?:or |and )?", lead
+        ):
             continue
         third_person = said.group().split()[0].endswith("es") and not match.group().startswith(
             "no "
@@ -468,9 +499,7 @@ def _forbidden(
         if third_person or not (branch or _TAIL.match(rest[said.end() :])):
             continue
         target = (branch.group(1),) if branch else ()
-        found.append(
-            Constraint("act", sentence, act.name, target, ask=permission, on_request=on_request)
-        )
+        found.append(Constraint("act", sentence, act.name, target, permission, on_request, until))
         if act.name == "force-push":
             break
     return found or _by_name(sentence, rest, permission)

@@ -15,6 +15,7 @@ from collections.abc import Iterable
 import msgspec
 
 from roguewatch.detect.action import Action
+from roguewatch.detect.acts import git_verb
 from roguewatch.detect.deeds import words
 from roguewatch.detect.opened import Opened
 from roguewatch.detect.scanning import Scanner
@@ -24,12 +25,13 @@ from roguewatch.findings import Finding, Level, Severity, finding_id
 from roguewatch.printable import printable
 
 LEVELS_AT: tuple[tuple[int, Level], ...] = (
-    (2, "low"),
+    (1, "low"),
     (3, "medium"),
     (5, "high"),
     (12, "critical"),
 )
-"""From this number of equivalents after the denial, this level."""
+"""From this number of equivalents after the denial, this level. One is told of only where a
+person or a policy refused: a machine's refusal is often followed by the right way."""
 
 MAX_CLUSTERS = 32
 LIFE = 80
@@ -152,7 +154,7 @@ class DenialsDetector:
         cluster.programs |= {command.program for command in action.commands}
         count = len(cluster.calls)
         level = next((level for least, level in reversed(LEVELS_AT) if count >= least), "")
-        if not level or level == cluster.level:
+        if not level or level == cluster.level or (count == 1 and not cluster.by_human):
             return None
         cluster.level = level
         return self._finding(cluster, action.event, level)  # type: ignore[arg-type]
@@ -250,12 +252,8 @@ def _targets(action: Action) -> frozenset[str]:
     }
     found |= {re.split(r"[/?#]", address(flat(url)))[0] for url in action.urls[:8]}
     for command in action.commands[:8]:
-        if command.program == "git" and command.arguments[:1] in (
-            ("push",),
-            ("commit",),
-            ("merge",),
-        ):
-            found.add(f"git {command.arguments[0]}")
+        if (verb := git_verb(command)) in ("push", "commit", "merge"):
+            found.add(f"git {verb}")
     cwd = flat(action.event.cwd)
     return frozenset(target for target in found if target and target not in (".", "/", "~", cwd))
 

@@ -30,12 +30,13 @@ _FRAMES: tuple[tuple[str, str], ...] = (
         (r"\b(?:ask|check|confirm|consult|talk|speak|clear it)\b[^.]{0,40}?\b(?:before|prior to) (?:you )?(.+)", r"ask before \1"),
         (r"^\W*if you (?:think you )?(?:need|want|have) to ([^,]+), (?:please )?(?:talk|speak|ask|check|come|tell|let|write)\b.*", r"ask before \1"),
         (r"^\W*before (?:you )?([^,]+), (?:please )?(?:always )?(?:ask|check|talk|speak|tell|let me know|wait)\b.*", r"ask before \1"),
+        (rf"^\W*nothing (?:goes|gets|is \w+|ships?|is to go|rolls? out) (?:out )?(?:live |out )?(?:to|into|in|on) (?:production|prod)\b.*\b(?:without|until|unless|before)\b.*\b(?:i|me|my|our|{_CONSENT}).*", r"ask before touching production"),
         (rf"^\W*(?:nothing|not a single \w+|no \w+|none of \w+) {_DONE} (?:to be )?(\w+)[^.]*\b(?:without|until|unless|before)\b.*\b(?:i|me|my|our|{_CONSENT}).*", r"ask before \1"),
         (rf"^\W*no (\w+?)s? (?:unless|until|without|before)\b.*\b(?:i|me|my|our|user|asked|{_CONSENT}).*", r"ask before \1"),
         (r"^\W*unless (?:i|the user|we|you are)\b[^,]*, (?:please )?(?:do not|don't|never) (.+)", r"ask before \1"),
         (rf"\b(?:do not|don't|never|hold off on|hold off with|wait with) ([^.,;]+?) (?:until|till|before|without|unless)\b.*\b(?:i|me|my|our|you're told|told|{_CONSENT}).*", r"ask before \1"),
         # Prohibitions.
-        (rf"^\W*(?:please )?leave (?:all |any |the )?(\w+ing)(?: (?:the|of|it)\b[^.]*?)? to {_MINE}\b.*", r"do not \1"),
+        (rf"^\W*(?:(?:but|and|so) )?(?:please )?leave (?:all |any |the )?(\w+ing)(?: (?:the|of|it)\b[^.]*?)? to {_MINE}\b.*", r"do not \1"),
         (r"^\W*(?:i|we)(?:'ll| will| want to| prefer to| would like to) (?:do|handle|make|take care of|apply|run) (?:the|all|any|every) (\w+?)s? (?:myself|ourselves|on my own|by hand)\b.*", r"do not \1"),
         (r"^\W*(\w+ing) is (?:my|our|the \w+'s|a human'?s?|something only) .*", r"do not \1"),
         (r"^\W*(?:under|in) no (?:circumstances?|case|event)[, ]+(?:should|may|must|can|shall|is|are) (?:anything|something|any \w+) (?:to )?(?:be )?(\w+)\b(.*)", r"do not \1\2"),
@@ -53,7 +54,7 @@ _FRAMES: tuple[tuple[str, str], ...] = (
         (r"\b(?:do not|don't|without) pull(?:ing)? in (?:any |new |more |other )*(?:packages|dependencies|libraries)\b.*", r"do not install packages"),
         (r"\bno (?:new |third[- ]party |external |more |extra )*(\w+?(?:s|es|ing)) (?:to|from|on) (?:any |the |our )?(?:remotes?|servers?|origin|production|prod|outside)\b.*", r"do not \1"),
         (r"^\W*no (destructive|dangerous|irreversible) (commands?|operations?|actions?)\b.*", r"do not run \1 commands"),
-        (r"^\W*no (deploy|commit|push|merge|release|install|delet|restart|reboot)(?:s|es|e?ments?|ions?|ing)?\b(?! (?:history|access|message|hook|is|was|are))", r"do not \1"),
+        (r"^\W*(?:from now on,? |from here on,? |and )?no (?:more |further )?(deploy|commit|push|merge|release|install|delet|restart|reboot)(?:s|es|e?ments?|ions?|ing)?\b(?! (?:history|access|message|hook|is|was|are))", r"do not \1"),
         (r"^\W*(?:no|without) (?:web|internet|online) (?:search\w*|brows\w*|look-?ups?)\b.*", r"do not use the internet"),
         (r"\b(?:stay|keep) (?:off|away from) the (?:network|internet|web)\b.*", r"do not use the internet"),
         (r"^\W*(?:please )?(?:work|stay|remain) offline\b.*", r"do not use the internet"),
@@ -128,7 +129,7 @@ _ABROAD_REMIND = re.compile(
 _ABROAD_VERBS: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
     (verb, re.compile(pattern))
     for verb, pattern in (
-        ("push", r"\bpush"),
+        ("push", r"\b(?:push|pouss|empuj)|\bsub(?:as|ir|a)\b|推送|プッシュ"),
         ("commit", r"\bcommit|\bcommet|提交|コミット"),
         ("delete anything", r"\blösch|\bentfern|\bsupprim|\befface|\bborr|\belimin|\bcancella|\bapag|\bexclu|\bverwijder|\bradera|\bta bort|удал|删|削除"),
         ("install anything", r"\binstall?|установ|安装|インストール"),

@@ -14,9 +14,19 @@ from collections.abc import Iterable
 import msgspec
 
 from roguewatch.detect.action import Action
-from roguewatch.detect.acts import BY_NAME, WRITE, Act, is_rehearsal, may_speak_of, written
+from roguewatch.detect.acts import (
+    BY_NAME,
+    WRITE,
+    Act,
+    is_rehearsal,
+    is_scratch,
+    may_speak_of,
+    written,
+)
+from roguewatch.detect.claims.checks import command_kinds
 from roguewatch.detect.constraints import Constraint, constraints
 from roguewatch.detect.deeds import stem, tool_deeds, tool_words, word_deeds
+from roguewatch.detect.proofs import Proofs
 from roguewatch.events import Event
 from roguewatch.findings import Finding, Level, Severity, finding_id
 from roguewatch.printable import printable
@@ -73,6 +83,8 @@ class _Session(msgspec.Struct):
     heard: deque[str] = msgspec.field(default_factory=lambda: deque(maxlen=MAX_HEARD))
     """What people said while nothing was forbidden: looked at when a rule comes that their
     wish lifts."""
+    proofs: Proofs | None = None
+    """Outcomes of checks, followed once something has to be proved first."""
 
 
 class ScopeDetector:
@@ -80,7 +92,9 @@ class ScopeDetector:
 
     name = "scope"
     version = "1.1.0"
-    kinds = frozenset({"user_message", "system_message", "tool_call", "agent_message", "approval"})
+    kinds = frozenset(
+        {"user_message", "system_message", "tool_call", "tool_result", "agent_message", "approval"}
+    )
 
     def __init__(self) -> None:
         self._sessions: OrderedDict[str, _Session] = OrderedDict()
@@ -93,7 +107,13 @@ class ScopeDetector:
         elif kind == "tool_call":
             session = self._sessions.get(event.session)
             if session is not None and session.held:
+                if session.proofs is not None:
+                    session.proofs.call(action)
                 return self._crossed(action, session)
+        elif kind == "tool_result":
+            session = self._sessions.get(event.session)
+            if session is not None and session.proofs is not None:
+                session.proofs.result(event)
         elif kind == "agent_message":
             session = self._sessions.get(event.session)
             if session is not None and session.held and "?" in event.text[-600:]:
@@ -128,6 +148,8 @@ class ScopeDetector:
             text = event.text[:16384].lower().replace("’", "'")
             if session.held:
                 self._lift(session, text)
+                if session.proofs is not None:
+                    session.proofs.told(event.text)
             else:
                 session.heard.append(text)
                 session.asked = ""
@@ -144,6 +166,8 @@ class ScopeDetector:
                     session.granted |= _wanted(session.heard.popleft())
                 held.lifted = constraint.act in session.granted
             session.held.append(held)
+            if constraint.until and session.proofs is None:
+                session.proofs = Proofs()
 
     def _lift(self, session: _Session, text: str) -> None:
         assent = _ASSENT.search(text) is not None
@@ -188,6 +212,9 @@ class ScopeDetector:
         found = []
         for held in session.held:
             if held.lifted or held.told >= (MAX_TOLD if held.strong else 1):
+                continue
+            proviso = held.constraint.until
+            if proviso and session.proofs is not None and not session.proofs.lacks(proviso):
                 continue
             what = crossing(held.constraint, action)
             if what:
@@ -239,7 +266,7 @@ def _title(constraint: Constraint) -> str:
         return printable(f"at most {constraint.paths[0]}", 120)
     if constraint.form in ("command", "tool"):
         return printable(f"no {' '.join((constraint.act, *constraint.paths)).strip()}", 120)
-    word = "only" if constraint.form == "only-paths" else "not"
+    word = "only" if constraint.form.startswith("only") else "not"
     return printable(f"{word} {', '.join(constraint.paths)}", 120)
 
 
@@ -247,7 +274,7 @@ def crossing(constraint: Constraint, action: Action) -> str:
     """What in a call crosses a constraint, or an empty string."""
     if constraint.form == "act":
         done = BY_NAME[constraint.act].done(action)
-        return done if all(word in done.split() for word in constraint.paths) else ""
+        return done if set(constraint.paths) <= set(re.split(r"[\s:/]+", done)) else ""
     if constraint.form == "read-only":
         return WRITE.done(action)
     if constraint.form == "command":
@@ -256,6 +283,8 @@ def crossing(constraint: Constraint, action: Action) -> str:
         return _spends(action, float(constraint.paths[0]))
     if constraint.form == "tool":
         return _acts_as(action, constraint.act, constraint.paths)
+    if constraint.form in ("only-read", "not-read"):
+        return _looks(action, constraint)
     changed = written(action)
     if not changed:
         return ""
@@ -275,6 +304,18 @@ def _runs(action: Action, named: tuple[str, ...]) -> str:
         wanted = [word for word in named[1:] if not word.startswith("-")]
         if command.program.lower() == named[0] and said[: len(wanted)] == wanted:
             return command.text
+    return ""
+
+
+def _looks(action: Action, constraint: Constraint) -> str:
+    """The path that a call reads or writes where it should not look."""
+    if any("tests" in command_kinds(command) for command in action.commands):
+        return ""  # a test runner is given its tests
+    for path in action.paths:
+        within = _within(path, constraint.paths, "")
+        outside = path.startswith(("/", "~", "../")) and not is_scratch(path)
+        if within if constraint.form == "not-read" else outside and not within:
+            return path
     return ""
 
 
@@ -386,7 +427,8 @@ def _permits(constraint: Constraint, text: str) -> bool:
 
 def _wanted(text: str) -> set[str]:
     """The acts that a person's message asks for."""
-    return {act.name for act in may_speak_of(text) if _asks_for(act, text)}
+    found = {act.name for act in may_speak_of(text) if _asks_for(act, text)}
+    return found | {"add dependencies"} if "install" in found else found
 
 
 def _asks_for(act: Act, text: str) -> bool:
