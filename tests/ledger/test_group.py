@@ -3,24 +3,25 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable
+from collections.abc import Sequence
 from pathlib import Path
 
 from roguewatch.events import Event
 from roguewatch.ledger.batches import Appended
 from roguewatch.ledger.group import GroupCommit
+from roguewatch.ledger.layout import GROUP_BYTES, GROUP_EVENTS
 from roguewatch.ledger.ledger import Ledger
 from tests.build import event
 
 
 class Held(Ledger):
-    """A ledger whose appends wait until they are let go."""
+    """A ledger whose commits wait until they are let go."""
 
     go: threading.Event
 
-    def append(self, events: Iterable[Event]) -> Appended:
+    def commit(self, events: Sequence[Event]) -> Appended:
         self.go.wait(10)
-        return super().append(events)
+        return super().commit(events)
 
 
 def held(store: Path) -> Held:
@@ -57,6 +58,15 @@ def test_a_lone_commit_is_done_when_it_returns_and_waits_its_turn_behind_others(
         ledger.go.set()
         assert (first.result(10).added, second.result(10).added) >= (1, 1)
         assert [one.seq for one in ledger.events()] == [0, 1, 2]
+
+
+def test_however_many_are_committed_at_once_nobody_waits_for_a_segment(tmp_path: Path) -> None:
+    many = [event("other", seq=seq) for seq in range(GROUP_EVENTS + 1)]
+    long = event("other", seq=len(many), raw=b"x" * GROUP_BYTES)
+    with Ledger.open(tmp_path) as ledger, GroupCommit(ledger) as group:
+        assert group.submit(many, patient=True).result(10).added == len(many)
+        assert group.commit([long]).result(10).added == 1
+        assert ledger.hot.count() == len(many) + 1 and not ledger.hot.segments()
 
 
 def test_closing_commits_everything_that_many_threads_have_queued(tmp_path: Path) -> None:

@@ -127,7 +127,8 @@ class GroupCommit:
     def _commit(self, group: list[_Item]) -> None:
         running = [(events, future) for events, future in group if _start(future)]
         try:
-            done = self._ledger.append([event for events, _ in running for event in events])
+            events = [event for events, _ in running for event in events]
+            done = self._ledger.commit(events)
         except BaseException as error:
             for _, future in running:
                 future.set_exception(error)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 
 from roguewatch.errors import LedgerError, TamperError
@@ -130,7 +130,17 @@ class Ledger(Reader):
             if many:
                 self._settle()
                 return self._writing().append_segments(batch, iterator)
-            appended = self._writing().append_rows(batch)
+            return self.commit(batch)
+
+    def commit(self, events: Sequence[Event]) -> Appended:
+        """Like `append`, in one commit however many they are: for whoever cannot wait until
+        a segment is made of them.
+
+        Raises:
+            LedgerError: they could not be stored; none of them is.
+        """
+        with self._mutex:
+            appended = self._writing().append_rows(events)
             self._seal_in_time()
         return appended
 

@@ -22,7 +22,7 @@ copy of itself goes unnoticed; everything that remains in it is always signed.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 
 from roguewatch.errors import LedgerError, TamperError
@@ -233,7 +233,7 @@ class Writer:
     def _is_hot(self, identity: str) -> bool:
         return identity in self._hot_ids or identity in self._sealing_ids
 
-    def _new(self, batch: list[Event], taken: set[str]) -> tuple[list[Event], list[bytes]]:
+    def _new(self, batch: Sequence[Event], taken: set[str]) -> tuple[list[Event], list[bytes]]:
         """Those events that are new, and their leaves; `taken` gets their ids."""
         fresh = []
         for event in batch:
@@ -251,7 +251,7 @@ class Writer:
                 leaves.append(encode(fresh[at]))
         return fresh, leaves
 
-    def append_rows(self, batch: list[Event]) -> Appended:
+    def append_rows(self, batch: Sequence[Event]) -> Appended:
         """Store a few events as hot rows."""
         fresh, leaves = self._new(batch, set())
         if fresh:
