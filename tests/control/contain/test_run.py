@@ -103,6 +103,73 @@ def test_it_ends_when_the_one_who_started_it_dies(tmp_path: Path) -> None:
     shutil.rmtree(staging, ignore_errors=True)
 
 
+KILLED_WHILE_IT_STARTS = """
+import ctypes, os, random, signal, sys, time
+from pathlib import Path
+from roguewatch.control.contain.run import Contained, Inside
+
+PR_SET_CHILD_SUBREAPER = 36
+ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)  # orphans become our own children
+moments = random.Random(20)
+quiet = os.open("/dev/null", os.O_RDWR)
+inside = Inside(deployment="d", command=("sleep", "1000.5"), project=Path(sys.argv[1]))
+for _ in range(12):
+    supervisor = os.fork()
+    if supervisor == 0:
+        Contained(inside, stdin=quiet, stdout=quiet, stderr=quiet)
+        os.write(1, b"up ")
+        time.sleep(60)
+        os._exit(0)
+    time.sleep(moments.uniform(0, float(sys.argv[2])))
+    os.kill(supervisor, signal.SIGKILL)
+until = time.monotonic() + 20
+while True:
+    try:
+        pid, _ = os.waitpid(-1, os.WNOHANG)
+    except ChildProcessError:
+        break
+    if not pid:
+        if time.monotonic() > until:
+            left = [int(name) for name in os.listdir("/proc") if name.isdigit()
+                    and f"PPid:\\t{os.getpid()}\\n" in Path(f"/proc/{name}/status").read_text()]
+            for pid in left:
+                os.kill(pid, signal.SIGKILL)
+            print("survivors:", left)
+            break
+        time.sleep(0.02)
+"""
+
+
+def test_nothing_survives_the_one_who_started_it_being_killed_while_it_starts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TMPDIR", str(tmp_path))  # where they stage what they leave behind
+    project = tmp_path / "project"
+    project.mkdir()
+    tmp_path.chmod(0o755)
+    began = time.monotonic()
+    with Contained(Inside(deployment="d", command=("true",), project=project)) as contained:
+        contained.wait(20)
+        took = time.monotonic() - began
+    done = subprocess.run(
+        [sys.executable, "-c", KILLED_WHILE_IT_STARTS, str(project), str(1.3 * took)],
+        capture_output=True, text=True, timeout=60, check=True,
+    )  # fmt: skip
+    assert "survivors" not in done.stdout
+    assert done.stdout.count("up") < 12  # else none was killed while it started
+
+
+def test_what_is_inside_ends_when_bubblewrap_alone_is_killed(tmp_path: Path) -> None:
+    with Contained(Inside(deployment="d", command=("sleep", "1000.75"), project=tmp_path)) as one:
+        one.process.kill()
+        assert one.wait(5) == 137
+        assert one.survivors() == set()
+        deadline = time.monotonic() + 10
+        while (left := read_process(one.init_pid)) and not left.dead:
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+
+
 def test_nothing_is_run_when_a_required_wall_is_missing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -92,7 +92,9 @@ def arguments(
 ) -> list[str]:
     """The argument list for `bwrap`, up to but without the command.
 
-    The argument `MOUNTS` stands where the stage puts the mounts.
+    The argument `MOUNTS` stands where the stage puts the mounts. Without `--die-with-parent`:
+    the first process inside waits for bwrap to have mapped its users, and waits for ever where
+    bwrap is killed before. What is inside ends with its supervisor by the lifeline (`init`).
 
     Args:
         project: the folder to start in, as it is called inside.
@@ -100,11 +102,12 @@ def arguments(
         accounts: inside path → descriptor of a file's content (passwd, group, hosts).
         host_name: the name of the machine inside.
         seccomp: descriptor of the system call filter, if there is one.
-        info: descriptor that bwrap writes the pid of the namespace's init to.
+        info: descriptor of a file that bwrap writes the pid of the namespace's init to; no pipe,
+            which would kill bwrap where nobody reads it any more.
     """
     built = [
         "--unshare-user", "--unshare-pid", "--unshare-ipc", "--unshare-net", "--unshare-uts",
-        "--unshare-cgroup-try", "--disable-userns", "--die-with-parent", "--new-session", "--as-pid-1",
+        "--unshare-cgroup-try", "--disable-userns", "--new-session", "--as-pid-1",
         "--cap-drop", "ALL", "--hostname", host_name, "--clearenv", "--info-fd", str(info),
     ]  # fmt: skip
     if seccomp is not None:

@@ -3,13 +3,12 @@
 Runs inside the sandbox as
 `python -I -S init.py LIFELINE READY SILENCE [PORT=SOCKET …] -- COMMAND…`
 and imports only the standard library. READY is the descriptor of a pipe on which it says
-that it lives. Each PORT on the sandbox's own loopback is forwarded to
+that it lives; it starts nothing before it is answered on LIFELINE. Each PORT on the sandbox's own loopback is forwarded to
 a Unix socket that the outside put in place; there is no other network. LIFELINE is the
 descriptor of a pipe that the supervisor holds open: when it closes, however the supervisor
 died, this process ends, and with it the namespace, whose first process it is. It ends as
 well when nothing is heard on it for SILENCE seconds (0: for ever): a supervisor that hangs
-renews no lease. (bwrap's own
---die-with-parent can miss a parent that dies while the namespace is being made.)
+renews no lease.
 """
 
 import os
@@ -72,8 +71,13 @@ def main(arguments: list[str]) -> int:
     split = arguments.index("--")
     forwards, command = arguments[3:split], arguments[split + 1 :]
     os.set_inheritable(lifeline, False)
-    os.write(ready_to_say, b"1")
+    try:
+        os.write(ready_to_say, b"1")
+    except BrokenPipeError:
+        return 137
     os.close(ready_to_say)
+    if not os.read(lifeline, 1):
+        return 137
     if forwards:
         ready, release = os.pipe()
         if os.fork() == 0:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import os
-import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -85,15 +84,18 @@ def user_namespace(outside: int, on_disk_user: int, on_disk_group: int) -> Itera
         A descriptor of the namespace.
     """
     ready, release = os.pipe()
+    until, held = os.pipe()
     child = os.fork()
     if child == 0:
         try:
+            os.close(held)
             unshare(CLONE_NEWUSER)
             os.write(release, b"1")
-            signal.pause()
+            os.read(until, 1)  # ends with the parent, however that ends
         finally:
             os._exit(0)
     os.close(release)
+    os.close(until)
     try:
         if os.read(ready, 1) != b"1":
             raise OSError("no user namespace can be made here")
@@ -102,7 +104,7 @@ def user_namespace(outside: int, on_disk_user: int, on_disk_group: int) -> Itera
         descriptor = os.open(f"/proc/{child}/ns/user", os.O_RDONLY | os.O_CLOEXEC)
     finally:
         os.close(ready)
-        os.kill(child, signal.SIGKILL)
+        os.close(held)
         os.waitpid(child, 0)
     try:
         yield descriptor

@@ -83,7 +83,7 @@ class Contained:
             self.group.remove()
             faults = "; ".join(f"{wall.name}: {wall.how}" for wall in missing)
             raise ControlError(f"nothing was run, a required wall is missing: {faults}")
-        self._lifeline = -1
+        self._lifeline = self._info = self._init = -1
         self.staging = Path(tempfile.mkdtemp(prefix=f"roguewatch-{self.run}-"))
         try:
             self._start(code, slug, streams)
@@ -92,11 +92,11 @@ class Contained:
             raise
 
     def _start(self, code: bytes, slug: str, streams: Mapping[str, object]) -> None:
-        info_read, info_write = os.pipe()
+        self._info = _memory_file("")
         lifeline, self._lifeline = os.pipe()
         os.set_blocking(self._lifeline, False)
         lives, says_it_lives = os.pipe()
-        descriptors = [info_write, seccomp.as_file(code), lifeline, says_it_lives]
+        descriptors = [seccomp.as_file(code), lifeline, says_it_lives]
         accounts = {}
         for place, text in _accounts(self.identity, slug).items():
             accounts[place] = _memory_file(text)
@@ -113,8 +113,8 @@ class Contained:
                     environment=self._environment(python),
                     accounts=accounts,
                     host_name=slug,
-                    seccomp=descriptors[1],
-                    info=info_write,
+                    seccomp=descriptors[0],
+                    info=self._info,
                 ),
             ]
             forwards = [f"{port}={INSIDE / name}" for port, name in self.inside.ports.items()]
@@ -131,6 +131,7 @@ class Contained:
                 join=tuple(self.group.join_files()),
                 before=tuple(before),
                 command=(*inner, *self.inside.command),
+                lifeline=lifeline,
             )
             plan_file = _memory_file(msgspec.json.encode(plan, enc_hook=str).decode())
             descriptors.append(plan_file)
@@ -138,35 +139,35 @@ class Contained:
                 closing.callback(os.close, descriptor)
             self.process: subprocess.Popen[bytes] = subprocess.Popen(
                 [sys.executable, "-I", "-m", stage.__name__, str(plan_file)],
-                pass_fds=descriptors,
+                pass_fds=[self._info, *descriptors],
+                process_group=0,
                 env={"PATH": _SYSTEM_PATH, "LANG": "C.UTF-8"},
                 cwd="/",
                 **streams,  # type: ignore[call-overload,unused-ignore]
             )
-        self.init_pid = self._learn_init(info_read)
-        self._await_life(lives)
-
-    def _learn_init(self, info: int) -> int:
-        """The pid, outside, of the namespace's first process: killing it kills all."""
-        with os.fdopen(info, "rb") as stream:
-            os.set_blocking(info, True)
-            text = stream.read()
-        with contextlib.suppress(ValueError, KeyError):
-            return int(json.loads(text)["child-pid"])
-        status = self.process.wait(_STARTED_SECONDS)
-        raise ControlError(
-            f"the containment did not start (status {status}); what bubblewrap said is above"
-        )
+        try:
+            self._await_life(lives)
+            # bwrap writes it before it lets the first process go on.
+            self.init_pid = int(json.loads(os.pread(self._info, 4096, 0))["child-pid"])
+            self._init = os.pidfd_open(self.init_pid)
+        except OSError as error:
+            raise ControlError(f"the containment did not start: {error}") from error
+        self.beat()  # known, so it may begin
 
     def _await_life(self, lives: int) -> None:
-        """Wait until the inside's first process runs: from then on the lifeline holds. Before,
-        a supervisor's death can leave an empty namespace that waits for bubblewrap for ever."""
+        """Wait until the inside's first process runs: from then on the lifeline holds.
+
+        Raises:
+            ControlError: bubblewrap ended, or took too long.
+        """
+        ended = os.pidfd_open(self.process.pid)
         try:
-            readable, _, _ = select.select([lives], [], [], _STARTED_SECONDS)
-            if not readable or os.read(lives, 1) != b"1":
+            readable, _, _ = select.select([lives, ended], [], [], _STARTED_SECONDS)
+            if lives not in readable or os.read(lives, 1) != b"1":
                 raise ControlError("the containment did not start; what bubblewrap said is above")
         finally:
             os.close(lives)
+            os.close(ended)
 
     def _mounts(self) -> Sequence[Mount]:
         project = self.inside.project
@@ -208,8 +209,9 @@ class Contained:
 
     def kill(self) -> None:
         """Kill the namespace's first process, and with it everything inside."""
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(self.init_pid, signal.SIGKILL)
+        if self._init >= 0:
+            with contextlib.suppress(ProcessLookupError):
+                signal.pidfd_send_signal(self._init, signal.SIGKILL)
         self.group.kill()
         self.group.thaw()
 
@@ -227,18 +229,21 @@ class Contained:
             subprocess.TimeoutExpired: it still runs.
         """
         status = self.process.wait(seconds)
+        self.kill()  # bubblewrap may have been killed alone, and have left the inside behind
         return status if status >= 0 else 128 - status
 
     def close(self) -> None:
         """Kill what still runs and take the walls down."""
-        if hasattr(self, "process") and self.process.poll() is None:
-            if hasattr(self, "init_pid"):
-                self.kill()
-            self.process.kill()
+        self.kill()
+        if hasattr(self, "process") and self.process.returncode is None:
+            # The group: a first process that still waits for bubblewrap would wait for ever.
+            # Not reaped yet, so that its number is nobody else's.
+            os.killpg(self.process.pid, signal.SIGKILL)
             self.process.wait()
-        if self._lifeline >= 0:
-            os.close(self._lifeline)
-            self._lifeline = -1
+        for name in ("_lifeline", "_info", "_init"):
+            if (descriptor := getattr(self, name)) >= 0:
+                os.close(descriptor)
+                setattr(self, name, -1)
         self.group.remove()
         shutil.rmtree(self.staging, ignore_errors=True)
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import select
 import sys
 from pathlib import Path
 
@@ -37,6 +38,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     before: tuple[str, ...]
     """bwrap and its arguments up to the mounts' place, marked by an argument `MOUNTS`."""
     command: tuple[str, ...]
+    lifeline: int
+    """Descriptor of the pipe that the supervisor holds open: when it is closed, nothing is begun."""
 
 
 def staged(plan: Plan) -> list[Mount]:
@@ -62,6 +65,13 @@ def staged(plan: Plan) -> list[Mount]:
     return shown
 
 
+def abandoned(lifeline: int) -> bool:
+    """Whether nobody holds the other end of the lifeline any more."""
+    poll = select.poll()
+    poll.register(lifeline, 0)
+    return bool(poll.poll(0))
+
+
 def main(descriptor: int) -> None:
     """Carry out the plan; does not return."""
     with os.fdopen(descriptor, "rb") as stream:
@@ -78,6 +88,8 @@ def main(descriptor: int) -> None:
     bound = []
     for mount in mounts:
         bound += ["--bind" if mount.writable else "--ro-bind", str(mount.source), str(mount.inside)]
+    if abandoned(plan.lifeline):
+        raise OSError("who asked for it is gone")
     place = plan.before.index("MOUNTS")
     argv = [*plan.before[:place], *bound, *plan.before[place + 1 :], *plan.command]
     os.execv(argv[0], argv)  # noqa: S606
