@@ -13,6 +13,7 @@ import re
 import select
 from collections import deque
 from collections.abc import AsyncIterator, Callable
+from functools import lru_cache
 from typing import cast
 
 import httptools
@@ -24,7 +25,8 @@ MAX_HEAD = 256 << 10
 MAX_WAITING = 1 << 20
 
 _NAME = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-_VALUE = re.compile(rb"[^\x00-\x08\x0a-\x1f\x7f]*")
+_CONTROL = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+"""All but those of a line's end, which are counted."""
 _TARGET = re.compile(rb"[\x21-\x7e]+")
 _OTHERS = ("HEAD", "CONNECT")
 """Methods whose answers the parser would read wrongly: it does not know what was asked."""
@@ -49,10 +51,20 @@ def request_head(method: str, target: str, host: str, headers: RawHeaders, lengt
     if length or method in ("POST", "PUT", "PATCH"):
         headers = [*headers, (b"content-length", b"%d" % length)]
     for name, value in [(b"host", host.encode("ascii")), *headers]:
-        if not _NAME.fullmatch(name) or not _VALUE.fullmatch(value):
+        if not _is_name(name):
             raise ValueError("a header that is none")
-        lines.append(b"%s: %s" % (name, value))
-    return b"\r\n".join(lines) + b"\r\n\r\n"
+        lines.append(b"%b: %b" % (name, value))
+    lines += (b"", b"")
+    head = b"\r\n".join(lines)
+    ends = len(lines) - 1
+    if head.count(b"\r") != ends or head.count(b"\n") != ends or _CONTROL.search(head):
+        raise ValueError("a header that is none")
+    return head
+
+
+@lru_cache(maxsize=256)
+def _is_name(name: bytes) -> bool:
+    return _NAME.fullmatch(name) is not None
 
 
 class Response:
@@ -76,8 +88,10 @@ class Response:
 
     def header(self, name: bytes) -> str:
         """The first value of a header; empty where there is none."""
-        found = next((value for key, value in self.raw_headers if key == name), b"")
-        return found.decode("latin-1")
+        for key, value in self.raw_headers:
+            if key == name:
+                return value.decode("latin-1")
+        return ""
 
     async def pieces(self) -> AsyncIterator[bytes]:
         """The body as it arrives.
@@ -158,6 +172,7 @@ class Connection(asyncio.Protocol):
         self._lost = lost
         self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport | None = None
+        self._poll: select.poll | None = None
         self._response: Response | None = None
         self._headed: asyncio.Future[None] | None = None
         self._parser: httptools.HttpResponseParser | None = None
@@ -166,7 +181,10 @@ class Connection(asyncio.Protocol):
         self._sized = False
         self._paused = False
         self._heard = 0.0
-        self._silence: asyncio.TimerHandle | None = None
+        """When a request went out, or something came of its answer."""
+        self._timer: asyncio.TimerHandle | None = None
+        """One while the connection lasts: to set and cancel one for each request would cost
+        the event loop a turn of its own."""
 
     async def send(self, head: bytes, body: bytes) -> Response:
         """Send a request; the answer, once its head is there.
@@ -181,7 +199,6 @@ class Connection(asyncio.Protocol):
         self._headed = self._loop.create_future()
         self._begin()
         self._heard = self._loop.time()
-        self._silence = self._loop.call_later(READ_SECONDS, self._look)
         if len(body) > 1 << 16:
             transport.write(head)
             transport.write(body)
@@ -199,22 +216,23 @@ class Connection(asyncio.Protocol):
         transport = self._transport
         if transport is None or transport.is_closing():
             return True
-        connection = transport.get_extra_info("socket")
-        poll = select.poll()
-        poll.register(connection.fileno(), select.POLLIN | select.POLLRDHUP)
-        return bool(poll.poll(0))
+        if self._poll is None:
+            self._poll = select.poll()
+            connection = transport.get_extra_info("socket")
+            self._poll.register(connection.fileno(), select.POLLIN | select.POLLRDHUP)
+        return bool(self._poll.poll(0))
 
     def resume(self) -> None:
         """Read on."""
         if self._paused and self._transport is not None and not self._transport.is_closing():
             self._paused = False
+            self._heard = self._loop.time()
             self._transport.resume_reading()
 
     def leave(self, response: Response) -> None:
         """Whoever had the answer is done with it."""
         if self._response is response:
             self._response = None
-            self._quiet()
             self.abort()
 
     def abort(self) -> None:
@@ -227,6 +245,7 @@ class Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """It is there."""
         self._transport = cast(asyncio.Transport, transport)
+        self._timer = self._loop.call_later(READ_SECONDS, self._look)
 
     def data_received(self, data: bytes) -> None:
         """Bytes of the answer."""
@@ -245,6 +264,8 @@ class Connection(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """It is gone; for an answer without a length, that is its end (RFC 9112, 6.3)."""
+        if self._timer is not None:
+            self._timer.cancel()
         if self._response is not None and self._headed is None and not self._sized and not exc:
             self._finish()
         self._fail(type(exc).__name__ if exc else "ConnectionClosed")
@@ -317,14 +338,12 @@ class Connection(asyncio.Protocol):
 
     def _finish(self) -> None:
         response, self._response = self._response, None
-        self._quiet()
         self.used = True
         if response is not None:
             response.end(None)
 
     def _fail(self, reason: str) -> None:
         response, self._response = self._response, None
-        self._quiet()
         headed, self._headed = self._headed, None
         if headed is not None and not headed.done():
             headed.set_exception(UpstreamError(reason))
@@ -333,16 +352,11 @@ class Connection(asyncio.Protocol):
         self.abort()
 
     def _look(self) -> None:
-        """Whether it has been silent for too long; not while nobody reads."""
-        left = self._heard + READ_SECONDS - self._loop.time()
-        if self._paused:
-            left = READ_SECONDS
+        """Whether it has been silent for too long: while an answer is awaited, and read."""
+        left = READ_SECONDS
+        if self._response is not None and not self._paused:
+            left = self._heard + READ_SECONDS - self._loop.time()
         if left <= 0:
             self._fail("TimeoutError")
         else:
-            self._silence = self._loop.call_later(left, self._look)
-
-    def _quiet(self) -> None:
-        if self._silence is not None:
-            self._silence.cancel()
-            self._silence = None
+            self._timer = self._loop.call_later(left, self._look)

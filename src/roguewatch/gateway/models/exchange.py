@@ -47,6 +47,9 @@ class Exchange:
         """How often each item stands in the request's history, once that was told."""
         self.id = event_id("exchange", deployment, provider, path, self._asked_at, id(self))
         self._origin = Origin(file=f"model-relay:{provider}", offset=0)
+        told = {"deployment": deployment, "exchange": self.id, "provider": provider, "path": path}
+        self._told = msgspec.json.encode(told)[:-1]
+        """How the detail of every event begins."""
 
     def request_event(self, method: str, body: bytes, query: str) -> Event:
         """The request itself. Its history is recorded by item, not repeated."""
@@ -60,8 +63,9 @@ class Exchange:
         if query:
             detail["query"] = query[:1000]
         if question is not None:
-            detail |= {"stream": question.stream, "items": len(question.items)}
-            detail |= {"settings": question.settings}
+            detail["stream"] = question.stream
+            detail["items"] = len(question.items)
+            detail["settings"] = question.settings
             if question.previous:
                 detail["previous_response_id"] = question.previous
         return self._event(
@@ -188,7 +192,7 @@ class Exchange:
         return self._event(
             item.kind,
             id,
-            {**item.detail, **detail},
+            item.detail | detail if detail else item.detail,
             text=text[:MAX_TEXT],
             truncated=len(text) > MAX_TEXT,
             author=item.author,
@@ -206,7 +210,7 @@ class Exchange:
     def _event(self, kind: Kind, id: str, detail: dict[str, Any], **fields: Any) -> Event:
         now = time.time_ns()
         self._count += 1
-        told = {"deployment": self.deployment, "exchange": self.id, "provider": self.provider}
+        more = b"," + msgspec.json.encode(detail)[1:] if detail else b"}"
         return Event(
             id=id,
             session=self.session,
@@ -215,7 +219,7 @@ class Exchange:
             surface=self.provider,
             sighting="model-relay",
             time=now,
-            detail=msgspec.json.encode({**told, "path": self.path, **detail}).decode(),
+            detail=(self._told + more).decode(),
             origin=self._origin,
             **fields,
         )

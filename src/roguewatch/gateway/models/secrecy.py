@@ -23,15 +23,24 @@ class Secrets:
     def __init__(self, keys: Iterable[str]) -> None:
         self._texts = tuple(sorted({key for key in keys if len(key) >= _SHORTEST}, reverse=True))
         self._bytes = tuple(key.encode() for key in self._texts)
+        self._signs = ("rw-", *self._texts)
+        """What nothing with a key in it is without."""
+        self._sign_bytes = (b"rw-", *self._bytes)
 
     def scrub(self, event: Event) -> Event:
         """The event without any key in it."""
-        text, arguments, detail = map(self.text, (event.text, event.arguments, event.detail))
-        raw = self._raw(event.raw)
-        if (text, arguments, detail, raw) == (event.text, event.arguments, event.detail, event.raw):
+        text, arguments, detail, raw = event.text, event.arguments, event.detail, event.raw
+        told = text + arguments + detail
+        if not any(map(told.__contains__, self._signs)) and not any(
+            map(raw.__contains__, self._sign_bytes)
+        ):
             return event
         return msgspec.structs.replace(
-            event, text=text, arguments=arguments, detail=detail, raw=raw
+            event,
+            text=self.text(text),
+            arguments=self.text(arguments),
+            detail=self.text(detail),
+            raw=self._raw(raw),
         )
 
     def text(self, text: str) -> str:

@@ -89,7 +89,7 @@ class Tee:
         cut = ""
         with held() as hold:
             try:
-                async for piece in self._response.pieces():
+                while piece := await self._response.piece():
                     self._size += len(piece)
                     hold(self._size)
                     self._kept.append(piece)
