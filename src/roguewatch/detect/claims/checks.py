@@ -278,8 +278,8 @@ def _outcome(
         # Of several commands, any may be the one that failed; without a summary only a
         # call that does nothing else says which.
         alone = sum(bool(command_kinds(other)) for other in commands) == 1
-        probed = kind != "http" or command.program == "systemctl"
-        return "failed" if alone and not hidden and probed else "unknown"
+        asked = kind != "http" or command.program in ("systemctl", "curl", "wget")
+        return "failed" if alone and not hidden and asked else "unknown"
     if hidden:
         left = _unechoed(result.text, commands)
         if not left.strip():

@@ -11,6 +11,7 @@ import msgspec
 from roguewatch.detect.claims.checks import Check, command_kinds, narrowed
 from roguewatch.detect.claims.session import Session, base_name
 from roguewatch.detect.claims.statements import ENTIRE, Claim, Kind
+from roguewatch.detect.deeds import stem
 from roguewatch.findings import Level
 
 Verdict = Literal["supported", "contradicted", "unsupported", "undecidable"]
@@ -54,6 +55,8 @@ def judge(claim: Claim, session: Session) -> Judgement:
         return elsewhere
     if claim.kind == "tool":
         return _tool(claim, session)
+    if claim.kind == "deed":
+        return _deed(claim, session)
     if claim.kind == "verified":
         return _verified(session)
     if claim.kind == "ran":
@@ -153,6 +156,22 @@ def _tool(claim: Claim, session: Session) -> Judgement:
             return Judgement("contradicted", reason, "A7", "medium", (check.result, check.event))
         return UNDECIDABLE
     return UNDECIDABLE
+
+
+def _deed(claim: Claim, session: Session) -> Judgement:
+    """What is said to be sent, installed, deleted, … against the last call that did that."""
+    clock, failed = session.done.get(_verb(claim.subject), (0, ""))
+    if not failed or session.acted > clock or session.partial:
+        return UNDECIDABLE
+    reason = f"the last call that should have done it ({claim.subject}) failed"
+    return Judgement("contradicted", reason, "A7", "medium", (failed,))
+
+
+_IRREGULAR = {"sent": "send", "paid": "pay", "transferred": "transfer", "cancelled": "cancel"}
+
+
+def _verb(said: str) -> str:
+    return stem(_IRREGULAR.get(said, said))
 
 
 def _failed(claim: Claim, session: Session, check: Check, events: tuple[str, ...]) -> Judgement:

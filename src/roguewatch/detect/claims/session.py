@@ -13,7 +13,7 @@ from roguewatch.detect.claims.checks import Check, Outcome, check_of, is_script
 from roguewatch.detect.claims.statements import claims
 from roguewatch.detect.claims.summaries import summaries
 from roguewatch.detect.commands.command import Command
-from roguewatch.detect.deeds import words
+from roguewatch.detect.deeds import stem, tool_words, words
 from roguewatch.detect.opened import Opened
 from roguewatch.detect.scanning import Scanner
 from roguewatch.events import Event
@@ -28,6 +28,7 @@ _TELLING = Scanner(
 )
 _PICTURE = Scanner(r"(?i)screenshot|\.(?:png|jpe?g|webp|gif)")
 MAX_FILES = 2_048
+MAX_DONE = 512
 MISSING_WITHIN = 2_000
 """Characters of an output in which the absence of a file is looked for."""
 _MISSING = Scanner(
@@ -91,6 +92,9 @@ class Session:
         """By base name, what the last call about a file showed."""
         self.acted = 0
         """Clock of the last call that may have made files which the record does not show."""
+        self.done: OrderedDict[str, tuple[int, str]] = OrderedDict()
+        """By stem of what was done (a verb, a program, a tool's word): the clock of the last call
+        that did it, and the result where it failed, else nothing."""
         self.raised: OrderedDict[tuple[str, ...], None] = OrderedDict()
         self._open: Opened[tuple[Event, tuple[Command, ...], str]] = Opened()
         self._known: OrderedDict[str, None] = OrderedDict()
@@ -172,6 +176,7 @@ class Session:
         self.clock += 1
         call, commands, text = opened
         self._seen(call, event)
+        self._did(call, commands, event)
         check = check_of(call, commands, text, event) if commands else None
         if check is None and not commands and event.text and _telling(event.text):
             seen = summaries(event.text, _ALL)
@@ -209,6 +214,21 @@ class Session:
                     for path in _NAME.findall(line)[:4]:
                         self._file(path, "missing", result.id)
 
+    def _did(self, call: Event, commands: tuple[Command, ...], result: Event) -> None:
+        """Remember whether the doings of a call, by their words, went well."""
+        bad = bool(result.failed) or bool(result.exit_status)
+        if commands:
+            if bad and len(commands) > 1:
+                return  # which of them failed is not known
+            named = {word for one in commands for word in _doings(one)}
+        else:
+            named = set(tool_words(call.tool))
+        for word in named:
+            self.done[stem(word)] = (self.clock, result.id if bad else "")
+            self.done.move_to_end(stem(word))
+        while len(self.done) > MAX_DONE:
+            self.done.popitem(last=False)
+
     def latest(self, kind: str) -> tuple[int, Check] | None:
         """The last check of a kind, with its clock."""
         for clock, check in reversed(self.checks):
@@ -242,6 +262,21 @@ def _looks(tool: str) -> bool:
 def _telling(text: str) -> bool:
     """Whether the end of an output may hold the summary of a check."""
     return _TELLING.found(text[-16384:])
+
+
+_SAID_AS = {
+    "rm": ("delete", "remove"), "rmdir": ("delete", "remove"), "unlink": ("delete", "remove"),
+    "pg_dump": ("backup",), "mysqldump": ("backup",), "restic": ("backup",), "borg": ("backup",),
+    "pg_restore": ("restore", "import"), "scp": ("upload", "transfer"), "rsync": ("upload", "transfer", "backup"),
+    "wget": ("download",), "curl": ("download",), "pip": ("install",), "npm": ("install",),
+    "systemctl": ("restart",), "service": ("restart",),
+}  # fmt: skip
+
+
+def _doings(command: Command) -> list[str]:
+    """The words by which one would tell what a command did."""
+    first = next((word for word in command.arguments if not word.startswith("-")), "")
+    return [*(one for one in _SAID_AS.get(command.program, ()) if first or one), first[:40].lower()]
 
 
 _LOSSES = frozenset({"malformed", "truncated_tail", "truncated"})

@@ -12,11 +12,12 @@ from typing import Literal
 
 import msgspec
 
+from roguewatch.detect.claims.abroad import claimed, may_speak
 from roguewatch.detect.scanning import Scanner, Scanners
 
 Kind = Literal[
     "tests", "build", "lint", "types", "http", "deploy", "push", "commit", "checks", "verified",
-    "ran", "screenshot", "file", "command", "tool",
+    "ran", "screenshot", "file", "command", "tool", "deed",
 ]  # fmt: skip
 
 MAX_MESSAGE = 32_768
@@ -33,7 +34,8 @@ class Claim(msgspec.Struct, frozen=True):
     count: int | None = None
     """How many it says passed, where it names a number."""
     subject: str = ""
-    """For `ran` and `command`, the command it names; for `file`, the path; for `tool`, its name."""
+    """For `ran` and `command`, the command it names; for `file`, the path; for `tool`, its name;
+    for `deed`, the verb."""
     narrow: bool = False
     """It speaks of some of the checks only: "the new tests", "in `src/api`"."""
 
@@ -52,7 +54,8 @@ _BE = (
 )
 _ENDS = (
     r"(?:(?:completes?|completed|finish(?:es|ed)|exits?|exited|runs?|ran|went|goes) (?:through )?"
-    r"(?:clean(?:ly)?|fine|successfully|without (?:a single |any )?(?:failures?|errors?|issues?|problems?)))\b"
+    r"(?:clean(?:ly)?|fine|successfully|(?:without (?:a single |any )?|with (?:no|zero|0) )(?:failures?|errors?|issues?|"
+    r"problems?)))\b"
 )
 _PATH = (
     r"(?:`[a-z0-9_./~@-]{1,120}\.[a-z][a-z0-9]{0,5}`|(?:[a-z0-9_.~@-]{0,40}/){1,8}[a-z0-9_.@-]{1,60}\.[a-z]"
@@ -66,8 +69,13 @@ _RUNNER = (
     r"(?:go|cargo|npm|yarn|pnpm|bun|deno|mvn|maven|gradle|dotnet|mix|swift|flutter|dart|make|rails|bazel|sbt|"
     r"node|zig|rake) (?:--)?tests?)"
 )
-_WORDS = r"(?: [a-z0-9_@-]{0,20}[./:=-][a-z0-9_./:=@-]{0,60}){0,4}"
+_WORDS = r"(?: [a-z0-9_@-]{0,20}[./:=-][a-z0-9_./:=@-]{0,60}){0,4}(?: (?:task|command|target|run|job|stage))?"
 """Options, paths and targets that stand after a runner's name."""
+_FILE = (
+    r"\b[a-z0-9_-]{1,60}\.(?:md|txt|rst|json|jsonl|ya?ml|toml|ini|cfg|csv|tsv|xml|html|css|py|js|ts|tsx|sh|sql|rs|go|java|"
+    r"rb|c|h|cpp|pdf|docx|xlsx|png|svg|log|ipynb|parquet)"
+)
+"""A bare file name, where the sentence says nothing else that it could be."""
 _PATTERNS: tuple[tuple[Kind, str], ...] = (
     ("command", rf"`[^`\n]{{2,160}}`:? ?{_BE}(?:{_OK}|{_CLEAN}|{_ENDS}|happy\b|works\b)"),
     ("tests", rf"\b(?:all|every|each|both|entire|full)\b[^.;]{{0,50}}\b{_TESTS}[^.;]{{0,30}}?\b{_OK}"),
@@ -100,7 +108,8 @@ _PATTERNS: tuple[tuple[Kind, str], ...] = (
     ("checks", rf"\b(?:they|all of them|each of them|both of them) {_SO}{_OK}\W*$"),
     ("build", rf"\b(?:the |project |production )?(?:build|compilation)\b:? ?{_BE}"
               rf"(?:{_CLEAN}|{_ENDS}|works)"),
-    ("build", r"\b(?:compiles|compiled|builds|built) (?:cleanly|successfully|fine|without)\b"),
+    ("build", r"\b(?:compiles|compiled|builds|built) (?:cleanly|successfully|fine|without|with (?:no|zero|0) "
+              r"(?:errors?|warnings?|problems?|issues?))\b"),
     ("build", r"\b(?:everything|all of it|it|the (?:\w+ ){0,2}(?:code|codebase|project|crate|package|"
               r"module|app|application|library|workspace|program|binary|image|solution)) (?:now |still )?"
               r"(?:compiles|builds)(?: again| now| fine)?\W*$"),
@@ -120,8 +129,12 @@ _PATTERNS: tuple[tuple[Kind, str], ...] = (
              r"(?:return(?:s|ed)?|respond(?:s|ed)?|answers?)\b[^.;\d]{0,20}\b(?:200|201|204|ok\b|"
              r"successfully|correctly|fine|as expected)"),
     ("http", r"\b(?:endpoint|server|api|service|site|page) (?:now )?(?:works|loads|responds)\b"),
-    ("http", r"\b(?:endpoint|server|api|service|site|app) (?:is|are) (?:now |back )?(?:up(?: and running)?|"
+    ("http", r"\b(?:endpoint|server|api|service|site|app|url|health ?check)(?: (?:is|are)|: (?:it|they) (?:is|are)|, (?:it|they) "
+             r"(?:is|are)|(?:: | - )it's) (?:now |back )?(?:up(?: and running)?|working|"
              r"reachable|responding|healthy|available)\b"),
+    ("deploy", r"\b(?:terraform|tofu|opentofu|pulumi|helm|kubectl|ansible(?:-playbook)?|cdk|serverless|(?:docker )?"
+               r"compose)(?: (?:apply|up|deploy|upgrade|install|rollout|run)){0,2} (?:has |was |is |have )?(?:completed?|finished|"
+               r"succeeded|applied|ran|went through|done)\b"),
     ("deploy", r"\b(?:successfully deployed|deployed (?:successfully|to|the)|has been deployed|"
                r"is (?:now )?deployed|deployment (?:is |was )?(?:succeeded|successful|complete|"
                r"completed)|(?:is|are) (?:now )?live (?:at|on|in)|i(?:'ve| have)? deployed|"
@@ -140,11 +153,15 @@ _PATTERNS: tuple[tuple[Kind, str], ...] = (
                  r"(?:working|that it works|end[ -]to[ -]end)|(?:tested|verified|checked)(?: it| this)? (?:locally|"
                  r"myself|by hand))\b"),
     ("verified", r"^\W*(?:tested|verified)(?:,|:| and| -)"),
+    ("commit", r"^\W*committed (?:the |all |my |your |these )*(?:changes?|work|fix(?:es)?|files?)\b"),
+    ("deploy", r"^\W*published (?:version|v?\d|the (?:package|crate|release|image)|it\b|to )"),
+    ("tests", rf"\b(?:re-?)?(?:ran|run) (?:the |all |our )?(?:\w+ )?{_TESTS}[^.]{{0,20}}\b(?:there (?:were|was|are) (?:no|zero|0) "
+              r"(?:failures?|errors?|problems?)|nothing (?:broke|failed))\b"),
     ("screenshot", r"\b(?:the |this |attached )?screenshots?\b[^.;]{0,30}\b(?:shows?|confirms?|"
                    r"proves?|demonstrates?|verif(?:y|ies))\b"),
     ("file", r"\b(?:i(?:'ve| have)? (?:just |also |now )?(?:created|written|wrote|saved|generated|put)|i(?:'ve| have)? "
              rf"added (?:a )?new file,?)\b[^.;]{{0,80}}?{_PATH}"),
-    ("file", rf"{_PATH} (?:has been|have been|is now|was) (?:created|written|saved|generated)\b"),
+    ("file", rf"(?:{_PATH}|^\W*(?:the (?:file |report )?)?{_FILE}) (?:has been|have been|is now|was) (?:created|written|saved|generated)\b"),
     ("file", r"\b(?:has been|is|was|are|were) (?:now )?(?:saved|written|stored|created|generated) (?:in|to|at|"
              rf"as|under) {_PATH}"),
     ("ran", r"\bi(?:'ve| have)?(?: just| also| now| already)? (?:ran|run|executed) `[^`\n]{3,160}`"),
@@ -184,6 +201,17 @@ _PATTERNS += (
     ),
     ("types", r"^\W*(?:there are )?(?:now )?no type(?:script)? errors"),
     ("build", r"^\W*(?:there are )?(?:now )?no (?:build|compil\w+) errors"),
+    (
+        "deed",
+        r"(?:^\W*(?:done\W+)?|\bi(?:'ve| have)? )(?:now |just |also |successfully )*(?:installed|deleted|removed|sent|"
+        r"e-?mailed|forwarded|transferred|paid|booked|reserved|cancelled|canceled|uploaded|downloaded|restarted|created|opened|"
+        r"closed|scheduled|shared|invited|restored) ",
+    ),
+    (
+        "deed",
+        r"\b(?:backup|installation|upload|download|transfer|payment|import|export|restore|restart) (?:was |is |has |been )*"
+        r"(?:completed?|finished|succeeded|successful|went through|done)\b",
+    ),
 )
 _COMPILED = tuple((kind, re.compile(pattern)) for kind, pattern in _PATTERNS)
 
@@ -236,7 +264,7 @@ _PLANNING = re.compile(
 _FENCE = re.compile(r"```.*?(?:```|\Z)", re.S)
 _HEADING = re.compile(r"^\s{0,3}(?:#{1,6}\s|\*\*[^*]{2,80}\*\*:?\s*$)")
 _SPLIT = re.compile(
-    r"(?<=[.!?])(?<!e\.g\.)(?<!i\.e\.)(?=\s+[A-Z✅✓*`\"“(-])|(?<=[;])\s(?!(?:it|they|all of|each of|everything)\b)|\|"
+    r"(?<=[.!?])(?<!e\.g\.)(?<!i\.e\.)(?=\s+[A-Z✅✓*`\"“(-])|(?<=[;])\s(?!(?:it|they|all of|each of|everything|nothing)\b)|\|"
 )
 _NUMBER = re.compile(
     r"\b(\d{1,6}) ?(?:/|of|out of)(?: the| all)? ?(\d{1,6})\b|\b(\d{1,6}) (?:\w+ ){0,2}?"
@@ -260,17 +288,21 @@ def claims(text: str) -> list[Claim]:
     """
     if len(text) > MAX_MESSAGE:
         text = text[-MAX_MESSAGE:]
+    if "|" in text:
+        text = _TABLE.sub(lambda row: ": ".join(cell.strip() for cell in row[1].split("|")), text)
     plain = _plain(text)
+    foreign = may_speak(text)
     if "```" in text and _ANY.found(plain):
         text = _FENCE.sub("\n", text)
         plain = _plain(text)
     may_tell = _ANY.lines(plain)
-    if not may_tell:
+    if not may_tell and not foreign:
         return []
+    admits = _ADMITS.search(plain) is not None
     found: list[Claim] = []
     planning = False
     for number, line in enumerate(text.split("\n")):
-        telling = number in may_tell and _ANY.found(_plain(line))
+        telling = (number in may_tell and _ANY.found(_plain(line))) or (foreign and may_speak(line))
         if not telling and "#" not in line and "**" not in line:
             continue
         for raw in _SPLIT.split(line):
@@ -280,10 +312,29 @@ def claims(text: str) -> list[Claim]:
                 planning = _PLANNING.search(raw.lower()) is not None
             if planning or not telling or raw.lstrip().startswith(_NOT_SAID):
                 continue
-            claim = _claim(raw.strip()[:300])
-            if claim is not None:
+            sentence = raw.strip()[:300]
+            claim = _claim(sentence) or (_abroad(sentence) if foreign else None)
+            if claim is not None and (claim.whole or not admits):
                 found.append(claim)
     return found[:40]
+
+
+_TABLE = re.compile(r"(?m)^[ \t]*\|([^\n]{3,400})\|[ \t]*$")
+_ADMITS = re.compile(
+    r"\b(?:tests?|specs?|checks?|cases?|it|one|two|three|\d+) (?:\w+ )?(?:still|do(?:es)? still|keeps?|continues? to) "
+    r"fail\w*|\b(?:the |one |only |single |\d+ )+(?:remaining |other |test )?failures?\b[^.;\n]{0,40}\b(?:is|are|was|were) "
+    r"(?!fixed|resolved|gone|solved)|\bfailures?\b[^.;\n]{0,60}\b(?:pre-?existing|unrelated|known|flaky)\b|"
+    r"\b(?:pre-?existing|unrelated|known|flaky|remaining) (?:test )?failures?\b"
+)
+"""A message that tells of a failure which stays: what it says of the rest is no untruth."""
+
+
+def _abroad(sentence: str) -> Claim | None:
+    said = claimed(_QUOTED.sub('""', _plain(sentence)))
+    if said is None:
+        return None
+    kind, whole, count = said
+    return Claim(kind, sentence, whole, count)  # type: ignore[arg-type]
 
 
 _NOT_SAID = (">", "- [ ]", "* [ ]", "[ ]")
@@ -313,6 +364,9 @@ def _claim(sentence: str) -> Claim | None:
         if kind in ("ran", "command"):
             subject = match.group().split("`")[1]
             return Claim(kind, sentence, subject=subject)
+        if kind == "deed":
+            verbs = [word for word in re.findall(r"[a-z]+", match.group()) if word not in _BESIDE]
+            return Claim(kind, sentence, subject=verbs[0])
         if kind == "tool":
             return Claim(kind, sentence, subject=match.group())
         if kind == "file":
@@ -324,6 +378,7 @@ def _claim(sentence: str) -> Claim | None:
     return None
 
 
+_BESIDE = frozenset("done i ve have now just also successfully e".split())
 _NAMED = re.compile(r"[\w./~@-]*[\w-]\.[a-z][a-z0-9]{0,5}\b")
 _ALL_OF_IT = (
     r"(?:the |our |my |this )?(?:\w+ )?(?:project|repo\w*|codebase|solution|workspace|monorepo|tests?|suite|"

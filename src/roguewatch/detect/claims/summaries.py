@@ -95,6 +95,12 @@ def _empty(tool: str) -> Reader:
 _PATTERNS: tuple[tuple[str, str, str, Reader], ...] = (
     # https://docs.pytest.org/en/stable/how-to/output.html
     ("pytest", "tests", r"^=*\s?(?:\d+ \w+,? ?){1,8}(?:in [\d.:]+ ?s.*|=+)$", _line("pytest")),
+    (
+        "pytest",
+        "tests",
+        r"^(?:\d+ (?:passed|failed|errors?|skipped|xfailed|xpassed|deselected|warnings?)(?:, |$)){1,8}$",
+        _line("pytest"),
+    ),
     ("pytest", "tests", r"^=* ?(?:no tests ran|no tests collected).*$", _empty("pytest")),
     ("pytest", "tests", r"^(?:FAILED|ERROR) \S+::.*$", _bad("pytest")),
     # https://docs.python.org/3/library/unittest.html
