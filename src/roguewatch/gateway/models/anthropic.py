@@ -35,13 +35,19 @@ def read_question(body: dict[str, Any], raw: bytes) -> Question:
     if body.get("system"):
         system = body["system"]
         items.append(Item(kind="system_message", text=text_of(system), raw=encoded(system)))
+    beside = len(items)
+    parts: list[tuple[int, int]] = []
     exact = exact_parts(raw, "messages")
     for message, part in zip(listed(body.get("messages")), exact, strict=False):
-        items += _message(mapping(message), part)
+        told = _message(mapping(message), part)
+        items += told
+        parts.append((len(part), len(told)))
     return Question(
         model=string(body.get("model")),
         stream=body.get("stream") is True,
         items=tuple(items),
+        beside=beside,
+        parts=tuple(parts),
         tools=body.get("tools"),
         session=_session(mapping(body.get("metadata")).get("user_id")),
         settings={key: body[key] for key in _SETTINGS if key in body},
@@ -204,4 +210,4 @@ class Heard:
         )
 
 
-reading = Reading(read_question, read_answer, Heard)
+reading = Reading("messages", read_question, read_answer, Heard)

@@ -28,14 +28,18 @@ _SETTINGS = ("max_tokens", "max_completion_tokens", "temperature", "reasoning_ef
 def read_question(body: dict[str, Any], raw: bytes) -> Question:
     """A request body."""
     items: list[Item] = []
+    parts: list[tuple[int, int]] = []
     exact = exact_parts(raw, "messages")
     for message, part in zip(listed(body.get("messages")), exact, strict=False):
-        items += _message(mapping(message), part)
+        told = _message(mapping(message), part)
+        items += told
+        parts.append((len(part), len(told)))
     metadata = mapping(body.get("metadata"))
     return Question(
         model=string(body.get("model")),
         stream=body.get("stream") is True,
         items=tuple(items),
+        parts=tuple(parts),
         tools=body.get("tools") or body.get("functions"),
         session=string(metadata.get("session_id") or metadata.get("session")
                        or body.get("prompt_cache_key")),
@@ -218,4 +222,4 @@ def _add(whole: dict[str, Any], delta: dict[str, Any]) -> None:
         known["arguments"].append(string(function.get("arguments", function.get("input"))))
 
 
-reading = Reading(read_question, read_answer, Heard)
+reading = Reading("messages", read_question, read_answer, Heard)

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from hashlib import sha256
 from typing import Any
 
 import msgspec
 
 from roguewatch.events import Event, Kind, Origin, event_id
-from roguewatch.gateway.models.history import Session, item_ids, new_ones
+from roguewatch.gateway.models.beginnings import Beginning, Told
+from roguewatch.gateway.models.history import Session, begins, item_ids, new_ones
 from roguewatch.gateway.models.items import Answer, Item, Question
 
 MAX_TEXT = 4 << 20
@@ -25,7 +26,7 @@ class Exchange:
         provider: `openai` or `anthropic`.
         path: the endpoint below the provider's base.
         session: the session's name, and what told it.
-        question: the request, understood; None where its endpoint is only passed on.
+        told: the request, understood; None where its endpoint is only passed on.
     """
 
     def __init__(
@@ -34,21 +35,27 @@ class Exchange:
         provider: str,
         path: str,
         session: tuple[str, str],
-        question: Question | None,
+        told: Told | None,
     ) -> None:
         self.deployment = deployment
         self.provider = provider
         self.path = path
         self.session, self._basis = session
-        self.question = question
+        self.told = told
+        self.question: Question | None = told.question if told else None
         self._asked_at = time.time_ns()
         self._count = 0
         self._times: dict[str, int] | None = None
         """How often each item stands in the request's history, once that was told."""
+        self._new: set[str] = set()
+        """Ids that are recorded of this exchange for the first time."""
+        self._settled = told.settled() if told else (0, 0)
+        self._settled_times: dict[str, int] = {}
+        """How often each item stands in that much of the history."""
         self.id = event_id("exchange", deployment, provider, path, self._asked_at, id(self))
         self._origin = Origin(file=f"model-relay:{provider}", offset=0)
-        told = {"deployment": deployment, "exchange": self.id, "provider": provider, "path": path}
-        self._told = msgspec.json.encode(told)[:-1]
+        about = {"deployment": deployment, "exchange": self.id, "provider": provider, "path": path}
+        self._about = msgspec.json.encode(about)[:-1]
         """How the detail of every event begins."""
 
     def request_event(self, method: str, body: bytes, query: str) -> Event:
@@ -64,7 +71,8 @@ class Exchange:
             detail["query"] = query[:1000]
         if question is not None:
             detail["stream"] = question.stream
-            detail["items"] = len(question.items)
+            known = self.told.known if self.told else None
+            detail["items"] = len(question.items) + (known.items if known else 0)
             detail["settings"] = question.settings
             if question.previous:
                 detail["previous_response_id"] = question.previous
@@ -79,13 +87,19 @@ class Exchange:
 
     def history_events(self, session: Session) -> list[Event]:
         """The items of the request that were not seen before, and what contradicts what was."""
-        assert self.question is not None
-        items = [one for one in self.question.items if one.kind != "reasoning" or one.text]
+        assert self.told is not None
+        told, known = self.told, self.told.known
+        _, settled = self._settled
+        items = told.question.items
+        self._times = dict(known.times) if known else {}
+        ids = self._ids(items[:settled])
+        if settled:
+            self._settled_times = dict(self._times)
+        ids += self._ids(items[settled:])
+        items = tuple(filter(_is_told, items))
         if session.fresh:
             session.fresh = False
             session.begun_here = not any(one.kind == "agent_message" for one in items)
-        self._times = {}
-        ids = item_ids(self.deployment, self.session, items, self._times)
         events = []
         for position in new_ones(ids, session.seen):
             item = items[position]
@@ -93,9 +107,34 @@ class Exchange:
             detail = {"from_history": True} if ours else {}
             events.append(self._item_event(ids[position], item, detail))
             events += self._contradictions(item, session)
-        session.seen.update(ids)
+        self._learn(session, ids)
         events += self._tools_event(session)
         return events
+
+    def _ids(self, items: Sequence[Item]) -> list[str]:
+        assert self._times is not None
+        return item_ids(self.deployment, self.session, filter(_is_told, items), self._times)
+
+    def _learn(self, session: Session, ids: Iterable[str]) -> None:
+        self._new.update(id for id in ids if id not in session.seen)
+        session.seen.update(ids)
+
+    def unrecorded(self, session: Session) -> None:
+        """Nothing of it could be recorded: what was new in it will be new again."""
+        session.unlearn(self._new)
+
+    def recorded(self, session: Session) -> Beginning | None:
+        """The request is recorded: what to remember of its history; None where that is not
+        more than what is known."""
+        assert self.told is not None
+        self._new.clear()
+        told, known = self.told, self.told.known
+        length, settled = self._settled
+        items = told.question.items[:settled]
+        if not settled or not (known or any(one.kind == "user_message" for one in items)):
+            return None
+        name = known.name if known else begins(self.deployment, items)
+        return told.begun(length, settled, name, session, self._settled_times)
 
     def _contradictions(self, item: Item, session: Session) -> list[Event]:
         """Gaps where the client's account of the past is not what passed here."""
@@ -123,7 +162,7 @@ class Exchange:
         id = event_id("model-relay", self.deployment, self.session, "tools", digest)
         if id in session.seen:
             return []
-        session.seen.add(id)
+        self._learn(session, (id,))
         detail = {"config": "model_tools", "digest": digest}
         return [self._event("config_change", id, detail, text="tools offered", raw=raw)]
 
@@ -164,7 +203,7 @@ class Exchange:
         for id, item in zip(ids, answer.items, strict=True):
             events.append(self._item_event(id, item, {}, part=len(events), response=answer))
             if session is not None:
-                session.seen.add(id)
+                self._learn(session, (id,))
                 if item.kind == "tool_call" and item.call_id:
                     session.asked[item.call_id] = (item.tool, item.arguments)
         if cut:
@@ -219,10 +258,14 @@ class Exchange:
             surface=self.provider,
             sighting="model-relay",
             time=now,
-            detail=(self._told + more).decode(),
+            detail=(self._about + more).decode(),
             origin=self._origin,
             **fields,
         )
+
+
+def _is_told(item: Item) -> bool:
+    return item.kind != "reasoning" or bool(item.text)
 
 
 def _header(headers: Sequence[tuple[bytes, bytes]], name: bytes) -> str:

@@ -8,7 +8,7 @@ a later request is the same event; an item that was altered is another.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from hashlib import sha256
 
 import msgspec
@@ -31,6 +31,13 @@ class Session:
         self.begun_here = False
         """Its first request carried no answer of a model: nothing came before."""
         self.fresh = True
+        self.lost = 0
+        """How often items were taken for recorded that could not be."""
+
+    def unlearn(self, ids: Iterable[str]) -> None:
+        """Items of these ids could not be recorded: they are new when they come again."""
+        self.seen.difference_update(ids)
+        self.lost += 1
 
 
 class Sessions:
@@ -40,12 +47,14 @@ class Sessions:
         self._sessions: OrderedDict[tuple[str, str], Session] = OrderedDict()
         self._responses: OrderedDict[tuple[str, str], str] = OrderedDict()
 
-    def name(self, deployment: str, question: Question, header: str) -> tuple[str, str]:
+    def name(
+        self, deployment: str, question: Question, header: str, begun: str = ""
+    ) -> tuple[str, str]:
         """The session of a request, and what tells it.
 
         What the client names itself comes first, so that other observers of the same
         client give the same name; without any name, conversations are told apart by how
-        they begin.
+        they begin (`begun`, where that was found before).
         """
         if header:
             return header[:200], "header"
@@ -56,13 +65,7 @@ class Sessions:
             return known, "previous response"
         if question.previous:
             return f"after:{question.previous[:180]}", "previous response"
-        digest = sha256(deployment.encode())
-        for item in question.items:
-            if item.kind in ("system_message", "user_message"):
-                digest.update(item.kind.encode() + b"\0" + _utf8(item.text) + b"\0")
-            if item.kind == "user_message":
-                break
-        return f"model:{digest.hexdigest()[:32]}", "beginning"
+        return begun or begins(deployment, question.items), "beginning"
 
     def open(self, deployment: str, name: str) -> Session:
         """The session of that name."""
@@ -81,8 +84,19 @@ class Sessions:
                 self._responses.popitem(last=False)
 
 
+def begins(deployment: str, items: Iterable[Item]) -> str:
+    """The name of a session by how its conversation begins: up to what a user says first."""
+    digest = sha256(deployment.encode())
+    for item in items:
+        if item.kind in ("system_message", "user_message"):
+            digest.update(item.kind.encode() + b"\0" + _utf8(item.text) + b"\0")
+        if item.kind == "user_message":
+            break
+    return f"model:{digest.hexdigest()[:32]}"
+
+
 def item_ids(
-    deployment: str, session: str, items: Sequence[Item], times: dict[str, int]
+    deployment: str, session: str, items: Iterable[Item], times: dict[str, int]
 ) -> list[str]:
     """The event ids of a history's items, in order.
 

@@ -31,7 +31,11 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
     model: str = ""
     stream: bool = False
     items: tuple[Item, ...] = ()
-    """The whole history that it carries, oldest first."""
+    """The history that it carries, oldest first."""
+    beside: int = 0
+    """How many of them, the first ones, stand beside the list of the others."""
+    parts: tuple[tuple[int, int], ...] = ()
+    """Bytes, and items, of each element of that list."""
     tools: Any = None
     """Definitions of the tools offered, as they stand in the request."""
     session: str = ""
@@ -70,6 +74,8 @@ class Hearing(Protocol):
 class Reading(msgspec.Struct, frozen=True):
     """How one endpoint is read."""
 
+    history: str
+    """The list of a request that tells its history."""
     question: Callable[[dict[str, Any], bytes], Question]
     """Of the decoded body and its bytes."""
     answer: Callable[[dict[str, Any]], Answer]
@@ -132,6 +138,11 @@ class _Parts(msgspec.Struct):
     input: list[msgspec.Raw] | msgspec.Raw = msgspec.Raw(b"")
 
 
+class _Whole(msgspec.Struct):
+    messages: msgspec.Raw = msgspec.Raw(b"")
+    input: msgspec.Raw = msgspec.Raw(b"")
+
+
 def exact_parts(body: bytes, key: str) -> list[bytes]:
     """The elements of the list `messages` or `input`, byte for byte."""
     try:
@@ -139,6 +150,15 @@ def exact_parts(body: bytes, key: str) -> list[bytes]:
     except (msgspec.DecodeError, UnicodeError, RecursionError):
         return []
     return [bytes(part) for part in parts] if isinstance(parts, list) else []
+
+
+def list_text(body: bytes, key: str) -> bytes:
+    """The text of the list `messages` or `input`, byte for byte; empty where it is none."""
+    try:
+        text = bytes(getattr(_WHOLE.decode(body), key))
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
+        return b""
+    return text if text[:1] == b"[" else b""
 
 
 def decoded(data: bytes) -> dict[str, Any]:
@@ -150,6 +170,7 @@ def decoded(data: bytes) -> dict[str, Any]:
 
 
 _PARTS = msgspec.json.Decoder(_Parts)
+_WHOLE = msgspec.json.Decoder(_Whole)
 
 
 def counted(unknown: dict[str, int], kind: Any) -> None:

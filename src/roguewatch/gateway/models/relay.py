@@ -8,6 +8,7 @@ byte as it arrives, save that its last piece is held until what came is durable.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 
 import msgspec
 from starlette.types import Receive, Scope, Send
@@ -19,14 +20,15 @@ from roguewatch.gateway.carried import holder, note_refused, read_body, respond
 from roguewatch.gateway.house import House
 from roguewatch.gateway.http_client import Response, UpstreamError
 from roguewatch.gateway.latency import Latency
-from roguewatch.gateway.models import rehearsal
+from roguewatch.gateway.models import beginnings, rehearsal
+from roguewatch.gateway.models.beginnings import Beginning, Beginnings, Told
 from roguewatch.gateway.models.exchange import Exchange
 from roguewatch.gateway.models.history import Sessions
 from roguewatch.gateway.models.items import Answer, Question, Reading
 from roguewatch.gateway.models.providers import SESSION, SESSION_HEADERS, Provider
 from roguewatch.gateway.models.secrecy import Secrets
 from roguewatch.gateway.models.tee import LARGE, Headed, Record, Tee
-from roguewatch.gateway.strict import AmbiguousError, strict_json
+from roguewatch.gateway.strict import AmbiguousError
 from roguewatch.gateway.upstream import VIA, Decoding, Upstream, back, onward, safe_path
 from roguewatch.state.register import Deployment
 
@@ -74,6 +76,7 @@ class ModelRelay:
         self._secrets = secrets
         self._upstream = upstream
         self._sessions = Sessions()
+        self._beginnings = Beginnings()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Relay one request."""
@@ -113,22 +116,30 @@ class ModelRelay:
     ) -> Exchange:
         """The exchange, with its request understood where its endpoint is one that is read."""
         reading = self._reading(scope, path)
-        question: Question | None = None
         headers: dict[bytes, bytes] = dict(reversed(scope["headers"]))  # the first of each name
+        named = next((headers[name] for name in SESSION_HEADERS if name in headers), b"")
+        header = named.decode("latin-1")
+        header = header if SESSION.fullmatch(header) else ""
+        told: Told | None = None
         if reading is not None:
             coding = headers.get(b"content-encoding", b"").decode("latin-1")
-            try:
-                if len(body) > LARGE:
-                    question = await asyncio.to_thread(_question, reading, body, coding)
-                else:
-                    question = _question(reading, body, coding)
-            except (AmbiguousError, InputError) as error:
-                raise RefusedError(400, str(error)) from error
-        told = next((headers[name] for name in SESSION_HEADERS if name in headers), b"")
-        named = told.decode("latin-1")
-        named = named if SESSION.fullmatch(named) else ""
-        session = self._sessions.name(deployment.name, question or Question(), named)
-        return Exchange(deployment.name, self._provider.name, path, session, question)
+            began = self._beginnings.of((deployment.name, self._provider.name, path))
+            told = await _read(reading, body, coding, began)
+            if told.known and not self._seen(deployment, told, header):
+                told = await _read(reading, body, coding, ())
+        session = self._named(deployment, told, header)
+        return Exchange(deployment.name, self._provider.name, path, session, told)
+
+    def _named(self, deployment: Deployment, told: Told | None, header: str) -> tuple[str, str]:
+        question = told.question if told else Question()
+        begun = told.known.name if told and told.known else ""
+        return self._sessions.name(deployment.name, question, header, begun)
+
+    def _seen(self, deployment: Deployment, told: Told, header: str) -> bool:
+        """Whether what is known of a history is recorded in the session that it is told in."""
+        assert told.known is not None
+        name, _ = self._named(deployment, told, header)
+        return told.known.seen(self._sessions.open(deployment.name, name))
 
     def _reading(self, scope: Scope, path: str) -> Reading | None:
         return self._provider.endpoints.get(path) if scope["method"] == "POST" else None
@@ -144,6 +155,13 @@ class ModelRelay:
         with self._latency.measure("model"):
             *along, asked = self._asked(scope, deployment, exchange, body)
             ruling = await self._house.gate.decide(deployment, asked, along=along)
+        if exchange.told is not None:
+            session = self._sessions.open(deployment.name, exchange.session)
+            if not ruling.recorded:
+                exchange.unrecorded(session)
+            elif (begun := exchange.recorded(session)) is not None:
+                place = (deployment.name, self._provider.name, exchange.path)
+                self._beginnings.keep(place, begun, exchange.told.known)
         if ruling.decision.outcome != "allow":
             raise Refusal(403, "permission_error", ruling.decision.told)
 
@@ -222,24 +240,34 @@ class ModelRelay:
             if answer is not None:
                 self._sessions.answered(deployment.name, answer.id, exchange.session)
             events = exchange.response_events(session, status, answer, raw, headers, cut)
-            await self._house.gate.observe(
-                deployment, [self._secrets.scrub(event) for event in events]
-            )
+            try:
+                await self._house.gate.observe(
+                    deployment, [self._secrets.scrub(event) for event in events]
+                )
+            except BaseException:
+                if session is not None:
+                    exchange.unrecorded(session)
+                raise
 
         return record
 
 
-def _question(reading: Reading, body: bytes, coding: str) -> Question:
+async def _read(
+    reading: Reading, body: bytes, coding: str, began: Sequence[Beginning]
+) -> Told:  # fmt: skip
     """A request's body, understood.
 
     Raises:
-        AmbiguousError, InputError: it cannot be.
+        RefusedError: it cannot be.
     """
-    plain = Decoding(coding).decode(body)
-    value = strict_json(plain, surrogates=True)
-    if not isinstance(value, dict):
-        raise InputError("expected a JSON object")
-    return reading.question(value, plain)
+
+    def read() -> Told:
+        return beginnings.read(reading, Decoding(coding).decode(body), began)
+
+    try:
+        return await asyncio.to_thread(read) if len(body) > LARGE else read()
+    except (AmbiguousError, InputError) as error:
+        raise RefusedError(400, str(error)) from error
 
 
 def key_file(text: str) -> dict[str, str]:

@@ -44,9 +44,12 @@ def read_question(body: dict[str, Any], raw: bytes) -> Question:
     given = body.get("input")
     if isinstance(given, str):
         items.append(Item(kind="user_message", text=given, raw=encoded(given)))
+    beside = len(items)
+    parts: list[tuple[int, int]] = []
     exact = exact_parts(raw, "input")
     for item, part in zip(listed(given), exact, strict=False):
         items.append(read_item(mapping(item), raw=part))
+        parts.append((len(part), 1))
     metadata = mapping(body.get("metadata"))
     conversation = body.get("conversation")
     named = (metadata.get("session_id"), metadata.get("session"), body.get("prompt_cache_key"),
@@ -55,6 +58,8 @@ def read_question(body: dict[str, Any], raw: bytes) -> Question:
         model=string(body.get("model")),
         stream=body.get("stream") is True,
         items=tuple(items),
+        beside=beside,
+        parts=tuple(parts),
         tools=body.get("tools"),
         session=next((name for name in named if isinstance(name, str) and name), ""),
         previous=string(body.get("previous_response_id")),
@@ -206,4 +211,4 @@ class Heard:
         return item
 
 
-reading = Reading(read_question, read_answer, Heard)
+reading = Reading("input", read_question, read_answer, Heard)
