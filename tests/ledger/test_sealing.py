@@ -13,11 +13,12 @@ from pathlib import Path
 
 import pytest
 
-from roguewatch.errors import LedgerError
+from roguewatch.errors import LedgerError, TamperError
 from roguewatch.events import Event
 from roguewatch.ledger import writer
 from roguewatch.ledger.fsck import fsck
 from roguewatch.ledger.ledger import Ledger
+from roguewatch.ledger.record import encode
 from roguewatch.ledger.sealing import Sealing
 from tests.build import event
 
@@ -29,6 +30,7 @@ import sys
 from pathlib import Path
 from roguewatch.ledger import writer
 from roguewatch.ledger.ledger import Ledger
+from roguewatch.ledger.record import encode
 from tests.build import event
 writer.SEGMENT_EVENTS = 600
 number = int(sys.argv[2])
@@ -196,3 +198,55 @@ def test_a_row_slipped_in_among_the_sealed_ones_is_found(tmp_path: Path) -> None
         ledger.hot.insert([(5, "0" * 32, "s", b"h" * 32, b"{}", b"")])
     assert ledger.fsck() != []
     ledger.close()
+
+
+def _sealers() -> list[int]:
+    """Processes of ours that seal."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        try:
+            said, stat = (entry / "cmdline").read_bytes(), (entry / "stat").read_text()
+        except OSError:
+            continue
+        parent = int(stat.rpartition(")")[2].split()[1])
+        if b"roguewatch.ledger.sealer" in said and parent == os.getpid():
+            found.append(int(entry.name))
+    return found
+
+
+@pytest.mark.usefixtures("small")
+def test_a_process_that_seals_may_be_killed_at_any_moment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("roguewatch.ledger.ledger.SEAL_AGAIN_SECONDS", 0.1)
+    held, kills = 0, 0
+    deadline = time.monotonic() + 30
+    with Ledger.open(tmp_path) as ledger:
+        while kills < 3 or not ledger.hot.segments():
+            assert time.monotonic() < deadline
+            ledger.append(_events(held, FULL // 10))
+            held += FULL // 10
+            time.sleep(0.02 * kills)
+            for process in _sealers()[: 3 - kills]:
+                os.kill(process, signal.SIGKILL)
+                kills += 1
+        assert [one.seq for one in ledger.events()] == list(range(held))
+    assert not _sealers(), "a closed ledger leaves no process behind"
+    assert fsck(tmp_path) == []
+
+
+@pytest.mark.usefixtures("small")
+def test_rows_that_are_not_those_that_were_committed_are_not_sealed(tmp_path: Path) -> None:
+    with Ledger.open(tmp_path) as ledger:
+        ledger.append(_events(0, FULL - 10))
+        forged = encode(_events(5, 1)[0]).replace(b"5 5 5", b"6 6 6")
+        ledger.hot.db.execute("UPDATE hot SET record = ? WHERE leaf = 5", (forged,))
+        ledger.append(_events(FULL - 10, 10))
+        deadline = time.monotonic() + 20
+        while not ledger.seal_error and time.monotonic() < deadline:
+            time.sleep(0.01)
+        assert "not those that were committed" in ledger.seal_error
+        with pytest.raises(TamperError, match="not those that were committed"):
+            ledger.seal()
+        assert ledger.hot.segments() == []
+        assert [path.name for path in ledger.layout.segments.iterdir()] == []

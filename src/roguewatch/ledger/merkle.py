@@ -50,6 +50,12 @@ class Edge:
         self.peaks: list[bytes | None] = list(peaks)
         self.fresh: list[list[bytes]] = []
 
+    def copy(self) -> Edge:
+        """The tree as it stands now."""
+        edge = Edge(self.size, self.peaks)
+        edge.fresh = [list(nodes) for nodes in self.fresh]
+        return edge
+
     def mark(self) -> tuple[int, list[bytes | None], list[int]]:
         """Where the tree stands, for `reset`."""
         return self.size, list(self.peaks), [len(nodes) for nodes in self.fresh]

@@ -3,18 +3,13 @@
 One row per event in leaf order, one column per field, zstd. The leaf itself is not
 stored: it is the canonical record that the columns give (`record.encode`), so a
 changed column is a changed leaf. `leaf` is the event's index in the tree.
-
-Write sequence: open(tmp) → write row groups → write footer → fsync(tmp) →
-rename(tmp, segment) → fsync(folder). Only its registration in the hot store makes
-it part of the ledger; until then it is a leftover that the next start removes.
+What makes such a file durable stands in `segment_file.py`.
 """
 
 from __future__ import annotations
 
-import os
 from collections.abc import Collection, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from hashlib import file_digest
 from pathlib import Path
 from typing import Any
 
@@ -25,12 +20,11 @@ import pyarrow.parquet as pq
 from roguewatch.errors import LedgerError, TamperError
 from roguewatch.events import Event
 from roguewatch.ledger.columns import LOW, SCHEMA, array, batch_of, events_of, scalar
-from roguewatch.ledger.durable import TEMPORARY, sync_folder
-from roguewatch.ledger.hot import SegmentRow, SessionPart
-from roguewatch.ledger.ids import index_of
+from roguewatch.ledger.hot import SessionPart
+from roguewatch.ledger.ids import index_of, pack
 from roguewatch.ledger.layout import GROUP_BYTES as GROUP_BYTES
 from roguewatch.ledger.layout import GROUP_EVENTS as GROUP_EVENTS
-from roguewatch.printable import printable, printable_path
+from roguewatch.printable import printable
 
 _SLICE = 256
 """Rows that are read into events at once."""
@@ -43,28 +37,29 @@ Seen = tuple[str, str, int | None]
 
 
 class SegmentWriter:
-    """One segment being written. Compression and disk run on a thread of their own.
+    """The rows of one segment being written. Compression and disk run on a thread of their own.
 
     Args:
-        folder: the `segments` folder.
+        path: of the file, which is there and empty.
         number: the segment's number.
         first: its first leaf.
+
+    Raises:
+        LedgerError: it cannot be opened.
     """
 
-    def __init__(self, folder: Path, number: int, first: int) -> None:
+    def __init__(self, path: Path, number: int, first: int) -> None:
         self.count = 0
         self.bytes = 0
         """Bytes taken in so far, uncompressed."""
-        self._folder = folder
-        self._row = SegmentRow(number, first, 0, 0, b"")
-        self._temporary = folder / (self._row.name + TEMPORARY)
+        self._number = number
+        self._first = first
         self._ids: list[bytes] = []
         self._rows: list[list[Seen]] = []
-        self._thread = ThreadPoolExecutor(1, "segment")
         self._pending: list[Future[None]] = []
         try:
             self._file = pq.ParquetWriter(
-                self._temporary,
+                path,
                 SCHEMA,
                 compression="zstd",
                 compression_level=1,
@@ -73,86 +68,59 @@ class SegmentWriter:
                 data_page_version="2.0",
             )
         except OSError as error:
-            self._thread.shutdown()
-            self._temporary.unlink(missing_ok=True)
-            raise self._failure(error) from error
+            raise _failure(error) from error
+        self._thread = ThreadPoolExecutor(1, "segment")
 
-    def add(self, events: Sequence[Event], packed: bytes) -> None:
-        """Add one row group.
-
-        Args:
-            events: at most `GROUP_EVENTS`.
-            packed: their ids (`ids.pack`).
+    def add(self, events: Sequence[Event]) -> None:
+        """Add one row group: at most `GROUP_EVENTS` events.
 
         Raises:
             LedgerError: the disk did not take an earlier group.
         """
-        batch = batch_of(events, self._row.first + self.count)
+        batch = batch_of(events, self._first + self.count)
         self._rows.append([(event.session, event.surface, event.time) for event in events])
         self.count += len(events)
         self.bytes += batch.nbytes
-        self._ids.append(packed)
+        self._ids.append(pack([event.id for event in events]))
         while len(self._pending) > 1:
-            self._await(self._pending.pop(0))
+            _await(self._pending.pop(0))
         # One call, without Python in between: the thread would wait for the interpreter.
         self._pending.append(self._thread.submit(self._file.write_batch, batch, GROUP_EVENTS))
 
-    def finish(self) -> tuple[SegmentRow, bytes, list[SessionPart]]:
-        """Make the file durable.
+    def finish(self) -> tuple[bytes, list[SessionPart]]:
+        """Write the rest; what is written is not durable yet.
 
         Returns:
-            The row to register, its id index, and its sessions.
+            The id index of the segment, and its sessions.
 
         Raises:
-            LedgerError: the disk did not take it; nothing remains.
+            LedgerError: the disk did not take it.
         """
         for pending in self._pending:
-            self._await(pending)
-        path = self._folder / self._row.name
-        try:
-            size, digest = self._thread.submit(self._settle, path).result()
-        except (OSError, pa.ArrowException) as error:
-            self.abort()
-            raise self._failure(error) from error
-        self._thread.shutdown()
+            _await(pending)
+        _await(self._thread.submit(self._file.close))
         if self.bytes > 32 * GROUP_BYTES:
             pa.default_memory_pool().release_unused()  # it keeps what a giant took
-        number = self._row.number
-        parts = session_parts(number, self._rows)
-        row = SegmentRow(number, self._row.first, self.count, size, digest)
-        return row, index_of(b"".join(self._ids)), parts
+        return index_of(b"".join(self._ids)), session_parts(self._number, self._rows)
 
-    def abort(self) -> None:
-        """Forget the segment and remove what was written of it."""
+    def close(self) -> None:
+        """Let go of the file, finished or not."""
         self._thread.shutdown(cancel_futures=True)
         try:
             self._file.close()
         except (OSError, pa.ArrowException):
             self._file.is_open = False  # a full disk: the file is removed next anyway
-        self._temporary.unlink(missing_ok=True)
-        (self._folder / self._row.name).unlink(missing_ok=True)
 
-    def _settle(self, path: Path) -> tuple[int, bytes]:
-        self._file.close()
-        with self._temporary.open("rb+") as stream:
-            os.fsync(stream.fileno())
-            digest = file_digest(stream, "sha256").digest()
-            size = stream.tell()
-        self._temporary.rename(path)
-        sync_folder(path.parent)
-        return size, digest
 
-    def _await(self, pending: Future[None]) -> None:
-        try:
-            pending.result()
-        except (OSError, pa.ArrowException) as error:
-            self.abort()
-            raise self._failure(error) from error
+def _await(pending: Future[None]) -> None:
+    try:
+        pending.result()
+    except (OSError, pa.ArrowException) as error:
+        raise _failure(error) from error
 
-    def _failure(self, error: Exception) -> LedgerError:
-        return LedgerError(
-            f"{printable_path(self._folder)}: a segment cannot be written: {printable(str(error))}"
-        )
+
+def _failure(error: Exception) -> LedgerError:
+    return LedgerError(f"a segment cannot be written: {printable(str(error))}")
 
 
 def session_parts(number: int, groups: Sequence[Sequence[Seen]]) -> list[SessionPart]:

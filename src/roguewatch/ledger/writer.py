@@ -23,7 +23,8 @@ copy of itself goes unnoticed; everything that remains in it is always signed.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
+from typing import TYPE_CHECKING
 
 from roguewatch.errors import LedgerError, TamperError
 from roguewatch.events import Event
@@ -43,11 +44,16 @@ from roguewatch.ledger.note import (
     segments_digest,
 )
 from roguewatch.ledger.record import encode, storable
+from roguewatch.ledger.sealer import Sealer
 from roguewatch.ledger.sealing import Sealing, hot_groups
+from roguewatch.ledger.segment_file import SegmentFile
 from roguewatch.ledger.testimony import Testimony
 from roguewatch.ledger.tiles import Tiles
 from roguewatch.ledger.wal import RESERVED_BYTES, Backfill
 from roguewatch.ledger.witness import FileWitness, HttpWitness
+
+if TYPE_CHECKING:
+    from roguewatch.ledger.segment import SegmentWriter
 
 SEGMENT_EVENTS = 32 * 1024
 SEGMENT_BYTES = 64 << 20
@@ -101,6 +107,7 @@ class Writer:
         """Of the hot rows that a `Sealing` under way holds; the others are not among them."""
         self._unswept = False
         self._backfill = Backfill(layout.hot)
+        self._sealer = Sealer()
         self._edge = Edge()
         self._segments = 0
         self._digest = NO_SEGMENTS
@@ -291,20 +298,16 @@ class Writer:
         """Set about sealing the hot rows of now; `switch` or `give_up` must follow."""
         self._sealing_ids, self._hot_ids = self._hot_ids, set()
         self._sealing_bytes, self._hot_bytes = self._hot_bytes, 0
-        edge = self._sealed_edge()
-        return Sealing(self._layout, self._segments, edge, self._edge.size, self._keys)
+        edge = self._edge.copy()
+        return Sealing(self._layout, self._segments, self._sealed, edge, self._keys, self._sealer)
 
     def switch(self, sealing: Sealing) -> None:
         """Put a built segment in the place of its hot rows.
 
         Raises:
             LedgerError: it could not be; `give_up` then.
-            TamperError: the segment does not hold what was committed.
         """
-        edge, count = sealing.edge, sealing.end - sealing.first
-        if edge.fresh[0] != self._edge.fresh[0][:count]:
-            raise TamperError("hot.sqlite: its rows are not those that were committed")
-        self._register(sealing.row, sealing.ids, sealing.parts, edge)
+        self._register(sealing.row, sealing.ids, sealing.parts, sealing.edge)
         self._keys = sealing.keys
         self._sealing_ids, self._sealing_bytes = set(), 0
         self._publish(sealing.first, sync=False)
@@ -356,35 +359,36 @@ class Writer:
         seen = added = 0
         taken: set[str] = set()
         mark = self._edge.mark()
-        segment = SegmentWriter(self._layout.segments, self._segments, self._sealed)
+        file = SegmentFile(self._layout.segments, self._segments, self._sealed)
         try:
-            for events, _ in hot_groups(self.hot, self._sealed, self._edge.size):
-                segment.add(events, pack([event.id for event in events]))
-            while batch and segment.count < SEGMENT_EVENTS and segment.bytes < SEGMENT_BYTES:
-                seen += len(batch)
-                fresh, leaves = self._new(batch, taken)
-                if fresh:
-                    hashes = [leaf_hash(leaf) for leaf in leaves]
-                    del leaves  # as long as the events are, where one is a file's worth
-                    for events in apart(fresh):
-                        segment.add(events, pack([event.id for event in events]))
-                    self._edge.extend(hashes)
-                    added += len(fresh)
-                batch, _ = take(iterator)
-            if not segment.count:
-                segment.abort()
-                return seen, added, batch
-            old, (row, ids, parts) = self._sealed, segment.finish()
+            with closing(SegmentWriter(file.temporary, self._segments, self._sealed)) as segment:
+                self._add_hot(segment)
+                while batch and segment.count < SEGMENT_EVENTS and segment.bytes < SEGMENT_BYTES:
+                    seen += len(batch)
+                    fresh, leaves = self._new(batch, taken)
+                    if fresh:
+                        hashes = [leaf_hash(leaf) for leaf in leaves]
+                        del leaves  # as long as the events are, where one is a file's worth
+                        for events in apart(fresh):
+                            segment.add(events)
+                        self._edge.extend(hashes)
+                        added += len(fresh)
+                    batch, _ = take(iterator)
+                if not segment.count:
+                    file.abort()
+                    return seen, added, batch
+                ids, parts = segment.finish()
+            old, row = self._sealed, file.settle(self._edge.size - self._sealed)
             try:
                 self._tiles.extend(old, self._edge.fresh)
             except OSError as error:
                 raise LedgerError(f"the tiles cannot be written: {error}") from error
             self._register(row, ids, parts, self._edge)
         except BaseException:
-            segment.abort()
             self._edge.reset(mark)
             with suppress(OSError):
                 # What cannot be cleared now is left to the next start after a kill.
+                file.abort()
                 self._tiles.clear_beyond(self._sealed)
             raise
         self._keys.add(ids)
@@ -393,6 +397,14 @@ class Writer:
         self._publish(old, sync=True)
         self._sweep_all()
         return seen, added, batch
+
+    def _add_hot(self, segment: SegmentWriter) -> None:
+        """Put the hot rows into a segment."""
+        committed = self._edge.fresh[0] if self._edge.fresh else []
+        for events, hashes in hot_groups(self.hot, self._sealed, self._edge.size):
+            if hashes != committed[segment.count : segment.count + len(hashes)]:
+                raise TamperError("hot.sqlite: its rows are not those that were committed")
+            segment.add(events)
 
     def _register(self, row: SegmentRow, ids: bytes, parts: list[SessionPart], edge: Edge) -> None:
         """Make a written segment part of the ledger; `edge`: the tree up to its end."""
@@ -433,6 +445,7 @@ class Writer:
             self._behind = True
         self.testimony.give(self.checkpoint, sync=True)
         self._backfill.close()
+        self._sealer.close()
         settled = self.hot.close(settle=True)
         try:
             if settled and not self._behind:
