@@ -38,8 +38,11 @@ Kind = Literal[
 """What an event is. The set is closed; what fits nothing else is `other`, and
 what was not understood is a `gap`."""
 
-Sighting = Literal["transcript", "hook", "mcp-relay", "model-relay", "otel", "host", "provider"]
-"""Which kind of observer saw it."""
+Sighting = Literal[
+    "transcript", "stream", "hook", "mcp-relay", "model-relay", "otel", "host", "provider"
+]
+"""Which kind of observer saw it: the agent's own session file, what the agent printed to
+whoever started it (`--output-format stream-json`, `exec --json`), and so on."""
 
 Author = Literal["", "human", "harness", "agent", "tool", "task"]
 """Who wrote a message: a person, the agent's own harness (reminders, injected

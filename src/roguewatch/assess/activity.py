@@ -34,9 +34,10 @@ _ACTIVITY = frozenset(
 _REFUSALS = ("deny", "denied", "reject", "rejected", "block", "blocked", "refused", "abort")
 
 
-TELLERS = ("transcript", "hook", "model-relay", "otel", "mcp-relay", "host", "provider")
-"""Who tells what was done in a session that several saw, the fullest account first: a hook is
-told of every prompt and call, relays of what passes them."""
+TELLERS = ("transcript", "stream", "hook", "model-relay", "otel", "mcp-relay", "host", "provider")
+"""Who tells what was done in a session that several saw, the fullest account first: what an
+agent prints lacks its prompts and times, a hook is told of every prompt and call, relays of
+what passes them."""
 
 
 class Tally:
@@ -71,6 +72,11 @@ class Tally:
         """(agent, call id) of subagents' calls."""
         self._counted = False
         """Whether the last event was a call that nothing had told before."""
+
+    def tells(self, event: Event) -> bool:
+        """Whether an event is of the observer whose account is added up, so far as is known."""
+        seen = self.summary.sightings
+        return not seen or event.sighting in seen
 
     def add(self, event: Event) -> None:
         """Count one event. In the session's order, except that files of subagents come later."""

@@ -119,6 +119,15 @@ class Detectors:
         # Rules are versioned by twelve digits of their digest; one that is gone is off.
         return not re.fullmatch("[0-9a-f]{12}", finding.detector_version)
 
+    def rests_elsewhere(self, finding: Finding) -> bool:
+        """Whether it is still on, and may rest on more than its own session's events: of what
+        looks across sessions, or of an observer that is no detector of ours."""
+        across = self.across()
+        names = {one.meta.id for one in across.rules.correlations if one.reports}
+        names |= {one.name for one in across.detectors}
+        own = {meta.id for meta in self._rules.metas()} | {name for name, _ in self._detectors}
+        return self.still_on(finding) and finding.detector not in own - names
+
     @property
     def digest(self) -> str:
         """Names this set of detectors: sessions seen by another set are looked at again."""

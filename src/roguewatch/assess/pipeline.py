@@ -151,8 +151,10 @@ class Pipeline:
         Args:
             whole: sessions that this run did not read may be out of date too.
         """
-        if self._left.interrupted:
-            # Before the sessions are no longer stale: killed here, the next run does it again.
+        joined = self._left.earlier and self.done.added > 0
+        if self._left.interrupted or joined:
+            # What a session of this run has to do with one of an earlier run, or of a run whose
+            # memory is gone. Before the sessions are no longer stale: killed here, the next run does it again.
             look_across(self._ledger, self._findings, self._detectors)
         self.done.analysed_again = analyse_again(
             self._ledger, self._sessions, self._findings, self._detectors,
@@ -243,8 +245,13 @@ class Pipeline:
             ids.add(event.id)
             pending.append(event)
             self._pending_bytes += len(event.raw)
-            if tally is not None:
+            if tally is None:
+                continue
+            if tally.tells(event):
                 self._found += look(event, tally)
+            else:
+                self._leave(session)
+                tally = None
         self.done.events += len(batch)
         if self._progress:
             self._progress.events(len(batch))
@@ -270,6 +277,13 @@ class Pipeline:
                 self._close(next(iter(self._open)))
         tally.read_from(self._path)
         return tally
+
+    def _leave(self, session: str) -> None:
+        """Another observer tells of the session too: it is added up from the ledger, by the
+        fullest account."""
+        del self._open[session]
+        self._detectors.finish(session)
+        self._stale.add(session)
 
     def _close(self, session: str) -> None:
         """The session is over, as far as this run can tell."""

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from roguewatch.assess.activity import TELLERS, Tally
 from roguewatch.assess.detection import Detectors
+from roguewatch.assess.repeats import PRINTED, Repeats
 from roguewatch.events import Event
 from roguewatch.findings import Finding
 from roguewatch.ledger.ledger import Ledger
@@ -42,6 +43,8 @@ class Unfinished:
         self.interrupted = None in counted.values()
         """Whether a run ended before its last file: what a session found in another is then
         looked for again, since the memory of it is gone."""
+        self.earlier = bool(held)
+        """Whether the ledger held sessions already, of which this run's detectors know nothing."""
         self._without_row = held.keys() - counted.keys()
 
     def meet(self, session: str) -> None:
@@ -50,15 +53,13 @@ class Unfinished:
         self.interrupted = self.interrupted or session in self._without_row
 
 
-def _teller(ledger: Ledger, session: str) -> str:
-    """Whose account of a session counts, the fullest that there is; see `TELLERS`."""
+def _tellers(ledger: Ledger, session: str) -> list[str]:
+    """Who tells of a session, the fullest account, which counts, first; see `TELLERS`."""
     seen: set[str] = set()
     for event in ledger.events(session=session):
         if event.kind != "decision":
             seen.add(event.sighting)
-        if TELLERS[0] in seen:
-            break
-    return next((one for one in TELLERS if one in seen), "")
+    return [one for one in TELLERS if one in seen]
 
 
 def look(event: Event, tally: Tally, detectors: Detectors) -> list[Finding]:
@@ -103,16 +104,24 @@ def analyse_again(
     again = sessions.stale(detectors.digest, run)
     for session in again:
         detectors.finish(session)  # forget what an unfinished reading left
-        tally = Tally(session, _teller(ledger, session))
+        tellers = _tellers(ledger, session)
+        tally = Tally(session, tellers[0] if tellers else "")
+        told = None
+        if PRINTED in tellers[1:]:
+            told = Repeats(ledger.events(session=session), tellers[0])
         for path in sessions.paths(session):
             tally.read_from(path)
         found: list[Finding] = []
         for event in ledger.events(session=session):
-            found += look(event, tally, detectors)
+            if told is not None and told.tells(event):
+                tally.add(event)
+            else:
+                found += look(event, tally, detectors)
         if progress:
             progress(tally.summary.events)
         found += detectors.finish(session)
         with transaction(sessions.engine, write=True) as connection:
-            findings.replace(session, found, connection, detectors.still_on)
+            stands = detectors.still_on if told is None else detectors.rests_elsewhere
+            findings.replace(session, found, connection, stands)
             sessions.keep(connection, [tally.finish()], detectors.digest)
     return len(again)

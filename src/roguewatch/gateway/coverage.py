@@ -15,7 +15,14 @@ from roguewatch.control.ownership import owner_of
 from roguewatch.events import Event
 from roguewatch.gateway.coverage_differences import differences
 from roguewatch.gateway.coverage_join import Joined, join
-from roguewatch.gateway.coverage_sightings import SOURCES, Planted, Seen, planted_of, seen_of
+from roguewatch.gateway.coverage_sightings import (
+    SOURCES,
+    Planted,
+    Seen,
+    planted_of,
+    seen_of,
+    source_of,
+)
 from roguewatch.gateway.coverage_table import INTERVAL_SECONDS, Table
 from roguewatch.gateway.coverage_table import Coverage as Coverage
 from roguewatch.gateway.coverage_table import Heartbeat as Heartbeat
@@ -64,12 +71,12 @@ class Observed:
                 self._owner_of_event[owner.event] = owner.deployment
                 if event.text in ("deny", "stop"):
                     self._denied[owner.event] = None
-        if event.kind == "decision" or event.sighting not in SOURCES:
+        if event.kind == "decision" or source_of(event) not in SOURCES:
             return
         if event.time is not None:
-            heard = (event.session, event.surface, event.sighting)
+            heard = (event.session, event.surface, source_of(event))
             self._heard[heard] = max(self._heard.get(heard, 0), event.time)
-            if event.sighting == "transcript":
+            if source_of(event) == "transcript":
                 until = self._told_until.get(event.session, 0)
                 self._told_until[event.session] = max(until, event.time)
         if seen := seen_of(event):

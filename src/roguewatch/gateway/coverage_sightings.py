@@ -83,9 +83,14 @@ def planted_of(event: Event) -> Planted | None:
     )  # fmt: skip
 
 
+def source_of(event: Event) -> str:
+    """Which source an event is of: what an agent printed is its transcript too."""
+    return "transcript" if event.sighting == "stream" else event.sighting
+
+
 def seen_of(event: Event) -> Seen | None:
     """The sighting that an event is; None where it is none of an action."""
-    if event.sighting not in SOURCES:
+    if source_of(event) not in SOURCES:
         return None
     if event.kind == "tool_call":
         return _call(event)
@@ -129,7 +134,7 @@ def _seen(event: Event, role: Role, detail: dict[str, Any], **fields: Any) -> Se
     elif event.sighting == "otel" and _SPAN_ID.match(call_id):
         call_id = ""  # the span's id, in place of a call's
     return Seen(
-        event=event.id, source=event.sighting, role=role, session=event.session, seq=event.seq,
+        event=event.id, source=source_of(event), role=role, session=event.session, seq=event.seq,
         deployment=str(detail.get("deployment") or ""), surface=event.surface, time=event.time,
         tool=event.tool, call_id=call_id, request_id=event.request_id,
         prompt_id=event.prompt_id, **fields,

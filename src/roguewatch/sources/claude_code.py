@@ -17,12 +17,12 @@ from typing import Any
 
 import msgspec
 
-from roguewatch.events import Event, Origin, Usage, event_id
+from roguewatch.events import Event, Kind, Origin, Usage, event_id
 from roguewatch.sources.claude_content import tell_assistant, tell_user
 from roguewatch.sources.claude_harness import tell_attachment, tell_progress, tell_system
 from roguewatch.sources.claude_lines import Message, SessionLine
 from roguewatch.sources.claude_side import is_side_file, read_side_file
-from roguewatch.sources.claude_stream import NAMING, Stream, StreamLine, is_stream
+from roguewatch.sources.claude_stream import NAMING, Stream, StreamLine, is_stream, stream_lines
 from roguewatch.sources.claude_stream import TOLD_TYPES as TOLD_IN_STREAM
 from roguewatch.sources.claude_vocabulary import OTHER_TYPES, PROGRESS_TYPES, TOLD_TYPES
 from roguewatch.sources.drift import understand
@@ -57,7 +57,6 @@ class _Reader:
         self.started: set[tuple[str, str]] = set()
         self.fired: set[str] = set()
         """Lines that a timer wrote, and what was attached to them: no person's turn follows."""
-        self.streamed = False
         self.named, self.naming = "", b""
         """A session, and how its lines name it."""
 
@@ -82,10 +81,10 @@ class _Reader:
 
     def stream(self) -> Iterator[Event]:
         """The events of what `--output-format stream-json` printed."""
-        self.streamed = True  # whose lines have no uuid in early versions
+        self.tally.sighting = "stream"
         decode = msgspec.json.Decoder(StreamLine).decode
         stream = Stream()
-        for line in lines(self.document):
+        for line in stream_lines(self.document):
             self.tally.counts.lines += 1
             said: StreamLine | None
             try:
@@ -118,6 +117,7 @@ class _Reader:
         common: dict[str, Any] = {
             "session": session,
             "surface": SURFACE,
+            "sighting": tally.sighting,
             "time": time_of(record.timestamp),
             "agent": agent,
             "parent_agent": parent_agent,
@@ -150,7 +150,7 @@ class _Reader:
         if not told:
             label = ".".join(filter(None, (record.type, record.subtype)))
             return [tally.unknown_type(label, line.offset, line.data, id=record.uuid)]
-        made = self.start(record, common, id)
+        made = self.start(record, common)
         mode = self.modes.get(session, "")
         for part, fields in enumerate(told):
             fields.update(common)
@@ -198,29 +198,28 @@ class _Reader:
             digest.update(b":%d" % self.tally.occurrence(digest.digest()))
         return digest.hexdigest()[:32]
 
-    def start(self, record: SessionLine, common: Mapping[str, Any], id: str) -> list[Event]:
+    def start(self, record: SessionLine, common: Mapping[str, Any]) -> list[Event]:
         """A session or subagent that this file has not shown before begins."""
         agent, session = common["agent"], common["session"]
         key = (session, agent if agent != "main" else f"main {record.version}")
-        if key in self.started or not (record.uuid or self.streamed) or not session:
+        # the lines of a stream have no uuid in early versions
+        named = record.uuid or self.tally.sighting == "stream"
+        if key in self.started or not named or not session:
             return []
         self.started.add(key)
-        if agent != "main":
-            event = Event(
-                id=event_id(SURFACE, "subagent_start", session, agent),
-                seq=self.tally.next_seq(session),
-                kind="subagent_start",
-                detail=json_detail({"version": record.version}),
-                **common,
-            )
-        else:
-            event = Event(
-                id=event_id(SURFACE, "session_start", session, record.version or ""),
-                seq=self.tally.next_seq(session),
-                kind="session_start",
-                detail=json_detail({"version": record.version, "entrypoint": record.entrypoint}),
-                **common,
-            )
+        kind: Kind = "subagent_start"
+        name, detail = agent, {"version": record.version}
+        if agent == "main":
+            kind, name = "session_start", record.version or ""
+            detail["entrypoint"] = record.entrypoint
+        of = () if self.tally.sighting == "transcript" else (self.tally.sighting,)
+        event = Event(
+            id=event_id(SURFACE, kind, session, name, *of),
+            seq=self.tally.next_seq(session),
+            kind=kind,
+            detail=json_detail(detail),
+            **common,
+        )
         return [event]
 
     def mode_change(

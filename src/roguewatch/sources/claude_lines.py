@@ -318,6 +318,7 @@ class SessionLine(msgspec.Struct, forbid_unknown_fields=True, gc=False):
     totalDurationMs: Raw = NOTHING  # noqa: N815
     budgetTokens: Raw = NOTHING  # noqa: N815
     budgetLimit: Raw = NOTHING  # noqa: N815
+    costUSD: Raw = NOTHING  # noqa: N815
     budgetNudges: Raw = NOTHING  # noqa: N815
     commandRun: Raw = NOTHING  # noqa: N815
     commands: Raw = NOTHING

@@ -2,11 +2,18 @@
 
 Its lines are those of a session file under other names (`session_id`,
 `parent_tool_use_id`, `tool_use_result`), without times; a `result` line ends each turn.
-Types: `SDKMessage` of the Agent SDK for TypeScript.
+Types: `SDKMessage` of the Agent SDK for TypeScript. `--output-format json` prints the last
+line alone, with `--verbose` all of them as one array.
+
+The same session's file is another sighting of it: their events have ids of their own, and
+the calls are joined on theirs.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from io import BytesIO
+from itertools import chain
 from typing import Any
 
 import msgspec
@@ -14,7 +21,10 @@ from msgspec import Raw
 
 from roguewatch.sources.claude_lines import Message, Outcome, SessionLine
 from roguewatch.sources.drift import NOTHING, raw_text
-from roguewatch.sources.jsonl import first_objects
+from roguewatch.sources.json_items import items, values
+from roguewatch.sources.jsonl import cut_object, first_objects
+from roguewatch.sources.lines import Line, lines
+from roguewatch.sources.source import MAX_RECORD_BYTES, Document
 from roguewatch.sources.values import json_detail, json_object_text, loose_text
 
 NAMING = b'"session_id"'
@@ -81,7 +91,7 @@ class StreamLine(msgspec.Struct, forbid_unknown_fields=True):
 
 def is_stream(head: bytes) -> bool:
     """Whether a file begins as such a stream does."""
-    for fields in first_objects(head):
+    for fields in chain(first_objects(head), _laid_out(head)):
         if not isinstance(fields.get("session_id"), str) or "sessionId" in fields:
             continue
         match fields.get("type"):
@@ -95,6 +105,28 @@ def is_stream(head: bytes) -> bool:
                 if "num_turns" in fields and "is_error" in fields:
                     return True
     return False
+
+
+def _laid_out(head: bytes) -> Iterator[dict[str, Any]]:
+    """The first object of an array, or of a file that is laid out over lines."""
+    text = head.removeprefix(b"\xef\xbb\xbf").lstrip()
+    found = next((items if text[:1] == b"[" else values)(BytesIO(text), limit=len(text)), None)
+    if found is not None and found.data is not None and found.data[:1] == b"{":
+        yield cut_object(found.data)
+
+
+def stream_lines(document: Document) -> Iterator[Line]:
+    """What stands for the lines of a stream: its lines, or the objects of its array."""
+    text = document.head().removeprefix(b"\xef\xbb\xbf").lstrip()
+    first = text.partition(b"\n")[0]
+    if text[:1] == b"{" and (first.rstrip()[-1:] == b"}" or b"\n" not in text):
+        yield from lines(document)
+        return
+    with document.open() as stream:
+        for item in items(stream) if text[:1] == b"[" else values(stream):
+            whole = item.complete or item.beyond
+            longer = 0 if item.data is not None else MAX_RECORD_BYTES
+            yield Line(item.offset, item.data or b"", whole, longer)
 
 
 class Stream:

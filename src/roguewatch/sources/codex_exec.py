@@ -91,6 +91,7 @@ def is_exec_stream(fields: Mapping[str, Any]) -> bool:
 def read_exec_stream(document: Document) -> Iterator[Event]:
     """The events of a stream."""
     tally = Tally(document, _SURFACE)
+    tally.sighting = "stream"
     decoder = msgspec.json.Decoder(_StreamLine)
     for line in lines(document):
         tally.counts.lines += 1
@@ -121,6 +122,7 @@ def _events(line: Line, said: _StreamLine, tally: Tally) -> Iterator[Event]:
             session=tally.session,
             seq=tally.next_seq(tally.session),
             surface=_SURFACE,
+            sighting=tally.sighting,
             part=part,
             raw=b"" if part else line.data,
             origin=Origin(tally.name, line.offset),

@@ -51,7 +51,7 @@ class Item(msgspec.Struct, frozen=True):
 
 
 def items(
-    stream: IO[bytes], arrays: Collection[str], limit: int = MAX_RECORD_BYTES
+    stream: IO[bytes], arrays: Collection[str] = (), limit: int = MAX_RECORD_BYTES
 ) -> Iterator[Item]:
     """The items of a document in its order.
 

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 from hashlib import sha256
 
-from roguewatch.events import Event, Origin, event_id
+from roguewatch.events import Event, Origin, Sighting, event_id
 from roguewatch.printable import printable
 from roguewatch.sources.source import Counts, Document
 
@@ -32,6 +32,7 @@ class Tally:
         self.name = document.name
         self.counts: Counts = document.counts
         self.surface = surface
+        self.sighting: Sighting = "transcript"
         self.session = ""
         """The session of records that do not name theirs."""
         self._named, self._naming = "", f"{surface}\0\0".encode()
@@ -113,6 +114,7 @@ class Tally:
             seq=self.next_seq(session),
             kind="gap",
             surface=self.surface,
+            sighting=self.sighting,
             text=printable(reason, 2000),
             detail=json.dumps({"code": code, **detail}),
             raw=raw,
