@@ -25,6 +25,7 @@ from typing import Any
 
 import aiohttp
 
+from benchmarks.model_load import load, question
 from benchmarks.report import Row
 from roguewatch.gateway.upstream import Upstream, onward
 from roguewatch.state.database import connect
@@ -33,8 +34,10 @@ from roguewatch.state.register import Deployment, Register
 ROGUEWATCH = [sys.executable, "-m", "roguewatch"]
 PEERS = Path("out/peers")
 CALLS = 400
-REQUESTS = 300
+ASKED = 150
+REQUESTS = 3200
 CONNECTIONS = 32
+ROUNDS = 3
 MASTER = f"sk-{secrets.token_hex(24)}"
 """LiteLLM's own key; it refuses to start with a known one."""
 KEY = "sk-benchmark-0123456789"
@@ -243,37 +246,6 @@ def _in_turn(calls: dict[str, Callable[[int], float]], times: int) -> dict[str, 
     return taken
 
 
-def _question(number: int) -> dict[str, Any]:
-    messages = [{"role": "system", "content": "Be brief."},
-                {"role": "user", "content": f"How are you? {number}"}]  # fmt: skip
-    return {"model": "m", "messages": messages}
-
-
-async def _load(url: str, token: str, connections: int, requests: int) -> tuple[float, list[float]]:
-    """Requests a second, and the duration of each."""
-    taken: list[float] = []
-    numbers = iter(range(requests))
-    connector = aiohttp.TCPConnector(limit=connections)
-    headers = {"authorization": f"Bearer {token}"}
-    async with aiohttp.ClientSession(connector=connector, headers=headers) as session:
-
-        async def one() -> None:
-            for number in numbers:
-                began = time.perf_counter()
-                async with session.post(url, json=_question(number)) as response:
-                    body = await response.read()
-                    if response.status != 200:
-                        raise RuntimeError(f"{response.status}: {body[:300]!r}")
-                taken.append(time.perf_counter() - began)
-
-        await asyncio.gather(*(one() for _ in range(min(connections, 4))))
-        taken.clear()
-        numbers = iter(range(requests))
-        began = time.perf_counter()
-        await asyncio.gather(*(one() for _ in range(connections)))
-        return requests / (time.perf_counter() - began), taken
-
-
 @contextmanager
 def litellm(python: str, provider: str, folder: Path) -> Iterator[str]:
     """LiteLLM's proxy in front of the provider, as its documentation starts it."""
@@ -321,13 +293,14 @@ def model_rows(store: Path, provider: str, ours: str, token: str) -> list[Row]:
 
 def _model_rows(targets: dict[str, tuple[str, str]], name: str) -> list[Row]:
     median: dict[str, list[float]] = {key: [] for key in targets}
-    rate: dict[str, float] = {}
-    for _ in range(3):
+    rates: dict[str, list[float]] = {key: [] for key in targets}
+    for _ in range(ROUNDS):
         for key, (url, token) in targets.items():
-            median[key].append(statistics.median(asyncio.run(_load(url, token, 1, 100))[1]))
-    for key, (url, token) in targets.items():
-        times = REQUESTS if key == "peer" else REQUESTS * 8
-        rate[key] = asyncio.run(_load(url, token, CONNECTIONS, times))[0]
+            median[key].append(statistics.median(load(url, token, 1, ASKED)[1]))
+        for key, (url, token) in targets.items():
+            times = REQUESTS // 5 if key == "peer" else REQUESTS
+            rates[key].append(load(url, token, CONNECTIONS, times)[0])
+    rate = {key: statistics.median(one) for key, one in rates.items()}
     added = {key: (min(one) - min(median["direct"])) * 1000 for key, one in median.items()}
     peer_rate = rate.get("peer")
     return [
@@ -352,8 +325,8 @@ async def _client_times(provider: str) -> dict[str, float]:
     ours = Upstream()
     headers = onward([(b"content-type", b"application/json")], {"authorization": f"Bearer {KEY}"})
     async with aiohttp.ClientSession() as other:
-        for number in range(300):
-            body = json.dumps(_question(number)).encode()
+        for _ in range(300):
+            body = question()
             began = time.perf_counter()
             async with await ours.send("POST", base, path, headers, body) as answer:
                 while await answer.piece():
