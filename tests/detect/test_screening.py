@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 
 import pytest
@@ -10,9 +11,9 @@ from hypothesis import strategies as st
 
 from roguewatch.detect.sigma.expression import And, Like, Not, Or, Regex
 from roguewatch.detect.sigma.gates import Key
+from roguewatch.detect.sigma.lexicon import Lexicon
 from roguewatch.detect.sigma.literals import required_literals
 from roguewatch.detect.sigma.prefilter import clause, formula, keys_in, need, skeleton
-from roguewatch.detect.sigma.screening import Lexicon
 from roguewatch.detect.sigma.view import fold_bytes
 
 WORDS = ("git push", "push", "ush", "--force", "éclair", "rm -rf", "aaaa", "aa")
@@ -45,7 +46,7 @@ def test_a_text_of_nothing_but_literals_is_searched_in_linear_time() -> None:
 
 
 def test_a_condition_needs_all_of_a_conjunction_and_any_of_a_choice_and_nothing_denied() -> None:
-    program = Like("command.program", ("git",))
+    program = Like("command.program", ("curl",))
     pushes = Or((Like("command.text", (0, "push", 0)), Like("command.text", (0, "send", 0))))
     forced = Regex("command.arguments", "^--force", "", ("--force",))
     kind = Like("kind", ("tool_call",))
@@ -58,9 +59,9 @@ def test_a_condition_needs_all_of_a_conjunction_and_any_of_a_choice_and_nothing_
     def shown(*texts: str) -> set[int]:
         return {number for key, number in numbers.items() if key.text in texts}
 
-    assert holds(shown("git", "push", "--force")) and holds(shown("git", "send", "--force"))
-    assert not holds(shown("git", "--force")) and not holds(shown("push", "--force"))
-    assert clause(wanted) == {Key("is", "command.program", "git")}
+    assert holds(shown("curl", "push", "--force")) and holds(shown("curl", "send", "--force"))
+    assert not holds(shown("curl", "--force")) and not holds(shown("push", "--force"))
+    assert clause(wanted) == {Key("is", "command.program", "curl")}
     rest = formula(wanted, numbers, clause(wanted))
     assert rest is not None and rest(shown("push", "--force")) and not rest(shown("push"))
     assert need(skeleton(condition), {"kind": "tool_result"}, ()) is False
@@ -87,6 +88,11 @@ LITERALS = (
     (r"(git|hg)\s+push", {"push"}),
     (r"\w+(?i:KEY)s?\bfile", {"keyfile", "keysfile"}),
     (r"ab|c", None),
+    (r"(^|/)\.(env|netrc)$", {".env", ".netrc"}),
+    (r"^/etc/(sudoers(\.d/.*)?|pam\.d/.*)", {"/etc/sudoers", "/etc/pam.d/"}),
+    (r"/etc/hosts$|(?i)DRIVERS/hosts$", {"/etc/hosts", "drivers/hosts"}),
+    (r"[(?i)]x(?i)yz", None),
+    ("[\u200b\u200c\u2066-\u2069]{2,}", set("\u200b\u200c\u2066\u2067\u2068\u2069")),
 )
 
 
@@ -99,7 +105,9 @@ def test_the_literals_of_an_expression(pattern: str, expected: set[str] | None) 
 def test_one_of_the_literals_is_in_everything_that_an_expression_matches(
     data: st.DataObject,
 ) -> None:
-    pattern = data.draw(st.sampled_from([pattern for pattern, expected in LITERALS if expected]))
+    # What Python's engine takes: RE2 alone takes flags further on.
+    known = [one for one, expected in LITERALS if expected and not re.search(r".\(\?i\)", one)]
+    pattern = data.draw(st.sampled_from(known))
     text = data.draw(st.from_regex(pattern))
     literals = required_literals(pattern)
     assert literals is not None and any(literal in text.casefold() for literal in literals)

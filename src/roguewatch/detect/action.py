@@ -136,8 +136,8 @@ class Action:
     @derived
     def content(self) -> tuple[str, ...]:
         """Texts that the call writes into files, by a file tool, a patch or a command."""
-        wrote = [command.wrote for command in self.commands if command.wrote]
-        return (*self.edit.added, *wrote)
+        wrote = tuple([command.wrote for command in self.commands if command.wrote])
+        return self.edit.added + wrote
 
     @derived
     def removed(self) -> tuple[str, ...]:
@@ -152,7 +152,7 @@ class Action:
             named += command.paths
         for command in self.commands:
             named += command.written
-        return tuple(dict.fromkeys([normal_path(path) for path in named]))
+        return tuple(dict.fromkeys(map(normal_path, named))) if named else ()
 
     @derived
     def written(self) -> tuple[str, ...]:
@@ -163,16 +163,20 @@ class Action:
             changed += self._named_paths
         for command in self.commands:
             changed += command.written
-        return tuple(dict.fromkeys([normal_path(path) for path in changed]))
+        return tuple(dict.fromkeys(map(normal_path, changed))) if changed else ()
 
     @derived
     def urls(self) -> tuple[str, ...]:
         """URLs in the arguments and those that commands name (hosts included)."""
-        found = [url for text in self.strings if "://" in text for url in _URL.findall(text)]
-        found += [url for command in self.commands for url in command.urls]
+        found: list[str] = []
+        for text in self.strings:
+            if "://" in text:
+                found += _URL.findall(text)
+        for command in self.commands:
+            found += command.urls
         if self.event.kind == "network":
             found += [text for text in _strings(self.detail) if "://" in text]
-        return tuple(dict.fromkeys(found))
+        return tuple(dict.fromkeys(found)) if found else ()
 
     @derived
     def _named_paths(self) -> list[str]:
@@ -192,7 +196,9 @@ def normal_path(path: str) -> str:
     """A path without `//`, `.`, `..` and backslashes; never looks at the disk."""
     if "\\" in path and (path[1:3] == ":\\" or path.startswith((".\\", "~\\", "\\\\"))):
         path = path.replace("\\", "/")
-    return posixpath.normpath(path) if path else path
+    if "//" not in path and "/." not in path and path[-1:] != "/" and path[:1] != ".":
+        return path
+    return posixpath.normpath(path)
 
 
 def clean(text: str) -> str:

@@ -21,6 +21,8 @@ _PATCH_PATHS = (
     "+++ ",
     "rename to ",
 )
+_CHANGED = frozenset("+-*r")
+"""What a line of a patch begins with that adds, removes or names."""
 
 
 class Edit(msgspec.Struct, frozen=True):
@@ -65,14 +67,17 @@ def read_patch(text: str) -> Edit:
     """Paths, added and removed lines of a Codex patch or a unified diff."""
     paths, added, removed = [], [], []
     for line in text.splitlines():
-        marker = next((m for m in _PATCH_PATHS if line.startswith(m)), None)
-        if marker is not None:
+        first = line[:1]
+        if first not in _CHANGED:
+            continue
+        if first != "-" and line.startswith(_PATCH_PATHS):
+            marker = next(m for m in _PATCH_PATHS if line.startswith(m))
             path = line[len(marker) :].split("\t")[0].strip()
             if path and path != "/dev/null":
                 paths.append(path)
-        elif line.startswith("+"):
+        elif first == "+":
             added.append(line[1:])
-        elif line.startswith("-") and not line.startswith("--- "):
+        elif first == "-" and not line.startswith("--- "):
             removed.append(line[1:])
     return Edit(tuple(paths), _joined(added), _joined(removed))
 

@@ -87,6 +87,12 @@ def _last(tool: str, separator: str = "") -> str:
     return plain(name.rpartition(separator)[2] if separator else name)
 
 
+@lru_cache(maxsize=1024)
+def _named(tool: str) -> ToolClass | None:
+    """The class of a tool by its name alone."""
+    return "mcp" if is_mcp(tool) else _BY_NAME.get(_last(tool))
+
+
 def is_mcp(tool: str) -> bool:
     """Whether the name is one of Claude Code's or Codex's names of an MCP tool."""
     return tool.startswith("mcp__")
@@ -104,16 +110,17 @@ def classify(tool: str, arguments: Mapping[str, Any]) -> ToolClass:
     """
     if not tool:
         return ""
-    if is_mcp(tool):
-        return "mcp"
-    verb = arguments.get("command")
-    if isinstance(verb, str) and verb in _EDITOR_VERBS and "path" in arguments:
-        return _EDITOR_VERBS[verb]
-    named = _BY_NAME.get(_last(tool))
-    if named is None and _last(tool) == "sendmessage" and not _AGENTS.isdisjoint(arguments):
-        return "agent"  # to another agent; by the name alone it may go to a person
+    named = _named(tool)
+    if named == "mcp":
+        return named
+    if "path" in arguments:
+        verb = arguments.get("command")
+        if isinstance(verb, str) and verb in _EDITOR_VERBS:
+            return _EDITOR_VERBS[verb]
     if named is not None:
         return named
+    if _last(tool) == "sendmessage" and not _AGENTS.isdisjoint(arguments):
+        return "agent"  # to another agent; by the name alone it may go to a person
     if any(isinstance(arguments.get(key), str | list) for key in COMMAND_KEYS[:2]):
         return "shell"
     if any(key in arguments for key in ("old_string", "old_str", "patch", "diff")):
@@ -132,21 +139,31 @@ def shell_texts(tool: str, arguments: Mapping[str, Any]) -> list[tuple[str, str]
     """
     name = _last(tool, "__")
     language = _SHELLS.get(name, "bash")
-    verb = arguments.get("command")
-    if isinstance(verb, str) and verb in _EDITOR_VERBS and "path" in arguments:
-        return []
+    if "path" in arguments:
+        verb = arguments.get("command")
+        if isinstance(verb, str) and verb in _EDITOR_VERBS:
+            return []
     found: list[tuple[str, str]] = []
     if not _SCRIPT_KEYS.isdisjoint(arguments):
-        found += [(text, language) for key in COMMAND_KEYS for text in _scripts(arguments.get(key))]
+        found += [(text, language) for text in _given(arguments, COMMAND_KEYS)]
         coded = "python" if language == "bash" else language
-        found += [(text, coded) for key in CODE_KEYS for text in _scripts(arguments.get(key))]
+        found += [(text, coded) for text in _given(arguments, CODE_KEYS)]
     if name == "writestdin":
         found += [(text, "bash") for text in _scripts(arguments.get("chars"))]
     elif not found and _BY_NAME.get(name) == "shell":
         # Codex Code Mode gives `exec` a JavaScript program as its only input.
         code = "javascript" if name == "exec" else language
         keys = ("input", "action", "text", "keystrokes", "args")
-        found += [(text, code) for key in keys for text in _scripts(arguments.get(key))]
+        found += [(text, code) for text in _given(arguments, keys)]
+    return found
+
+
+def _given(arguments: Mapping[str, Any], keys: tuple[str, ...]) -> list[str]:
+    """The scripts under some keys, in their order."""
+    found: list[str] = []
+    for key in keys:
+        if key in arguments:
+            found += _scripts(arguments[key])
     return found
 
 

@@ -22,7 +22,7 @@ from roguewatch.detect.sigma.expression import (
     fold,
 )
 from roguewatch.detect.sigma.rule import Rule
-from roguewatch.detect.sigma.words import LEAST, telling
+from roguewatch.detect.sigma.words import COMMON_PROGRAMS, LEAST, telling
 from roguewatch.detect.tools import ToolClass
 from roguewatch.errors import RuleError
 from roguewatch.events import Kind
@@ -67,6 +67,8 @@ def worth(key: Key) -> float:
     if key.how == "has":
         return 2.0 if key.field.startswith(_RARE) else _PRESENT.get(key.field, 0.9)
     if key.how == "is":
+        if key.text in COMMON_PROGRAMS:
+            return 4.5
         return 0.2 if key.text == "false" else 40.0
     return telling(key.text)
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from roguewatch.detect.sigma.document import Document
 
 MAX_RULE_BYTES = 1 << 20
-_FORMAT = b"roguewatch rules 2 " + __version__.encode()
+_FORMAT = b"roguewatch rules 5 " + __version__.encode()
 _CACHE_FOLDER = "__pycache__"
 
 

@@ -11,10 +11,11 @@ from roguewatch.detect.action import Action
 from roguewatch.detect.sigma.correlating import Correlating
 from roguewatch.detect.sigma.expression import KEYWORD, Reference, leaves
 from roguewatch.detect.sigma.gates import allowed, kinds
+from roguewatch.detect.sigma.lexicon import Lexicons
 from roguewatch.detect.sigma.matching import Match, compile_expression
 from roguewatch.detect.sigma.prefilter import Needs
 from roguewatch.detect.sigma.rule import Correlation, Meta, Rule, RuleSet
-from roguewatch.detect.sigma.screening import ALL, Lexicons, Plan
+from roguewatch.detect.sigma.screening import ALL, Plan
 from roguewatch.detect.sigma.view import View
 from roguewatch.events import Event
 
