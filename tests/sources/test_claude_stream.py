@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -120,3 +121,25 @@ def test_what_is_not_known_is_a_gap(tmp_path: Path) -> None:
     found, told = reading(write(tmp_path / "a", [begun(), strange, line("unheard_of", 2)]))
     assert (found.counts.unknown_field, found.counts.unknown_type) == (1, 1)
     assert len(of_kind("tool_call", told)) == 1
+
+
+@pytest.mark.parametrize("layout", ["one line", "many lines", "objects over many lines"])
+def test_the_stream_as_one_array_tells_what_its_lines_tell(tmp_path: Path, layout: str) -> None:
+    records = [begun(), answered(1, used("c1", "ls")), gave(2, "c1", "a"), answered(3)]
+    told = events(write(tmp_path / "lines", records))
+    indent = None if layout == "one line" else 2
+    path = tmp_path / "array"
+    if layout == "objects over many lines":
+        path.write_text("\n".join(json.dumps(record, indent=2) for record in records))
+    else:
+        path.write_text(json.dumps(records, indent=indent))
+    found, again = reading(path)
+    assert (found.source, found.counts.lines) == ("claude-code", 4)
+    assert [(e.kind, e.text, e.call_id, e.sighting) for e in again] == [
+        (e.kind, e.text, e.call_id, "stream") for e in told
+    ]
+    data = path.read_bytes()
+    assert all(data[e.origin.offset :].startswith(e.raw) for e in again)
+    path.write_bytes(data[:-40])
+    found, again = reading(path)
+    assert found.counts.truncated_tail == 1 and of_kind("tool_result", again)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -83,3 +84,40 @@ def test_recorded_sessions_hold_nothing_unknown() -> None:
         assert (found.counts.unknown_type, found.counts.unknown_field) == (0, 0)
         starts = path.read_bytes().count(b'"type":"tool.execution_start"')
         assert len(of_kind("tool_call", told)) == starts
+
+
+def test_a_session_of_before_1_0_is_told_with_the_times_of_its_timeline(tmp_path: Path) -> None:
+    call = {"function": {"name": "bash", "arguments": '{"command":"ls"}'}, "type": "function"}
+    said: list[dict[str, Any]] = [
+        {"role": "user", "content": "list"},
+        {"role": "assistant", "tool_calls": [{**call, "id": "c1"}, {**call, "id": "c2"}]},
+        {"role": "tool", "tool_call_id": "c1", "content": "a\n<exited with exit code 3>"},
+        {"role": "tool", "tool_call_id": "c2", "content": "The user rejected this."},
+        {"role": "assistant", "content": "done"},
+    ]
+    shown = [
+        {"type": "user", "timestamp": "2025-10-08T21:10:20.000Z", "text": "list"},
+        {"type": "tool_call_completed", "timestamp": "2025-10-08T21:10:25.000Z", "callId": "c1",
+         "result": {"type": "success", "log": "a"}},
+        {"type": "tool_call_completed", "timestamp": "2025-10-08T21:10:29.000Z", "callId": "c2",
+         "result": {"type": "rejected"}},
+    ]  # fmt: skip
+    whole = {"sessionId": "h-1", "startTime": "2025-10-08T21:10:16.398Z",
+             "selectedModel": "model-x", "chatMessages": said, "timeline": shown}  # fmt: skip
+    path = tmp_path / "any name"
+    path.write_text(json.dumps(whole, indent=2))
+    found, told = reading(path)
+    assert (found.source, found.error, found.counts.orphan_call) == ("copilot-cli", "", 0)
+    kinds = ["session_start", "user_message", "tool_call", "tool_call", "tool_result",
+             "tool_result", "approval", "agent_message"]  # fmt: skip
+    assert [event.kind for event in told] == kinds
+    assert {(event.session, event.model) for event in told} == {("h-1", "model-x")}
+    seconds = [event.time and event.time // 10**9 % 60 for event in told]
+    assert seconds == [16, 20, 20, 20, 25, 29, 29, 29]
+    results = of_kind("tool_result", told)
+    assert [event.exit_status for event in results] == [3, None]
+    (refused,) = of_kind("approval", told)
+    assert (refused.call_id, refused.parsed_detail()["by"]) == ("c2", "human")
+    path.write_text(json.dumps({**whole, "chatMessages": said[:3], "timeline": shown[:2]}))
+    shorter = {event.id for event in reading(path)[1] if event.kind != "gap"}
+    assert shorter < {event.id for event in told}

@@ -118,3 +118,36 @@ def test_recorded_sessions_hold_nothing_unknown() -> None:
         calls = sum(len(m.get("toolCalls") or ()) for m in document["messages"])
         assert len(of_kind("tool_call", told)) == calls
         assert (found.counts.unknown_type, found.counts.unknown_field) == (0, 0)
+
+
+def test_what_gemini_prints_as_a_stream_is_told_with_its_pieces_joined(tmp_path: Path) -> None:
+    def line(kind: str, **fields: Any) -> dict[str, Any]:
+        return {"type": kind, "timestamp": "2026-01-01T00:00:01.000Z", **fields}
+
+    records = [
+        line("init", session_id="g-9", model="gemini-x"),
+        line("message", role="user", content="list"),
+        line("message", role="assistant", content="I ", delta=True),
+        line("message", role="assistant", content="look.", delta=True),
+        line("tool_use", tool_name="run_shell_command", tool_id="c1", parameters={"command": "l"}),
+        line("tool_result", tool_id="c1", status="error", error={"message": "no such"}),
+        line("message", role="assistant", content="Done.", delta=True),
+        line(
+            "result", status="success", stats={"input_tokens": 9, "cached": 4, "output_tokens": 2}
+        ),
+    ]
+    path = write(tmp_path / "s", records)
+    found, told = reading(path)
+    assert (found.source, found.counts.unknown_type, found.counts.orphan_call) == (
+        "gemini-cli", 0, 0,
+    )  # fmt: skip
+    assert [event.text for event in of_kind("agent_message", told)] == ["I look.", "Done."]
+    (result,) = of_kind("tool_result", told)
+    assert (result.tool, result.failed, result.text) == ("run_shell_command", True, "no such")
+    (spent,) = (event.usage for event in told if event.usage)
+    assert (spent.input, spent.cache_read, spent.output) == (5, 4, 2)
+    assert {(event.session, event.sighting) for event in told} == {("g-9", "stream")}
+    data = path.read_bytes()
+    assert all(data[event.origin.offset :].startswith(event.raw) for event in told)
+    found, _ = reading(write(tmp_path / "t", [*records[:2], line("novel")]))
+    assert found.counts.unknown_type == 1

@@ -191,13 +191,33 @@ def test_files_come_sorted_and_progress_is_told(tmp_path: Path) -> None:
     assert names == seen == sorted(names)
 
 
-def test_large_outputs_beside_a_session_belong_to_it(tmp_path: Path) -> None:
-    folder = tmp_path / "s-1" / "tool-results"
-    folder.mkdir(parents=True)
-    (folder / "abc.txt").write_text("a very long output")
-    _good(tmp_path / "s-1.jsonl")
-    (found,) = list(read([folder]))
-    assert (found.source, found.error) == ("claude-code", "")
+@pytest.mark.parametrize(
+    ("source", "session", "beside"),
+    [
+        ("claude-code", "s-1.jsonl", "s-1/tool-results/abc.txt"),
+        ("claude-code", "s-1.jsonl", "s-1/session-memory/summary.md"),
+        ("claude-code", "s-1.jsonl", "memory/MEMORY.md"),
+        ("claude-code", "s-1.jsonl", "sessions-index.json"),
+        ("copilot-cli", "s-1/events.jsonl", "s-1/workspace.yaml"),
+        ("copilot-cli", "s-1/events.jsonl", "s-1/checkpoints/index.md"),
+        ("gemini-cli", "p/chats/session-1.json", "p/shell_history"),
+    ],
+)
+def test_what_an_agent_keeps_beside_its_sessions_is_no_complaint_there_alone(
+    tmp_path: Path, source: str, session: str, beside: str
+) -> None:
+    kept = tmp_path / beside
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    kept.write_text("some text of its own")
+    (found,) = list(read([kept]))
+    assert "no known format" in found.error
+    (tmp_path / session).parent.mkdir(parents=True, exist_ok=True)
+    _good(tmp_path / session)
+    (found,) = list(read([kept]))
+    assert (found.source, found.error, list(found.events())) == (source, "", [])
+    _good(kept)
+    (found,) = list(read([kept]))
+    assert list(found.events()), "a session that lies there is read"
 
 
 def test_a_first_line_longer_than_the_head_is_recognised(tmp_path: Path) -> None:
@@ -221,6 +241,9 @@ def test_this_machines_agents_are_found_where_the_environment_says(tmp_path: Pat
     ]
     moved = discover({"CLAUDE_CONFIG_DIR": str(elsewhere)}, home)
     assert elsewhere / "projects" in moved and home / ".claude" / "projects" not in moved
+    (elsewhere / "claude" / "projects").mkdir(parents=True)
+    moved = discover({"XDG_CONFIG_HOME": str(elsewhere)}, home)
+    assert elsewhere / "claude" / "projects" in moved and home / ".claude" / "projects" in moved
 
 
 @pytest.mark.skipif(not SHARED.exists(), reason="no recorded activity on this machine")

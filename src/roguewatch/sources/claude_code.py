@@ -21,7 +21,7 @@ from roguewatch.events import Event, Kind, Origin, Usage, event_id
 from roguewatch.sources.claude_content import tell_assistant, tell_user
 from roguewatch.sources.claude_harness import tell_attachment, tell_progress, tell_system
 from roguewatch.sources.claude_lines import Message, SessionLine
-from roguewatch.sources.claude_side import is_side_file, read_side_file
+from roguewatch.sources.claude_side import is_beside, is_side_file, read_side_file
 from roguewatch.sources.claude_stream import NAMING, Stream, StreamLine, is_stream, stream_lines
 from roguewatch.sources.claude_stream import TOLD_TYPES as TOLD_IN_STREAM
 from roguewatch.sources.claude_vocabulary import OTHER_TYPES, PROGRESS_TYPES, TOLD_TYPES
@@ -348,7 +348,8 @@ def _places(environment: Mapping[str, str], home: Path) -> list[Path]:
     root = environment_path(environment, "CLAUDE_CONFIG_DIR", home / ".claude")
     places = [root / "projects"]
     if "CLAUDE_CONFIG_DIR" not in environment:
-        places.append(home / ".config" / "claude" / "projects")
+        config = environment_path(environment, "XDG_CONFIG_HOME", home / ".config")
+        places.append(config / "claude" / "projects")
     return places
 
 
@@ -358,4 +359,5 @@ source = Source(
     recognise=_recognise,
     read=_read,
     places=_places,
+    beside=is_beside,
 )

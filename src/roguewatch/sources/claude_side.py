@@ -1,14 +1,15 @@
 """Files that Claude Code keeps beside its session files.
 
 `history.jsonl` (what was typed at the prompt, over all sessions), a subagent's
-`agent-<id>.meta.json` and the journal of a workflow's agents. What they say also stands in the session files, so their events
-are of kind `other`: nothing is counted twice.
+`agent-<id>.meta.json` and the journal of a workflow's agents. What they say also stands in
+the session files, so their events are of kind `other`: nothing is counted twice.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -64,6 +65,28 @@ def is_side_file(head: bytes) -> bool:
     return False
 
 
+def is_beside(path: Path) -> bool:
+    """Whether a file lies where Claude Code keeps what is no activity: large outputs (whose
+    text stands, cut, in the transcript, which names the file), notes, an index of sessions."""
+    folder = path.parent
+    if folder.name in ("tool-results", "session-memory"):
+        session = folder.parent
+        return (
+            session.with_name(f"{session.name}.jsonl").exists() or (session / "subagents").exists()
+        )
+    if path.name == "sessions-index.json" or (folder.name == "memory" and path.suffix == ".md"):
+        project = folder if path.name == "sessions-index.json" else folder.parent
+        return next(project.glob("*.jsonl"), None) is not None
+    return False
+
+
+def _session_by_place(path: Path) -> str:
+    """The session whose subagents' folder a file lies in; empty elsewhere. Its id is then not
+    bound to the place: a copy that lies elsewhere is the same."""
+    folder = path.parent
+    return folder.parent.name if folder.name == "subagents" else ""
+
+
 def read_side_file(document: Document) -> Iterator[Event]:
     """One `other` event a line."""
     tally = Tally(document, _SURFACE)
@@ -79,11 +102,12 @@ def read_side_file(document: Document) -> Iterator[Event]:
         if said is None:
             continue
         id = tally.line_id(said.sessionId, line.data)
+        session = said.sessionId or _session_by_place(document.path)
         tally.counts.events += 1
         yield Event(
             id=id,
-            session=said.sessionId,
-            seq=tally.next_seq(said.sessionId),
+            session=session,
+            seq=tally.next_seq(session),
             kind="other",
             surface=_SURFACE,
             time=time_of(said.timestamp),

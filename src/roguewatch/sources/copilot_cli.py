@@ -3,11 +3,11 @@
 One JSON object a line, `{type, data, id, timestamp, parentId}`; types are dotted names.
 Unlike others it records permission requests with their outcome and the hooks that ran.
 Types and fields are those of files of CLI 1.0.64 and of the public SDK up to autumn 2026.
+Sessions of versions before 1.0 are read by `copilot_history`.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from hashlib import sha256
 from pathlib import Path
@@ -16,6 +16,7 @@ from typing import Any
 import msgspec
 
 from roguewatch.events import Event, Origin, Usage, event_id
+from roguewatch.sources.copilot_history import EXIT, is_history, read_history
 from roguewatch.sources.drift import NOTHING, raw_text, understand
 from roguewatch.sources.jsonl import first_objects
 from roguewatch.sources.lines import Line, lines
@@ -27,10 +28,6 @@ from roguewatch.sources.values import json_detail, json_object_text, loose_text,
 
 SURFACE = "copilot-cli"
 Raw = msgspec.Raw
-_EXIT = re.compile(
-    r"<exited with exit code (-?\d{1,10})>|<shellId: \S+ completed with exit code (-?\d{1,10})>"
-)
-
 _KNOWN = frozenset(
     """session.start session.resume session.shutdown session.error session.idle session.info
     session.warning session.model_change session.mode_changed session.permissions_changed
@@ -309,7 +306,7 @@ class _Reader:
             "text": text,
             "failed": None if said.success is None else said.success is not True,
         }
-        if found := _EXIT.search(text[-200:]):
+        if found := EXIT.search(text[-200:]):
             fields["exit_status"] = int(found[1] or found[2])
         if "Output too large" in text[:400] or "<output too long" in text:
             fields["truncated"] = True
@@ -356,7 +353,13 @@ def _recognise(head: bytes) -> bool:
         kind = fields.get("type")
         if isinstance(kind, str) and kind in _KNOWN and isinstance(fields.get("data"), dict):
             return "parentId" in fields or "timestamp" in fields or "id" in fields
-    return False
+    return is_history(head)
+
+
+def _read(document: Document) -> Iterator[Event]:
+    if is_history(document.head()):
+        return read_history(document)
+    return _Reader(document).events()
 
 
 def _places(environment: Mapping[str, str], home: Path) -> list[Path]:
@@ -366,10 +369,16 @@ def _places(environment: Mapping[str, str], home: Path) -> list[Path]:
     return [root / "session-state", root / "history-session-state"]
 
 
+def _beside(path: Path) -> bool:
+    """What lies beside a session's events: its plan, checkpoints, database, locks."""
+    return any((folder / "events.jsonl").is_file() for folder in list(path.parents)[:2])
+
+
 source = Source(
     name=SURFACE,
-    title="GitHub Copilot CLI sessions (events.jsonl)",
+    title="GitHub Copilot CLI sessions (events.jsonl; before 1.0 session_*.json)",
     recognise=_recognise,
-    read=lambda document: _Reader(document).events(),
+    read=_read,
     places=_places,
+    beside=_beside,
 )

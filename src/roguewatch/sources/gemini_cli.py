@@ -22,6 +22,7 @@ from roguewatch.errors import SourceError
 from roguewatch.events import Event, Origin, Usage, event_id
 from roguewatch.printable import printable
 from roguewatch.sources.drift import NOTHING, raw_text, understand
+from roguewatch.sources.gemini_stream import NAMING, is_stream, read_stream
 from roguewatch.sources.json_items import items
 from roguewatch.sources.jsonl import first_objects
 from roguewatch.sources.lines import Line, lines
@@ -363,7 +364,7 @@ def _recognise(head: bytes) -> bool:
     for fields in (_whole_object(text), *first_objects(head, 3)):
         if isinstance(fields.get("sessionId"), str) and "projectHash" in fields:
             return True
-    return False
+    return NAMING in head and is_stream(head)
 
 
 def _whole_object(text: bytes) -> dict[str, Any]:
@@ -373,6 +374,8 @@ def _whole_object(text: bytes) -> dict[str, Any]:
 def _read(document: Document) -> Iterator[Event]:
     reader = _Reader(document)
     head = document.head().removeprefix(b"\xef\xbb\xbf").lstrip()
+    if NAMING in head and is_stream(head):
+        return read_stream(document)
     first = head.split(b"\n", 1)[0]
     try:
         msgspec.json.decode(repaired(first))
@@ -387,10 +390,16 @@ def _places(environment: Mapping[str, str], home: Path) -> list[Path]:
     return [root / ".gemini" / "tmp"]
 
 
+def _beside(path: Path) -> bool:
+    """What lies in a project's folder beside its `chats`: shell history, checkpoints."""
+    return any((folder / "chats").is_dir() for folder in list(path.parents)[:2])
+
+
 source = Source(
     name=SURFACE,
-    title="Gemini CLI sessions (JSON and JSON lines) and logs.json",
+    title="Gemini CLI sessions (JSON and JSON lines), logs.json and stream-json output",
     recognise=_recognise,
     read=_read,
     places=_places,
+    beside=_beside,
 )

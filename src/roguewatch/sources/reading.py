@@ -241,13 +241,12 @@ def _reading(path: Path, ordered: list[Source]) -> Reading:
         return Reading(name, error=str(error))
     except (OSError, EOFError, zlib.error) as error:
         return Reading(name, error=f"{name}: cannot be read: {_reason(error)}")
-    if not head:
-        return Reading(name, error=f"{name}: is empty")
     source = next((source for source in ordered if _recognises(source, head)), None)
     if source is None:
-        if _belongs(path):
-            # Its text stands, cut, in the session's transcript, which names the file.
-            return Reading(name, source="claude-code")
+        if (keeper := next((one for one in ordered if _keeps(one, path)), None)) is not None:
+            return Reading(name, source=keeper.name)
+        if not head:
+            return Reading(name, error=f"{name}: is empty")
         if path.name == LABELS and _labels(path):
             return Reading(name, source="labels, not activity")
         return Reading(name, error=f"{name}: {_what(head, ordered)}")
@@ -272,13 +271,12 @@ def _recognises(source: Source, head: bytes) -> bool:
         return False
 
 
-def _belongs(path: Path) -> bool:
-    """Whether it is a large output that Claude Code keeps beside its session's transcript."""
-    folder = path.parent
-    if folder.name != "tool-results":
+def _keeps(source: Source, path: Path) -> bool:
+    """Whether a source's agent keeps such a file beside its sessions."""
+    try:
+        return source.beside(path)
+    except Exception:  # As in `_recognises`.
         return False
-    session = folder.parent
-    return session.with_name(f"{session.name}.jsonl").exists() or (session / "subagents").exists()
 
 
 class _Label(msgspec.Struct, forbid_unknown_fields=True):

@@ -88,6 +88,11 @@ class Source(msgspec.Struct, frozen=True):
     """Where this machine's own activity of this format lies, given the environment and
     the home directory. Need not exist."""
 
+    beside: Callable[[Path], bool] = lambda path: False
+    """Whether a file of no known format is one that this agent keeps beside its sessions
+    (a large output, notes, an index), by where it lies. It holds no activity that is not in
+    the sessions, and is no complaint."""
+
 
 def sources() -> dict[str, Source]:
     """The installed sources by name: ours and those that other packages add."""
