@@ -36,6 +36,8 @@ class Addressing:
         self._filed = 0
         self._outside: list[Window] = []
         self._overriding: list[Window] = []
+        self._printed: list[Window] = []
+        """What programs of the project say to models: they have no business to."""
         self._places: dict[str, list[Window]] = {}
         """By pieces of addresses, the windows of the project that hold one; for a first look."""
 
@@ -48,7 +50,7 @@ class Addressing:
             telling.sort(key=lambda window: window.passage.score if window.passage else 0)
             self._windows = telling[-MAX_WINDOWS:]
             self._filed, self._outside, self._places = 0, [], {}
-            self._overriding = []
+            self._overriding, self._printed = [], []
 
     def bearing(self, event: Event, delegated: bool) -> list[Window]:
         """The windows that may hold an order that bears on a call, the latest first.
@@ -62,7 +64,7 @@ class Addressing:
         if not is_project(event.tool):
             return [one for one in reversed(self._windows) if one.event != event.id]
         self._file()
-        found = self._overriding[:]
+        found = self._overriding + self._printed
         if self._places:
             said = event.arguments.lower()
             escaped = "%" in said and "://" in said
@@ -84,6 +86,8 @@ class Addressing:
         for window in self._windows[self._filed :]:
             if not is_project(window.tool):
                 self._outside.append(window)
+            elif window.addresses_model():
+                self._printed.append(window)
             elif window.strength() >= TAKES_OVER:
                 if window.strength() >= OVERRIDES and _gives_orders(window, OVERRIDES):
                     self._overriding.append(window)
@@ -97,8 +101,8 @@ def _gives_orders(window: Window, least: int = TAKES_OVER) -> bool:
     return passage is not None and passage.strength >= least
 
 
-def least_strength(event: Event, tool: str, delegated: bool) -> int:
+def least_strength(event: Event, window: Window, delegated: bool) -> int:
     """How strong an order in a tool's output has to be to bear on a call."""
-    if not is_project(event.tool):
+    if not is_project(event.tool) or window.addresses_model():
         return 2
-    return TAKES_OVER if delegated or is_project(tool) else 2
+    return TAKES_OVER if delegated or is_project(window.tool) else 2

@@ -31,8 +31,10 @@ from roguewatch.detect.orders import (
 )
 from roguewatch.detect.passages import Passage, Window, is_order, windows
 from roguewatch.detect.request import Request
+from roguewatch.detect.scanning import Scanner
 from roguewatch.detect.spans import Appearance, Span, Trust, around, beside, size_of
 from roguewatch.detect.speaking import dictated, uttered
+from roguewatch.detect.tools import classify
 from roguewatch.detect.values import Value, argument_values, find, flat, is_date, is_grouped
 from roguewatch.detect.wishes import asked_for
 from roguewatch.events import Event
@@ -67,6 +69,12 @@ _PLACES = words("workdir cwd working_directory directory description")
 
 _FORM = re.compile(r"([a-z][\w-]{1,30}\{)[^{}]{1,200}\}$")
 
+_SHOWS = Scanner(
+    r"\b(?:cat|bat|head|tail|less|more|sed|awk|grep|rg|ag|nl|type|get-content|find|xxd|strings|diff|show|log|blame|"
+    r"jq|yq|tree|ls|cut|sort|python\w*|node|perl|ruby|php|curl|wget|gh|glab)\b|(?i:agents\.md|claude\.md|skill)"
+)
+"""Commands by which the text of files and pages is read, where agents are spoken to in good faith."""
+
 _ANSWERS = frozenset(
     {"askuserquestion", "askuser", "requestuserinput", "askhuman", "elicitation", "askfollowup"}
 )
@@ -95,6 +103,8 @@ class Provenance:
         self._attempts: OrderedDict[bytes, list[int]] = OrderedDict()
         self._calls: OrderedDict[str, bytes] = OrderedDict()
         self._results: OrderedDict[str, None] = OrderedDict()
+        self._running: OrderedDict[str, None] = OrderedDict()
+        """Calls of commands that do not show files."""
         self.request = Request()
         self._addressing = Addressing()
         self.foreign = False
@@ -152,6 +162,8 @@ class Provenance:
             f"{event.tool}\0{event.arguments}".encode("utf-8", "surrogatepass"), digest_size=12
         ).digest()
         if event.call_id:
+            if classify(event.tool, {}) == "shell" and not _SHOWS.found(event.arguments):
+                _remember(self._running, event.call_id, 512)
             self._calls[event.call_id] = digest
             if len(self._calls) > 4096:
                 self._calls.popitem(last=False)
@@ -187,7 +199,9 @@ class Provenance:
         self._untrusted_size += size_of(text)
         if self._untrusted_size > MAX_UNTRUSTED:
             self._forget()
-        self._addressing.add(windows(event.id, event.tool, event.call_id, text))
+        printed = event.call_id in self._running
+        self._running.pop(event.call_id, None)
+        self._addressing.add(windows(event.id, event.tool, event.call_id, text, printed))
 
     def _approval(self, event: Event) -> None:
         detail = event.parsed_detail()
@@ -340,14 +354,29 @@ class Provenance:
                 return "user", printable(
                     f"“{value.text}” stands in what the {seen.source} said", 300
                 )
-            if seen.order and self.request.asks_only_to_read():
-                return "injected", printable(f"{where}: “{seen.sentence[:200]}”", 600)
+            if self._ordered_by(seen, value):
+                basis = printable(f"{where}: “{seen.sentence[:200]}”", 600)
+                if self.request.delegated:
+                    return "unknown", f"{basis}; the user had left something to such a text"
+                return "injected", basis
             return "own", printable(f"{where}, which did not tell the agent to act", 400)
         if not self.request.text and not self._trusted:
             return "unknown", "what the user asked is not recorded"
         if self._forgot:
             return "unknown", "neither asked for nor in the outputs still held"
         return "own", "neither the user nor any tool output spoke of it"
+
+    def _ordered_by(self, seen: Appearance, value: Value) -> bool:
+        """Whether a value of an act that nobody asked for came with an order to whoever reads it.
+
+        The project's own files and commands are full of orders; there one counts only with an
+        address to which it leads, or where nothing but reading was asked.
+        """
+        if seen.order and self.request.asks_only_to_read():
+            return True
+        if is_project(seen.source) and not leads_out(value):
+            return False
+        return value.weight >= 1.0 and seen.told()
 
     def dictated(self, event: Event) -> tuple[Passage, str] | None:
         """The passage that told the agent to say what its message says, and the words of it."""
@@ -384,8 +413,9 @@ class Provenance:
             passage = window.read() if here else None
             if passage is None:
                 continue
-            least = least_strength(event, window.tool, delegated)
+            least = least_strength(event, window, delegated)
             advice = is_project(event.tool) and is_project(window.tool)
+            advice = advice and not window.addresses_model()
             for order in passage.orders:
                 if order.strength < least:
                     continue

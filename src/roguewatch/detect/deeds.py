@@ -189,6 +189,8 @@ _DELEGATES = re.compile(
     r"\b(?:follow|comply with|act on|work through|go through|see to|attend to|deal with|take care of|"
     r"carry out|sort out|fulfil|obey)\b[^.\n:]{0,60}\b(?:reminders?|messages?|mails?|emails?|notes?|"
     r"lists?|agenda|orders?|runbook|manual|recipe|wishes|anything|everything|whatever)\b|"
+    r"\b(?:implement|do|handle|address|take|close|complete|pick up|tackle|fix|resolve|solve|finish|start|ship|work on)\b "
+    r"(?:[\w' ]{0,24} )?(?:[a-z]{2,10}-\d{1,6}|#\d{1,6}|(?:issue|ticket|task|story|bug|card|pr)s? #?\d{1,6})\b|"
     r"\bhelp \w+ (?:with|out)\b|\b(?:give|grant|send|do|get) (?:him|her|them|it|\w+) (?:what|whatever|"
     r"anything|everything)\b|\b(?:the way|as|like) (?:that |the |its |his |her |their )?(?:\w+ ){0,3}"
     r"(?:says?|describes?|tells?|asks?|asked|wants?|wanted|requests?|requested|suggests?|requires?|"
@@ -199,3 +201,8 @@ _DELEGATES = re.compile(
 def delegates(text: str) -> bool:
     """Whether a person's lower-case text tells the agent to do what some other text says."""
     return _DELEGATES.search(text) is not None
+
+
+def delegates_payment(text: str) -> bool:
+    """Whether all that a person's text leaves to another text is what to pay."""
+    return all(match.group().startswith(("pay", "settle")) for match in _DELEGATES.finditer(text))

@@ -22,7 +22,8 @@ from roguewatch.detect.acts import changes_data
 from roguewatch.detect.cause import Provenance, Provenances
 from roguewatch.detect.deeds import Deed, tool_deeds, tool_words, words
 from roguewatch.detect.orders import Ordered
-from roguewatch.detect.unasked import grounds, is_unasked
+from roguewatch.detect.speaking import reports
+from roguewatch.detect.unasked import destroys, grounds, is_unasked
 from roguewatch.detect.values import Value, argument_values, flat
 from roguewatch.detect.wishes import is_secret
 from roguewatch.events import Event
@@ -253,19 +254,22 @@ def action_values(action: Action) -> list[Value]:
             text = flat(command.text)
             if len(text) >= 8 and " " in text:
                 values.append(Value("command", text[:400], 1.0))
+        if destroys(action):
+            paths = {flat(path) for command in action.commands[:16] for path in command.paths[:8]}
+            values += [Value("path", path, 1.0) for path in sorted(paths) if len(path) > 4]
     return values
 
 
 def _judge(action: Action, deeds: frozenset[Deed], provenance: Provenance) -> _Judgement | None:
     event = action.event
     local = action.tool_class in _CODING
-    unasked = is_unasked(deeds, local, provenance)
+    unasked = is_unasked(deeds, local, provenance, event.tool, local and destroys(action))
     if not unasked and not provenance.addressing(event):
         return None
     values = action_values(action)
     order = provenance.order_for(event, values)
     if order is not None:
-        return _executed(order, action)
+        return None if _reports(order, action) else _executed(order, action)
     ground = grounds(action, deeds, values, provenance) if unasked else None
     if ground is None:
         return None
@@ -296,6 +300,14 @@ def _is_blank(action: Action, order: Ordered) -> bool:
     """
     blanks = {blank for text in action.strings for blank in _BLANK.findall(flat(text))}
     return len([blank for blank in blanks if blank not in order.passage.text]) >= 2
+
+
+def _reports(order: Ordered, action: Action) -> bool:
+    """Whether a file that is written quotes the order in words of warning."""
+    if action.tool_class not in ("write", "edit"):
+        return False
+    quoted = order.order.sentence[:80].strip(" .!\"'")
+    return any(reports(quoted, flat(text)) for text in action.content if quoted)
 
 
 def _relays(order: Ordered, action: Action) -> bool:

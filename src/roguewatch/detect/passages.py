@@ -133,6 +133,7 @@ _ANY_STRONG = Scanner(
 )
 _EACH_STRONG = Scanners((cue.pattern for _, _, cue in _STRONG), _ANY_STRONG)
 
+_TO_MODELS = Scanner(_CUES["addresses the model"][1])
 _END = r"(?:(?<=[.!?])(?=[\s\"'<)\]]|$)|(?<=\n)|(?<=;)(?=\s)|(?<=[a-z]:)(?=\s)|(?<=>)(?=\s?[a-z])"
 # Beginning with one set of characters, so that `re` looks closer only where one of them is.
 _SENTENCE = re.compile(rf"[.!?;:>\n]{_END})")
@@ -351,6 +352,8 @@ class Window(msgspec.Struct):
     call_id: str
     text: str
     """As it came, then normalised."""
+    printed: bool = False
+    """Whether a command printed it that is not there to show files."""
     passage: Passage | None = None
     _flat: str | None = None
     _strength: int = -1
@@ -369,6 +372,10 @@ class Window(msgspec.Struct):
             self._strength = _strength(self.text.lower())
         return self._strength
 
+    def addresses_model(self) -> bool:
+        """Whether a program that is no reader of files speaks to models by name."""
+        return self.printed and _TO_MODELS.found(self.text.lower())
+
     def read(self) -> Passage | None:
         """The passage in it, where it orders something."""
         if not self._read:
@@ -379,7 +386,7 @@ class Window(msgspec.Struct):
         return self.passage
 
 
-def windows(event: str, tool: str, call_id: str, text: str) -> list[Window]:
+def windows(event: str, tool: str, call_id: str, text: str, printed: bool = False) -> list[Window]:
     """Where one tool output may address the agent. One pass over it, and no more.
 
     Args:
@@ -387,8 +394,9 @@ def windows(event: str, tool: str, call_id: str, text: str) -> list[Window]:
         tool: name of the tool.
         call_id: id of the call.
         text: its output as it came.
+        printed: whether a command printed it that is not there to show files.
     """
-    return [Window(event, tool, call_id, text[begin:end]) for begin, end in _windows(text)]
+    return [Window(event, tool, call_id, text[begin:end], printed) for begin, end in _windows(text)]
 
 
 def passages(event: str, tool: str, call_id: str, text: str) -> list[Passage]:

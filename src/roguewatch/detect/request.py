@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from roguewatch.detect.deeds import Deed, asked_deeds, delegates
+from roguewatch.detect.deeds import Deed, asked_deeds, delegates, delegates_payment
 from roguewatch.detect.tongues import (
     asks_to_be_told,
     delegates_abroad,
@@ -23,7 +23,8 @@ _READING = re.compile(
     r"\?|\b(?:summari[sz]e|summary|what|who|whose|when|where|why|how|which|is there|are there|any|list|"
     r"show|read|tell (?:me|us)|give (?:me|us)|let me know|find|look|check|explain|describe|compare|"
     r"translate|count|search|analy[sz]e|extract|get|fetch|display|rank|name|identify|see|browse|"
-    r"report|inspect|view|calculate|estimate|status|overview|quote|recap|outline)\b"
+    r"report|inspect|view|calculate|estimate|status|overview|quote|recap|outline|research|investigate|study|review|explore|"
+    r"audit|diagnose|transcribe|classify)\b"
 )
 _ACTING = re.compile(
     r"\b(?:send|write|pay|transfer|book|reserve|create|delete|remove|cancel|invite|reply|respond|forward|"
@@ -68,6 +69,7 @@ class Request:
         self._words: frozenset[str] = frozenset()
         self._deeds: frozenset[Deed] = frozenset()
         self._delegated = False
+        self._paying = True
         self._reading = True
         self._agreed = False
 
@@ -94,13 +96,16 @@ class Request:
 
     def _hear(self, plain: str) -> None:
         self._agreed |= self._text.strip() != plain and _ASSENT.match(plain) is not None
-        self._delegated |= delegates(plain[:MAX_KEPT])
+        if delegates(plain[:MAX_KEPT]):
+            self._delegated = True
+            self._paying &= delegates_payment(plain[:MAX_KEPT])
         head = plain[:MAX_READ]
         if is_english(head):
             self._reading &= _READING.search(head) is not None and not _acts(head)
         else:
             self._deeds |= foreign_deeds(head)
-            self._delegated |= delegates_abroad(head)
+            if delegates_abroad(head):
+                self._delegated, self._paying = True, False
             self._reading &= asks_to_be_told(head)
 
     @property
@@ -120,6 +125,10 @@ class Request:
         """Whether they told the agent to do what some text says."""
         self._read()
         return self._delegated
+
+    def leaves(self, deeds: frozenset[Deed]) -> bool:
+        """Whether an act of this kind is among what they left to some text: a bill is only paid."""
+        return self.delegated and (not self._paying or "pay" in deeds)
 
     @property
     def agreed(self) -> bool:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
+from base64 import b64decode
 from typing import Literal
 
 import msgspec
 
-from roguewatch.detect.passages import sentences
+from roguewatch.detect.passages import orders_somewhere, sentences
+from roguewatch.detect.scanning import Scanner
 from roguewatch.detect.values import Value, normalise
 
 Trust = Literal["user", "context", "tool", "agent"]
@@ -49,14 +52,45 @@ class Span(msgspec.Struct):
         piece = value.piece()
         if not piece or "\\\n" in self.lines or ("%" in self.lines and "://" in self.lines):
             return True
-        return piece in self.lines.lower()
+        return piece in self.lines.lower() or _BLOB.found(self.lines)
 
     def text(self) -> str:
         """Normalised, on one line."""
         if not self._normal:
-            self.lines = normalise(self.lines)
+            self.lines = normalise(opened(self.lines))
             self._normal = True
         return self.lines.replace("\n", " ")
+
+
+_BLOB = Scanner(r"[A-Za-z0-9+/]{28,}={0,2}")
+_TOKEN = re.compile(r"[A-Za-z0-9+/]{28,4096}={0,2}")
+MAX_BLOBS = 8
+
+
+def opened(text: str) -> str:
+    """A text with what stands in it in base64 (RFC 4648) put beside it, where that is text."""
+    if not _BLOB.found(text):
+        return text
+    parts, last, left = [], 0, MAX_BLOBS
+    for match in _TOKEN.finditer(text):
+        plain = _decoded(match.group())
+        if plain:
+            parts += [text[last : match.end()], " ", plain]
+            last, left = match.end(), left - 1
+            if not left:
+                break
+    return "".join([*parts, text[last:]])
+
+
+def _decoded(blob: str) -> str:
+    if blob.isdigit() or "/" in blob[:1]:
+        return ""
+    blob = blob.rstrip("=")
+    try:
+        plain = b64decode(blob + "=" * (-len(blob) % 4)).decode()
+    except ValueError:
+        return ""
+    return plain if plain.isprintable() and " " in plain else ""
 
 
 class Appearance(msgspec.Struct, frozen=True):
@@ -71,6 +105,10 @@ class Appearance(msgspec.Struct, frozen=True):
     """Whether that sentence tells its reader to act."""
     near: str = ""
     """What stands on either side of the value, normalised, to the end of its paragraph."""
+
+    def told(self) -> bool:
+        """Whether its sentence or one beside it tells a reader to act, in whatever position."""
+        return self.order or any(orders_somewhere(one.strip()) for one in sentences(self.near))
 
 
 def beside(span: Span, at: int, value: Value) -> str:

@@ -39,6 +39,15 @@ def _words(order: Order) -> str:
     return match.group("words") if match else ""
 
 
+def reports(quoted: str, text: str) -> bool:
+    """Whether a normalised text quotes something beside words that warn of it."""
+    at = text.find(quoted)
+    if at < 0:
+        return False
+    beside = text[max(0, at - AROUND) : at] + text[at + len(quoted) : at + len(quoted) + AROUND]
+    return _REPORTS.search(beside) is not None
+
+
 def uttered(dictation: str, message: str, trusted: Iterable[str]) -> str:
     """The run of dictated words that a message says as its own, if any.
 

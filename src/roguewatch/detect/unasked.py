@@ -13,6 +13,7 @@ import re
 import msgspec
 
 from roguewatch.detect.action import Action
+from roguewatch.detect.acts import is_scratch
 from roguewatch.detect.cause import Provenance
 from roguewatch.detect.deeds import (
     SIDE_EFFECTS,
@@ -66,24 +67,52 @@ class Ground(msgspec.Struct, frozen=True):
     """Why, in a printable sentence."""
 
 
-def is_unasked(deeds: frozenset[Deed], local: bool, provenance: Provenance) -> bool:
+def main_deeds(deeds: frozenset[Deed], tool: str) -> frozenset[Deed]:
+    """Of what a tool does, that which the verb of its name says: `update_standing_order` updates."""
+    verb = next((word for word in tool_words(tool) if word_deeds(word)), "")
+    return word_deeds(verb) & deeds & _CHANGING
+
+
+_CHANGING: frozenset[Deed] = frozenset({"update", "delete"})
+"""Deeds that are seldom asked for in other words."""
+
+
+def destroys(action: Action) -> bool:
+    """Whether a command deletes files that last."""
+    return any(
+        command.program in _DESTROYERS and any(not is_scratch(path) for path in command.paths)
+        for command in action.commands
+    )
+
+
+_DESTROYERS = frozenset("rm rmdir unlink shred".split())
+
+
+def is_unasked(
+    deeds: frozenset[Deed], local: bool, provenance: Provenance, tool: str, destroying: bool
+) -> bool:
     """Whether the user asked for nothing of the kind, and data could have ordered it.
 
     Args:
         deeds: what the call does.
         local: whether it runs commands or changes files.
+        tool: the tool's name.
+        destroying: whether it deletes files.
     """
     request = provenance.request
+    if local and destroying and request.only_reads() and not request.delegated:
+        return True
     if local and not provenance.foreign:
         return False  # code and the project's own files are full of imperatives
     if deeds == {"other"}:
         return request.only_reads() and not request.delegated
-    if deeds != {"visit"} and request.asks_for(deeds):
+    if deeds != {"visit"} and request.asks_for(main_deeds(deeds, tool) or deeds):
         return False
     # Who asks for a change of files leaves open how it is made.
     if local and "delete" not in deeds and not request.asks_only_to_read():
         return False
-    return not request.delegated and not request.agreed and bool(request.text)
+    main = main_deeds(deeds, tool) or deeds
+    return not request.leaves(main) and not request.agreed and bool(request.text)
 
 
 def grounds(
@@ -136,7 +165,9 @@ def _rests_on(
     """In words, how a passage is the ground of the act; or nothing, or `_ELSEWHERE`."""
     local = action.tool_class in _CODING
     if local and is_project(seen.source):
-        return ""  # code and the project's own files are full of imperatives
+        # Code and the project's own files are full of imperatives.
+        deletes = destroys(action) and "delete" in sentence_deeds(seen.sentence)
+        return f"in an order: “{seen.sentence[:240]}”" if deletes and seen.order else ""
     many = deeds == {"visit"} and "visit" not in tool_deeds(seen.source)
     if many and _MANY_PAGES.search(provenance.request.text):
         return ""  # who asks for "the articles" leaves open which pages are visited
@@ -144,6 +175,11 @@ def _rests_on(
     telling = value.weight >= 0.7 or _is_named(value, seen.sentence)
     if telling and seen.order and wanted & sentence_deeds(seen.sentence):
         return f"in an order: “{seen.sentence[:240]}”"
+    obliged = not local and value.weight >= 1.0 and orders_somewhere(seen.sentence)
+    if obliged and (wanted - {"visit"}) & sentence_deeds(seen.sentence):
+        return f"in an order: “{seen.sentence[:240]}”"
+    if action.tool_class == "read" and seen.order and value.weight >= 1.0:
+        return f"in an order that names a secret: “{seen.sentence[:240]}”"
     near = seen.near
     abroad = not is_english(near) and value.weight >= 0.7 and bool(wanted & foreign_deeds(near))
     if not reading or not (abroad or _is_telling(value, near)):

@@ -35,6 +35,9 @@ _IBAN = re.compile(r"[A-Z]{2}\d{2}[A-Z0-9]{8}")
 _DIGITS = re.compile(r"\d[\d ,.-]{6}")
 _PIECE = re.compile(r"[a-z0-9]{3,}")
 _PHRASE = re.compile(r"[^\n.!?;|&]{16,240}")
+_PORT = re.compile(r"(?<=[\w\]]):(?:443|80)(?=[/?#\s\"')>]|$)")
+_DOTS = re.compile(r"/\.(?=/)/|(?<=[\w.])/(?!\.\./)[^/\s?#]{1,80}/\.\./")
+"""Default ports and dot segments (RFC 3986, 6.2.2.3): one address in two spellings."""
 _SCHEME = re.compile(r"^(?:[a-z][a-z0-9+.-]{1,9}://)?(?:www\.)?", re.I)
 _NUMBER = re.compile(r"-?\d{1,15}(?:\.\d{1,9})?$")
 _ORDINARY = words(
@@ -74,8 +77,11 @@ def normalise(text: str) -> str:
         text = _FOLD.sub("", text).replace("\\n", "\n").replace('\\"', '"').replace("\\'", "'")
     if "''" in text:
         text = text.replace("''", "'")
-    if "%" in text and "://" in text:
-        text = unquote(text)
+    if "://" in text:
+        if "%" in text:
+            text = unquote(text)
+        if "/../" in text or "/./" in text or ":443" in text or ":80" in text:
+            text = _DOTS.sub("/", _PORT.sub("", text))
     return "\n".join([" ".join(line.split()) for line in text.lower().splitlines()])
 
 
