@@ -6,8 +6,10 @@ from collections.abc import Iterator
 
 import msgspec
 
+from roguewatch.errors import LedgerError
 from roguewatch.events import Event
 from roguewatch.ledger.layout import GROUP_BYTES, GROUP_EVENTS
+from roguewatch.ledger.record import encode, storable
 
 
 class Appended(msgspec.Struct, frozen=True):
@@ -40,3 +42,15 @@ def apart(batch: list[Event]) -> Iterator[list[Event]]:
         yield [last]
     else:
         yield batch
+
+
+def encoded(events: list[Event]) -> tuple[list[Event], list[bytes]]:
+    """Events as they can be stored, and their leaves."""
+    leaves: list[bytes] = []
+    for at, event in enumerate(events):
+        try:
+            leaves.append(encode(event))
+        except LedgerError:
+            events[at] = storable(event)
+            leaves.append(encode(events[at]))
+    return events, leaves

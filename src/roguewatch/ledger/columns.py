@@ -95,9 +95,9 @@ def array(column: Sequence[Any], field: pa.Field) -> pa.Array:
         return _pieces(column, b"".join(column), field.type)
     count, present = len(column), None
     if field.nullable and None in column:
-        known = np.fromiter((value is not None for value in column), bool, count)
-        if not known.any():
+        if column.count(None) == count:
             return pa.nulls(count, field.type)
+        known = np.fromiter((value is not None for value in column), bool, count)
         present = pa.py_buffer(np.packbits(known, bitorder="little"))
         column = [value or 0 for value in column]
     if pa.types.is_boolean(field.type):

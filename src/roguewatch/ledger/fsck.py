@@ -163,8 +163,7 @@ class Check:
         sealed_size = len(leaves)
         edge = Edge()
         edge.extend(list(leaves))
-        peaks = b"".join(peak or bytes(32) for peak in edge.peaks)
-        if hot.get("edge") != peaks:
+        if hot.get("edge") != edge.dump():
             self._fault("hot.sqlite", "the stored edge of the tree is not that of the segments")
         self._hot_rows(hot, leaves)
         forest = Forest(leaves)

@@ -13,10 +13,10 @@ the transaction back and nothing of it is acknowledged).
 
 from __future__ import annotations
 
-import os
 import sqlite3
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from itertools import chain
 from pathlib import Path
 
 import msgspec
@@ -57,6 +57,13 @@ their way out (`sweep`)."""
 
 CACHE = -16384
 """Of pages, in KiB, as SQLite wants it said."""
+
+_INSERT = {
+    size: "INSERT INTO hot VALUES " + ", ".join(["(?, ?, ?, ?, ?, ?)"] * size)  # noqa: S608
+    for size in (64, 32, 16, 8, 4, 2, 1)
+}
+"""By how many rows it adds. Each statement gives the interpreter away, and has to wait to get
+it back where others work: so few are wanted."""
 
 HotRow = tuple[int, str, str, bytes, bytes, bytes]
 """(leaf, id, session, leaf hash, record, raw)"""
@@ -176,29 +183,6 @@ class Hot:
     def _not_stored(self, error: sqlite3.Error) -> LedgerError:
         return LedgerError(f"{printable_path(self.path)}: not stored: {printable(str(error))}")
 
-    def reserve(self, size: int) -> None:
-        """Lengthen the log to `size` bytes or so, durably, so that commits write over blocks
-        that are there. A transaction that outgrows the cache goes to the log before it ends;
-        rolled back, it leaves the blocks. Whatever fails here (a full disk) harms nothing.
-        """
-        log = self.path.with_name(self.path.name + "-wal")
-        with suppress(sqlite3.Error, OSError):
-            if log.stat().st_size >= size:
-                return
-            try:
-                self.db.execute("PRAGMA cache_size=-256")
-                self.db.execute("BEGIN IMMEDIATE")
-                self.db.execute("INSERT INTO meta VALUES ('reserved', zeroblob(?))", (size,))
-            finally:
-                if self.db.in_transaction:
-                    self.db.execute("ROLLBACK")
-                self.db.execute(f"PRAGMA cache_size={CACHE}")
-            handle = os.open(log, os.O_RDWR)
-            try:
-                os.fdatasync(handle)
-            finally:
-                os.close(handle)
-
     @contextmanager
     def snapshot(self) -> Iterator[None]:
         """Several reads of one state."""
@@ -232,9 +216,14 @@ class Hot:
         """Set a value, within a transaction."""
         self.db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, value))
 
-    def insert(self, rows: Iterable[HotRow]) -> None:
+    def insert(self, rows: Sequence[HotRow]) -> None:
         """Add rows, within a transaction."""
-        self.db.executemany("INSERT INTO hot VALUES (?, ?, ?, ?, ?, ?)", rows)
+        start = 0
+        for size, statement in _INSERT.items():
+            while len(rows) - start >= size:
+                some = rows[start : start + size]
+                self.db.execute(statement, list(chain.from_iterable(some)))
+                start += size
 
     def rows(self, first: int, limit: int) -> list[HotRow]:
         """Up to `limit` rows from leaf `first` on that no segment holds, in order."""

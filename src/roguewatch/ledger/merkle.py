@@ -50,6 +50,16 @@ class Edge:
         self.peaks: list[bytes | None] = list(peaks)
         self.fresh: list[list[bytes]] = []
 
+    @staticmethod
+    def load(size: int, stored: bytes) -> Edge:
+        """The tree of `size` leaves that was dumped."""
+        peaks = [stored[at : at + 32] for at in range(0, len(stored), 32)]
+        return Edge(size, [None if peak == bytes(32) else peak for peak in peaks])
+
+    def dump(self) -> bytes:
+        """Its peaks, 32 bytes a level; zeros where a level has none."""
+        return b"".join(peak or bytes(32) for peak in self.peaks)
+
     def copy(self) -> Edge:
         """The tree as it stands now."""
         edge = Edge(self.size, self.peaks)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 
-from roguewatch.errors import LedgerError
-from roguewatch.ledger.note import Checkpoint
+from roguewatch.errors import LedgerError, TamperError
+from roguewatch.ledger.note import Checkpoint, Verifier, open_checkpoint
 from roguewatch.ledger.witness import FileWitness, HttpWitness
 
 WITNESS_SECONDS = 1.0
@@ -30,9 +31,46 @@ class Testimony:
         """Whether it is time to give what was committed since."""
         return time.monotonic() - self._given > WITNESS_SECONDS
 
-    def has(self, checkpoint: Checkpoint) -> None:
-        """The witness remembers this one already."""
-        self._note = checkpoint.note
+    def confront(
+        self,
+        note: str | None,
+        verifier: Verifier,
+        checkpoint: Checkpoint,
+        root_of: Callable[[int], bytes],
+        *,
+        new: bool = False,
+    ) -> None:
+        """Refuse to go on signing where the witness remembers another past.
+
+        Args:
+            note: the last that it was given; None: none.
+            verifier: the ledger's key.
+            checkpoint: the ledger's last.
+            root_of: the root of the ledger's tree as it was with so many leaves.
+            new: accept that the witness has nothing, and start it.
+
+        Raises:
+            TamperError: it does.
+        """
+        name = self.witness.name
+        if note is None and checkpoint.size and not new:
+            raise TamperError(
+                f"{name}: the witness of this ledger is missing or empty; restore it, "
+                "or start another: roguewatch ledger checkpoint --new-witness"
+            )
+        if note is not None:
+            seen = open_checkpoint(verifier, note)
+            if seen.size > checkpoint.size:
+                raise TamperError(
+                    f"{name}: saw {seen.size} events, the store holds {checkpoint.size}: "
+                    "it was cut or rolled back"
+                )
+            if seen.note == checkpoint.note:
+                self._note = seen.note
+                return
+            if root_of(seen.size) != seen.root:
+                raise TamperError(f"{name}: saw other events than the store holds")
+        self.give(checkpoint, sync=True)
 
     def give(self, checkpoint: Checkpoint, *, sync: bool) -> None:
         """Give it, durably with `sync`; nothing where it was given so before."""

@@ -6,14 +6,18 @@ log does it, and all others wait. A passive checkpoint over a connection of its 
 nobody (https://www.sqlite.org/wal.html, "Checkpointing"); what it leaves, because rows
 were committed meanwhile, is little, and the next pass does that. Once all is moved SQLite
 begins the log anew, over its old blocks: an fsync then has no new length of a file and no
-new blocks to write besides, and costs half (`Hot.reserve` makes it so from the first on).
+new blocks to write besides, and costs half (`reserve` makes it so from the first on).
 """
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import threading
+from contextlib import suppress
 from pathlib import Path
+
+from roguewatch.ledger.hot import CACHE, Hot
 
 BACKFILL_BYTES = 16 << 20
 """Of the log, after which it is done."""
@@ -30,6 +34,30 @@ MOST_INDEX_PAGES = 8
 """Of the sessions of one commit, which are few."""
 
 PASSES = 4
+
+
+def reserve(hot: Hot) -> None:
+    """Lengthen the log of a hot store that is open for writing to `RESERVED_BYTES` or so,
+    durably, so that commits write over blocks that are there. A transaction that outgrows the
+    cache goes to the log before it ends; rolled back, it leaves the blocks. Whatever fails here
+    (a full disk) harms nothing."""
+    log, db = hot.path.with_name(hot.path.name + "-wal"), hot.db
+    with suppress(sqlite3.Error, OSError):
+        if log.stat().st_size >= RESERVED_BYTES:
+            return
+        try:
+            db.execute("PRAGMA cache_size=-256")
+            db.execute("BEGIN IMMEDIATE")
+            db.execute("INSERT INTO meta VALUES ('reserved', zeroblob(?))", (RESERVED_BYTES,))
+        finally:
+            if db.in_transaction:
+                db.execute("ROLLBACK")
+            db.execute(f"PRAGMA cache_size={CACHE}")
+        handle = os.open(log, os.O_RDWR)
+        try:
+            os.fdatasync(handle)
+        finally:
+            os.close(handle)
 
 
 class Backfill:

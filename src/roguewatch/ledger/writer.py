@@ -24,14 +24,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import closing, suppress
+from itertools import count
 from typing import TYPE_CHECKING
 
 from roguewatch.errors import LedgerError, TamperError
 from roguewatch.events import Event
-from roguewatch.ledger.batches import Appended, apart, take
+from roguewatch.ledger.batches import Appended, apart, encoded, take
 from roguewatch.ledger.durable import sync_folder, write_file
-from roguewatch.ledger.hot import Hot, HotRow, SegmentRow, SessionPart
-from roguewatch.ledger.ids import KnownKeys, pack
+from roguewatch.ledger.hot import Hot, SegmentRow, SessionPart
+from roguewatch.ledger.known import Known
 from roguewatch.ledger.layout import Layout
 from roguewatch.ledger.lock import WriterLock
 from roguewatch.ledger.merkle import Edge, leaf_hash, subtree_root
@@ -43,13 +44,12 @@ from roguewatch.ledger.note import (
     open_checkpoint,
     segments_digest,
 )
-from roguewatch.ledger.record import encode, storable
 from roguewatch.ledger.sealer import Sealer
 from roguewatch.ledger.sealing import Sealing, hot_groups
 from roguewatch.ledger.segment_file import SegmentFile
 from roguewatch.ledger.testimony import Testimony
 from roguewatch.ledger.tiles import Tiles
-from roguewatch.ledger.wal import RESERVED_BYTES, Backfill
+from roguewatch.ledger.wal import Backfill, reserve
 from roguewatch.ledger.witness import FileWitness, HttpWitness
 
 if TYPE_CHECKING:
@@ -99,12 +99,7 @@ class Writer:
         self._lock = lock
         self._signer = signer
         self._tiles = Tiles(layout.tiles)
-        self._keys = KnownKeys()
-        self._hot_ids: set[str] = set()
-        self._hot_bytes = 0
-        self._sealing_ids: set[str] = set()
-        self._sealing_bytes = 0
-        """Of the hot rows that a `Sealing` under way holds; the others are not among them."""
+        self._known = Known()
         self._unswept = False
         self._backfill = Backfill(layout.hot)
         self._sealer = Sealer()
@@ -132,7 +127,13 @@ class Writer:
             if note is not None:
                 self._resume(open_checkpoint(self._signer.verifier, note.decode()))
                 self._recover()
-                self._check_witness(witnessed, new_witness)
+                self.testimony.confront(
+                    witnessed,
+                    self._signer.verifier,
+                    self.checkpoint,
+                    self._root_of,
+                    new=new_witness,
+                )
             elif witnessed is not None or self.hot.segments() or self.hot.rows(0, 1):
                 raise TamperError("hot.sqlite: its checkpoint is missing")
             else:
@@ -158,11 +159,11 @@ class Writer:
             self._sealed += row.count
             self._segments += 1
             self._digest = segments_digest(self._digest, row.first, row.count, row.size, row.sha256)
-            self._keys.add(self.hot.index(row.number))
-        self._edge = self._sealed_edge()
+            self._known.keys.add(self.hot.index(row.number))
+        self._edge = Edge.load(self._sealed, self.hot.get("edge") or b"")
         rows = self.hot.hashes()
         self._edge.extend([row[2] for row in rows])
-        self._hot_ids = {row[1] for row in rows}
+        self._known.add((row[1] for row in rows), 0)
         edge = self._edge
         if (checkpoint.size, checkpoint.root) != (edge.size, edge.root()) or (
             checkpoint.segments,
@@ -173,12 +174,6 @@ class Writer:
                 "`roguewatch ledger fsck` says which"
             )
         self.checkpoint = checkpoint
-
-    def _sealed_edge(self) -> Edge:
-        """The tree over the segments."""
-        stored = self.hot.get("edge") or b""
-        peaks = [stored[at : at + 32] for at in range(0, len(stored), 32)]
-        return Edge(self._sealed, [None if peak == bytes(32) else peak for peak in peaks])
 
     def _recover(self) -> None:
         """Clear away what a killed writer left; after a clean close, insist on order."""
@@ -192,32 +187,9 @@ class Writer:
         elif not published.exists() or published.read_bytes() != sealed:
             raise TamperError("checkpoint: not the one that was signed at the last seal")
 
-    def _check_witness(self, note: str | None, new_witness: bool) -> None:
-        """Refuse to go on signing where the witness remembers another past."""
-        if note is None and self.checkpoint.size and not new_witness:
-            raise TamperError(
-                f"{self.testimony.witness.name}: the witness of this ledger is missing or empty; restore it, "
-                "or start another: roguewatch ledger checkpoint --new-witness"
-            )
-        if note is not None:
-            seen = open_checkpoint(self._signer.verifier, note)
-            if seen.size > self.checkpoint.size:
-                raise TamperError(
-                    f"{self.testimony.witness.name}: saw {seen.size} events, the store holds "
-                    f"{self.checkpoint.size}: it was cut or rolled back"
-                )
-            if seen.note == self.checkpoint.note:
-                self.testimony.has(seen)
-                return
-            node = self._tiles.nodes(self._sealed, self._hot_hash)
-            if subtree_root(node, 0, seen.size) != seen.root:
-                raise TamperError(
-                    f"{self.testimony.witness.name}: saw other events than the store holds"
-                )
-        self.testimony.give(self.checkpoint, sync=True)
-
-    def _hot_hash(self, leaf: int) -> bytes:
-        return self._edge.fresh[0][leaf - self._sealed]
+    def _root_of(self, size: int) -> bytes:
+        fresh, sealed = self._edge.fresh, self._sealed
+        return subtree_root(self._tiles.nodes(sealed, lambda n: fresh[0][n - sealed]), 0, size)
 
     def append_segments(self, batch: list[Event], iterator: Iterator[Event]) -> Appended:
         """Store the hot rows, a row group of events and all that follow as segments.
@@ -229,77 +201,51 @@ class Writer:
         return Appended(added, seen - added)
 
     def known(self, ids: list[str]) -> set[str]:
-        """Those of `ids` that the ledger has."""
-        found = {identity for identity in ids if self._is_hot(identity)}
-        try:
-            found.update(ids[at] for at in self._keys.among(pack(ids)))
-        except ValueError as error:
-            raise LedgerError(str(error)) from error
-        return found
-
-    def _is_hot(self, identity: str) -> bool:
-        return identity in self._hot_ids or identity in self._sealing_ids
-
-    def _new(self, batch: Sequence[Event], taken: set[str]) -> tuple[list[Event], list[bytes]]:
-        """Those events that are new, and their leaves; `taken` gets their ids."""
-        fresh = []
-        for event in batch:
-            if event.id not in taken and not self._is_hot(event.id):
-                taken.add(event.id)
-                fresh.append(event)
-        if known := self.known([event.id for event in fresh]):
-            fresh = [event for event in fresh if event.id not in known]
-        leaves = []
-        for at, event in enumerate(fresh):
-            try:
-                leaves.append(encode(event))
-            except LedgerError:
-                fresh[at] = storable(event)
-                leaves.append(encode(fresh[at]))
-        return fresh, leaves
+        """See `Ledger.known`."""
+        return self._known.among(ids)
 
     def append_rows(self, batch: Sequence[Event]) -> Appended:
         """Store a few events as hot rows."""
-        fresh, leaves = self._new(batch, set())
+        fresh, leaves = encoded(self._known.fresh(batch))
         if fresh:
             mark, first = self._edge.mark(), self._edge.size
             hashes = [leaf_hash(leaf) for leaf in leaves]
-            rows: list[HotRow] = [
-                (first + at, event.id, event.session, hashes[at], leaves[at], event.raw)
-                for at, event in enumerate(fresh)
-            ]
+            ids, raws = [event.id for event in fresh], [event.raw for event in fresh]
+            sessions = [event.session for event in fresh]
             try:
                 self._edge.extend(hashes)
                 checkpoint = self._issue()
                 with self.hot.transaction():
-                    self.hot.insert(rows)
+                    self.hot.insert(
+                        list(zip(count(first), ids, sessions, hashes, leaves, raws, strict=False))
+                    )
                     self.hot.put("checkpoint", checkpoint.note.encode())
             except BaseException:
                 self._edge.reset(mark)
                 raise
             self.checkpoint = checkpoint
-            self._hot_ids.update(event.id for event in fresh)
-            size = sum(len(row[4]) + len(row[5]) for row in rows)
-            self._hot_bytes += size
-            self._backfill.wrote(len(rows), size)
+            size = sum(map(len, leaves)) + sum(map(len, raws))
+            self._known.add(ids, size)
+            self._backfill.wrote(len(fresh), size)
             if self.testimony.due():
                 self.testimony.give(self.checkpoint, sync=False)
         return Appended(len(fresh), len(batch) - len(fresh))
 
     def reserve(self) -> None:
         """Have blocks on the disk for what will be committed next."""
-        self.hot.reserve(RESERVED_BYTES)
+        reserve(self.hot)
 
     def fullness(self) -> float:
         """How full a segment of the hot rows that are not being sealed would be; 1: full."""
-        return max(len(self._hot_ids) / SEGMENT_EVENTS, self._hot_bytes / SEGMENT_BYTES)
+        return max(len(self._known.hot) / SEGMENT_EVENTS, self._known.bytes / SEGMENT_BYTES)
 
     def begin(self) -> Sealing:
         """Set about sealing the hot rows of now; `switch` or `give_up` must follow."""
-        self._sealing_ids, self._hot_ids = self._hot_ids, set()
-        self._sealing_bytes, self._hot_bytes = self._hot_bytes, 0
+        self._known.begin()
         edge = self._edge.copy()
-        return Sealing(self._layout, self._segments, self._sealed, edge, self._keys, self._sealer)
+        return Sealing(
+            self._layout, self._segments, self._sealed, edge, self._known.keys, self._sealer
+        )
 
     def switch(self, sealing: Sealing) -> None:
         """Put a built segment in the place of its hot rows.
@@ -308,15 +254,12 @@ class Writer:
             LedgerError: it could not be; `give_up` then.
         """
         self._register(sealing.row, sealing.ids, sealing.parts, sealing.edge)
-        self._keys = sealing.keys
-        self._sealing_ids, self._sealing_bytes = set(), 0
+        self._known.sealed(sealing.keys)
         self._publish(sealing.first, sync=False)
 
     def give_up(self, sealing: Sealing) -> None:
         """Let the rows of a sealing that failed be hot ones as before."""
-        self._hot_ids |= self._sealing_ids
-        self._hot_bytes += self._sealing_bytes
-        self._sealing_ids, self._sealing_bytes = set(), 0
+        self._known.give_up()
         # What cannot be cleared now is left to the next start after a kill.
         with suppress(OSError):
             sealing.clear()
@@ -336,11 +279,11 @@ class Writer:
 
     def _sweep_all(self) -> None:
         while self.sweep(hurried=True):
-            pass
+            continue
 
     def seal(self) -> Checkpoint:
         """See `Ledger.seal`. Nothing may be being sealed."""
-        if self._hot_ids:
+        if self._known.hot:
             self._append_segment([], iter(()))
         self.testimony.give(self.checkpoint, sync=True)
         return self.checkpoint
@@ -365,8 +308,9 @@ class Writer:
                 self._add_hot(segment)
                 while batch and segment.count < SEGMENT_EVENTS and segment.bytes < SEGMENT_BYTES:
                     seen += len(batch)
-                    fresh, leaves = self._new(batch, taken)
+                    fresh, leaves = encoded(self._known.fresh(batch, taken))
                     if fresh:
+                        taken.update(event.id for event in fresh)
                         hashes = [leaf_hash(leaf) for leaf in leaves]
                         del leaves  # as long as the events are, where one is a file's worth
                         for events in apart(fresh):
@@ -391,9 +335,7 @@ class Writer:
                 file.abort()
                 self._tiles.clear_beyond(self._sealed)
             raise
-        self._keys.add(ids)
-        self._hot_ids.clear()
-        self._hot_bytes = 0
+        self._known.all_sealed(ids)
         self._publish(old, sync=True)
         self._sweep_all()
         return seen, added, batch
@@ -418,14 +360,14 @@ class Writer:
             self.hot.register(row, ids, parts)
             self.hot.put("checkpoint", whole.note.encode())
             self.hot.put("sealed", sealed.note.encode())
-            self.hot.put("edge", b"".join(peak or bytes(32) for peak in edge.peaks))
+            self.hot.put("edge", edge.dump())
         self.checkpoint = whole
         self._edge.take(self._sealed, edge.size)
         self._digest, self._segments, self._sealed = digest, number, edge.size
         self._unswept = True
 
     def _publish(self, old: int, *, sync: bool) -> None:
-        """Show the world what is durable already: failing here loses nothing."""
+        """Show what is durable already: failing here loses nothing."""
         try:
             write_file(self._layout.checkpoint, self.hot.get("sealed") or b"")
             self._tiles.prune(old, self._sealed)
