@@ -212,7 +212,9 @@ def test_a_path_that_is_not_there_is_named_once_and_the_rest_is_assessed(
     assert [line["session"] for line in document["sessions"]] == ["good"]
 
 
-@pytest.mark.parametrize("option", [("--since", "yesterday"), ("--fail-on", "awful"), ("--nope",)])
+@pytest.mark.parametrize(
+    "option", [("--since", "yesterday"), ("--since", ""), ("--fail-on", "awful"), ("--nope",)]
+)
 def test_a_wrong_option_is_a_usage_error(tmp_path: Path, option: tuple[str, ...]) -> None:
     done = roguewatch("assess", EXAMPLES, "--store", tmp_path / "s", *option, check=False)
     assert done.returncode == 2

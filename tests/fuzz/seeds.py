@@ -132,6 +132,12 @@ def seeds() -> dict[str, list[bytes]]:
                 {"type": "system", "subtype": "init", "session_id": "s", "tools": []},
                 {"type": "result", "session_id": "s", "permission_denials": [{"tool_input": {}}]},
             ),
+            json.dumps(
+                [
+                    {"type": "system", "subtype": "init", "session_id": "s", "tools": []},
+                    {"type": "result", "session_id": "s", "num_turns": 1, "is_error": True},
+                ]
+            ).encode(),
             _lines({"display": "d", "project": "p", "timestamp": 1}),
             _lines({"type": "started", "key": "k", "agentId": "a"}),
         ],
@@ -162,8 +168,28 @@ def seeds() -> dict[str, list[bytes]]:
                 },
             ),
         ],
-        "gemini-cli": [json.dumps(gemini).encode(), _lines(*[gemini, *gemini["messages"]])],
+        "gemini-cli": [
+            json.dumps(gemini).encode(),
+            _lines(*[gemini, *gemini["messages"]]),
+            _lines(
+                {"type": "init", "timestamp": "", "session_id": "s", "model": "m"},
+                {"type": "message", "role": "assistant", "content": "x", "delta": True},
+                {"type": "message", "role": "assistant", "content": "y", "delta": True},
+                {"type": "tool_use", "tool_name": "f", "tool_id": "c", "parameters": {}},
+                {"type": "tool_result", "tool_id": "c", "status": "error", "error": {}},
+                {"type": "result", "status": "success", "stats": {"input_tokens": 1}},
+            ),
+        ],
         "copilot-cli": [
+            json.dumps(
+                {
+                    "sessionId": "s",
+                    "startTime": "2025-10-08T21:10:16.398Z",
+                    "chatMessages": chat["messages"],
+                    "timeline": [{"type": "user", "timestamp": ""}, {"callId": "c", "result": {}}],
+                },
+                indent=1,
+            ).encode(),
             _lines(
                 {"type": "session.start", "data": {"sessionId": "s", "context": {}}, "id": "1"},
                 {"type": "tool.execution_start", "data": {"toolCallId": "c", "arguments": {}}},
@@ -173,7 +199,7 @@ def seeds() -> dict[str, list[bytes]]:
                     "data": {"result": {"kind": "approved"}},
                     "id": "2",
                 },
-            )
+            ),
         ],
         "inspect": [_eval()],
         "otel": [json.dumps(otel).encode(), _lines(otel, otel)],
@@ -185,5 +211,7 @@ def seeds() -> dict[str, list[bytes]]:
             json.dumps(chat).encode(),
             _lines(chat, chat),
             *(json.dumps(each).encode() for each in (contents, items, tau2)),
+            _lines({"run": 1}, contents, chat["messages"]),
+            b"\n".join(json.dumps(each, indent=1).encode() for each in (chat, items, chat)),
         ],
     }

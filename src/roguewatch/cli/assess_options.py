@@ -94,7 +94,7 @@ def request(
 
 
 def _moment(text: str | None) -> int | None:
-    return nanoseconds(text) if text else None
+    return None if text is None else nanoseconds(text)
 
 
 def _period(text: str) -> Period:
@@ -108,7 +108,9 @@ def _dates(name: str, dates: str) -> Period:
     from roguewatch.assess.asking import Period
 
     first, _, last = dates.partition("..")
-    found = Period(name=name, since=_moment(first.strip()), until=_moment(last.strip()))
+    found = Period(
+        name=name, since=_moment(first.strip() or None), until=_moment(last.strip() or None)
+    )
     if found.since is not None and found.until is not None and found.since >= found.until:
         raise InputError(f"'{printable(dates, 80)}': the period ends before it begins")
     return found
