@@ -14,7 +14,8 @@ import pytest
 
 from roguewatch.control.approvals import Approvals
 from roguewatch.control.breaker import Breaker
-from roguewatch.control.gate import Gate, outside
+from roguewatch.control.circumstances import outside
+from roguewatch.control.gate import Gate
 from roguewatch.control.leases import Leases
 from roguewatch.control.policy import Policy, starter_text
 from roguewatch.control.ruling import Ruling

@@ -90,7 +90,7 @@ def test_all_answers_are_denials_in_time_and_recorded(
     else:
         policy = HangingPolicy(starter_text("observe"))
         policy.held = held
-        house.gate._policy_of = lambda deployment: policy
+        house.gate._judge._policy_of = lambda deployment: policy
     assert decide(house, bash("ls"))[0][0] == "allow"
     house.gate._seconds = SECONDS
     first, *others = decide(house, bash(HANGS), *(bash(f"ls {n}") for n in range(20)))

@@ -199,10 +199,14 @@ def test_looking_at_a_session_again_counts_no_denial_twice(tmp_path: Path, engin
     )
     run = bash("shred notes")
     assert decide(house, "first", run).decision.outcome == "deny"
-    before = house.gate._breaker.denials("first", "s1", attempt(engine.action(run, again=True)))
+    before = house.gate._judge._breaker.denials(
+        "first", "s1", attempt(engine.action(run, again=True))
+    )
     sessions = house.gate._sessions
     assert sessions.miss("s1")
     while sessions.missed():
         sessions.catch_up()
-    again = house.gate._breaker.denials("first", "s1", attempt(engine.action(run, again=True)))
+    again = house.gate._judge._breaker.denials(
+        "first", "s1", attempt(engine.action(run, again=True))
+    )
     assert again == before == 1

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 from urllib.parse import urlsplit
 
 from roguewatch.control.fetched import runs_fetched
 from roguewatch.control.looking import only_looks
-from roguewatch.control.situation import LEVEL_NUMBER, Principal, Situation, mode_of
+from roguewatch.control.situation import FIELDS, LEVEL_NUMBER, Mode, Principal, Situation, mode_of
 from roguewatch.detect.action import Action
 from roguewatch.events import Event
 from roguewatch.findings import Finding
@@ -42,45 +43,127 @@ def principal_of(deployment: Deployment, now: int) -> Principal:
     )
 
 
-def situation_of(
-    action: Action,
-    *,
-    findings: Sequence[Finding] = (),
-    session_behaviours: tuple[str, ...] = (),
-    session_level: int = 0,
-    human_present: bool = False,
-    lease_seconds: int = 0,
-    denials: int = 0,
-) -> Situation:
-    """The context of an action, from its derived view and what is known of its session."""
-    event, commands = action.event, action.commands
-    hosts = tuple(sorted({host for url in action.urls if (host := _host(url))}))
-    vias = {via.split(" ")[0] for command in commands for via in command.via}
-    return Situation(
-        mode=mode_of(event.permission_mode),
-        permission_mode=event.permission_mode,
-        human_present=human_present,
-        subagent=bool(event.parent_agent) or event.agent != "main",
-        lease_seconds=lease_seconds,
-        programs=tuple(sorted({command.program for command in commands if command.program})),
-        commands=tuple(dict.fromkeys(command.text for command in commands)),
-        wrappers=tuple(sorted(vias.intersection(_WRAPPERS_THAT_MATTER))),
-        paths=action.paths,
-        written=action.written,
-        hosts=hosts,
-        outside_project=any(outside(path, event.cwd) for path in action.written),
-        network=bool(hosts) or action.tool_class == "fetch",
-        background=any(command.background for command in commands),
-        certain=all(command.certain for command in commands),
-        runs_fetched=runs_fetched(commands),
-        only_looks=only_looks(commands),
-        matched_rules=tuple(sorted({finding.detector for finding in findings})),
-        matched_behaviours=tuple(sorted({finding.behaviour for finding in findings})),
-        matched_level=max((LEVEL_NUMBER[finding.level] for finding in findings), default=0),
-        session_behaviours=session_behaviours,
-        session_level=session_level,
-        denials=denials,
-    )
+class Circumstances:
+    """The context of one action, each part of it found when somebody asks for it: policies
+    ask for a few, and their answer is waited for. The same names as `Situation`'s.
+
+    Args:
+        action: what is about to happen.
+        findings: what it showed.
+        session_behaviours: found in its session before.
+        session_level: of those.
+        human_present: a person spoke in it lately.
+        lease_seconds: says how long the deployment's lease still runs.
+        denials: says how many equivalents were denied in the session.
+    """
+
+    def __init__(
+        self,
+        action: Action,
+        findings: Sequence[Finding] = (),
+        *,
+        session_behaviours: tuple[str, ...] = (),
+        session_level: int = 0,
+        human_present: bool = False,
+        lease_seconds: Callable[[], int] = lambda: 0,
+        denials: Callable[[], int] = lambda: 0,
+    ) -> None:
+        self._action = action
+        self._event = action.event
+        self._findings = findings
+        self.session_behaviours = session_behaviours
+        self.session_level = session_level
+        self.human_present = human_present
+        self._lease_seconds = lease_seconds
+        self._denials = denials
+
+    @property
+    def lease_seconds(self) -> int:
+        return self._lease_seconds()
+
+    @property
+    def denials(self) -> int:
+        return self._denials()
+
+    @property
+    def mode(self) -> Mode:
+        return mode_of(self._event.permission_mode)
+
+    @property
+    def permission_mode(self) -> str:
+        return self._event.permission_mode
+
+    @property
+    def subagent(self) -> bool:
+        return bool(self._event.parent_agent) or self._event.agent != "main"
+
+    @property
+    def programs(self) -> tuple[str, ...]:
+        return tuple(sorted({one.program for one in self._action.commands if one.program}))
+
+    @property
+    def commands(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(command.text for command in self._action.commands))
+
+    @property
+    def wrappers(self) -> tuple[str, ...]:
+        vias = {via.split(" ")[0] for command in self._action.commands for via in command.via}
+        return tuple(sorted(vias.intersection(_WRAPPERS_THAT_MATTER)))
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        return self._action.paths
+
+    @property
+    def written(self) -> tuple[str, ...]:
+        return self._action.written
+
+    @property
+    def hosts(self) -> tuple[str, ...]:
+        return tuple(sorted({host for url in self._action.urls if (host := _host(url))}))
+
+    @property
+    def outside_project(self) -> bool:
+        return any(outside(path, self._event.cwd) for path in self._action.written)
+
+    @property
+    def network(self) -> bool:
+        return self._action.tool_class == "fetch" or any(map(_host, self._action.urls))
+
+    @property
+    def background(self) -> bool:
+        return any(command.background for command in self._action.commands)
+
+    @property
+    def certain(self) -> bool:
+        return all(command.certain for command in self._action.commands)
+
+    @property
+    def runs_fetched(self) -> bool:
+        return runs_fetched(self._action.commands)
+
+    @property
+    def only_looks(self) -> bool:
+        return only_looks(self._action.commands)
+
+    @property
+    def matched_rules(self) -> tuple[str, ...]:
+        return tuple(sorted({finding.detector for finding in self._findings}))
+
+    @property
+    def matched_behaviours(self) -> tuple[str, ...]:
+        return tuple(sorted({finding.behaviour for finding in self._findings}))
+
+    @property
+    def matched_level(self) -> int:
+        return max((LEVEL_NUMBER[finding.level] for finding in self._findings), default=0)
+
+
+def situation_of(action: Action, *, findings: Sequence[Finding] = (), **known: Any) -> Situation:
+    """All of the context of an action, from its derived view and what is `known` of its
+    session: fields of `Situation`."""
+    found = Circumstances(action, findings)
+    return Situation(**{name: getattr(found, name) for name in FIELDS} | known)
 
 
 def outside(path: str, project: str) -> bool:

@@ -16,14 +16,10 @@ from typing import Any, Protocol, TypeVar
 
 import msgspec
 
-from roguewatch.control.approvals import Approval, Approvals
-from roguewatch.control.breaker import Attempt, Breaker, attempt
-from roguewatch.control.circumstances import action_of as action_of
-from roguewatch.control.circumstances import asks_model, toolset_of
-from roguewatch.control.circumstances import outside as outside
-from roguewatch.control.circumstances import principal_of as principal_of
-from roguewatch.control.circumstances import situation_of as situation_of
+from roguewatch.control.approvals import Approvals
+from roguewatch.control.breaker import Breaker
 from roguewatch.control.decision import Decision, strictest
+from roguewatch.control.judge import Judge
 from roguewatch.control.leases import Leases
 from roguewatch.control.policy import Policy
 from roguewatch.control.ruling import (
@@ -32,21 +28,15 @@ from roguewatch.control.ruling import (
     Ruled,
     Ruling,
     failed,
-    shown,
     while_deciding,
 )
-from roguewatch.control.ruling import decision_event as decision_event
 from roguewatch.control.session import Detection, Sessions, apart, named_anothers
-from roguewatch.control.situation import Request, mode_of
-from roguewatch.control.worker import Worker
+from roguewatch.control.situation import mode_of
+from roguewatch.control.worker import Waiting, Worker
 from roguewatch.detect.action import Action
-from roguewatch.errors import RoguewatchError
 from roguewatch.events import Event
 from roguewatch.findings import Finding
 from roguewatch.state.register import Deployment
-
-HUMAN_PRESENT_SECONDS = 600
-"""A person who spoke in the session this recently counts as present."""
 
 DECISION_SECONDS = 2.5
 RECORD_SECONDS = 2.0
@@ -108,17 +98,16 @@ class Gate:
         seconds: float = DECISION_SECONDS,
     ) -> None:
         self._recorder = recorder
-        self._policy_of = policy_of
-        self._leases = leases
-        self._stopped = stopped
-        self._approvals = approvals
-        self._breaker = breaker
         self._found = found
         self._stop = stop
         self._noted = noted
         self._worker = worker
         self._seconds = seconds
         self._sessions = Sessions(detection, guard, breaker, registered, found)
+        self._judge = Judge(
+            sessions=self._sessions, policy_of=policy_of, leases=leases, stopped=stopped,
+            approvals=approvals, breaker=breaker,
+        )  # fmt: skip
         self._catching = False
         self.waited_for = 0
         """Decisions and observations under way, for which somebody waits."""
@@ -132,7 +121,7 @@ class Gate:
             RoguewatchError: it could not be recorded.
         """
 
-        def look(abandoned: Callable[[], bool]) -> Observed:
+        def look(waiting: Waiting | None) -> Observed:
             booked: Sequence[Event] = events
             try:
                 booked, findings = self._booked(deployment, events)
@@ -141,7 +130,7 @@ class Gate:
             except Exception:  # what cannot be looked at must still be recorded
                 findings = []
                 self._sessions.unlearn(booked)
-            if abandoned():
+            if _gone(waiting):
                 raise TimeoutError
             return booked, findings, self._recorder.commit(booked)
 
@@ -249,6 +238,7 @@ class Gate:
         *,
         can_ask: bool = False,
         along: Sequence[Event] = (),
+        told: Callable[[Decision], None] | None = None,
     ) -> Ruling:
         """Decide one action before it happens. Durable when it returns; never raises.
 
@@ -259,6 +249,9 @@ class Gate:
                 unanswered question is a denial for now, and people find it in the queue.
             along: what came with the action and before it, to be seen before it is decided
                 and recorded with it, in one commit.
+            told: is given the decision in the deciding thread as soon as it is durable, and
+                before this returns, but not where that is not to be had at once, where more
+                than the answer follows from it, or when it is late.
         """
         question = Question(
             deployment, event, tuple(along),
@@ -270,7 +263,7 @@ class Gate:
         self.asked_at = time.monotonic()
         try:
             try:
-                ruled = await self._work(lambda abandoned: self._rule(question, abandoned))
+                ruled = await self._work(lambda waiting: self._rule(question, waiting, told))
             except Exception as error:
                 late = Judged(question, failed(deployment, while_deciding(error)))
                 ruled = late.ruled(self._recorder.submit)
@@ -278,17 +271,25 @@ class Gate:
         finally:
             self.waited_for -= 1
 
-    def _rule(self, question: Question, abandoned: Callable[[], bool]) -> Ruled:
+    def _rule(
+        self, question: Question, waiting: Waiting | None, told: Callable[[Decision], None] | None
+    ) -> Ruled:
         """See, judge and begin to record, unless nobody waits any more."""
         try:
-            judged = self._judged(question, abandoned)
+            judged = self._judged(question, waiting)
         except Exception as error:  # whatever fails, the answer is the fail mode
             judged = Judged(question, failed(question.deployment, while_deciding(error)))
-        if abandoned():  # the fail mode was answered and recorded already
+        if _gone(waiting):  # the fail mode was answered and recorded already
             raise TimeoutError
-        return judged.ruled(self._recorder.commit)
+        ruled = judged.ruled(self._recorder.commit)
+        plain = not ruled.decision.stops  # else the stop comes before the answer
+        if told is not None and waiting is not None and plain and ruled.durable():
+            if not waiting.take():
+                raise TimeoutError
+            told(ruled.decision)
+        return ruled
 
-    def _judged(self, question: Question, abandoned: Callable[[], bool]) -> Judged:
+    def _judged(self, question: Question, waiting: Waiting | None) -> Judged:
         deployment, event, along = question.deployment, question.event, question.along
         findings: list[Finding] = []
         owner = self._sessions.foreign(deployment.name, event.session)
@@ -302,13 +303,13 @@ class Gate:
             findings += self._sessions.look(deployment.name, one)[1]
         action, own = self._sessions.look(deployment.name, event)
         findings += own
-        if abandoned():
+        if _gone(waiting):
             raise TimeoutError
         if owner:
             said = (f"the session belongs to {owner}",)
             decision = Decision(outcome="deny", ground="session", errors=said)
             return Judged(question, decision, findings=tuple(findings))
-        decision, approval = self._judge(deployment, event, action, own)
+        decision, approval = self._judge.judge(deployment, action, own)
         return Judged(question, decision, approval, tuple(findings))
 
     async def _recorded(self, deployment: Deployment, ruled: Ruled) -> Ruling:
@@ -333,76 +334,12 @@ class Gate:
             self._stop(deployment.name, f"{decision.ground} demanded a stop")
         return Ruling(decision=decision, approval=ruled.approval, findings=findings)
 
-    async def _work(self, work: Callable[[Callable[[], bool]], T]) -> T:
+    async def _work(self, work: Callable[[Waiting | None], T]) -> T:
         if self._worker is None:
-            return work(lambda: False)
+            return work(None)
         return await self._worker.run(work, self._seconds)
 
-    def _judge(
-        self, deployment: Deployment, event: Event, action: Action, findings: Sequence[Finding]
-    ) -> tuple[Decision, Approval | None]:
-        # What this event showed of another session is kept, and is nothing that this one did.
-        findings = [one for one in findings if one.session == event.session]
-        if self._stopped(deployment.name):
-            return Decision(outcome="stop", ground="stop", stops="deployment"), None
-        if deployment.name in self._sessions.known(event.session).blocked:
-            return Decision(outcome="stop", ground="breaker", stops="session"), None
-        if self._leases.ending(deployment.name):
-            consent = self._leases.renew(deployment.name, deployment.lease_seconds)
-            if not consent.given:
-                return Decision(outcome="deny", ground="lease", errors=consent.objections), None
-        tried = attempt(action, findings)
-        request = self._request(deployment, event, action, findings, tried)
-        try:
-            policy = self._policy_of(deployment)
-        except RoguewatchError as error:
-            return failed(deployment, str(error)), None
-        decision = policy.decide(request, deployment.fail_mode)
-        approval = None
-        if decision.outcome == "ask":
-            approval = self._approvals.take(deployment.name, event)
-            if approval is not None:
-                decision = policy.decide(request, deployment.fail_mode, consented=True)
-            else:
-                approval = self._approvals.ask(deployment.name, event, shown(action))
-        if decision.outcome == "stop":
-            decision = msgspec.structs.replace(decision, stops="deployment")
-        elif decision.outcome == "deny":
-            decision = self._broken(deployment, event, decision, tried)
-        return decision, approval
 
-    def _broken(
-        self, deployment: Deployment, event: Event, decision: Decision, tried: Attempt
-    ) -> Decision:
-        """The denial, or the stop that it is one too many for."""
-        breaks = self._breaker.denied(deployment.name, event.session, tried)
-        if not breaks:
-            return decision
-        self._sessions.known(event.session).blocked.add(deployment.name)
-        return msgspec.structs.replace(decision, outcome="stop", ground="breaker", stops=breaks)
-
-    def _request(
-        self,
-        deployment: Deployment,
-        event: Event,
-        action: Action,
-        findings: Sequence[Finding],
-        tried: Attempt,
-    ) -> Request:
-        session = self._sessions.known(event.session)
-        since_human = (event.time or time.time_ns()) - session.human.get(deployment.name, 0)
-        return Request(
-            principal=principal_of(deployment, time.time_ns()),
-            action=action_of(action),
-            tool=event.tool or (event.model if asks_model(event) else "") or event.kind,
-            toolset=toolset_of(event.tool),
-            situation=situation_of(
-                action,
-                findings=findings,
-                session_behaviours=tuple(sorted(session.behaviours)),
-                session_level=session.level,
-                human_present=0 <= since_human < HUMAN_PRESENT_SECONDS * 10**9,
-                lease_seconds=int(self._leases.remaining(deployment.name)),
-                denials=self._breaker.denials(deployment.name, event.session, tried),
-            ),
-        )
+def _gone(waiting: Waiting | None) -> bool:
+    """Whether nobody waits any more."""
+    return waiting is not None and waiting.gone()

@@ -77,6 +77,10 @@ class Ruled(msgspec.Struct, frozen=True):
     events: list[Event]
     submitted: Future[Any]
 
+    def durable(self) -> bool:
+        """Whether it is in the record already."""
+        return self.submitted.done() and self.submitted.exception() is None
+
 
 def decision_event(
     deployment: Deployment, event: Event, decision: Decision, approval: Approval | None

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
+
+if TYPE_CHECKING:
+    from roguewatch.control.circumstances import Circumstances
 
 Mode = Literal["ask", "auto", "skip"]
 
@@ -80,6 +83,9 @@ class Situation(msgspec.Struct, frozen=True, kw_only=True):
     denials: int = 0
 
 
+FIELDS = Situation.__struct_fields__
+
+
 class Request(msgspec.Struct, frozen=True, kw_only=True):
     """One question to a policy."""
 
@@ -88,7 +94,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     """shell, read, write, edit, fetch, search, agent, mcp, other, model, configure, prompt."""
     tool: str
     toolset: str = "built-in"
-    situation: Situation = Situation()
+    situation: Situation | Circumstances = Situation()
 
     def cedar(self, fields: frozenset[str] | None = None) -> dict[str, Any]:
         """The request in Cedar's JSON form; entity ids are structured, never spliced.
@@ -97,10 +103,11 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
             fields: those of the context that the policy asks for: reading the others takes
                 Cedar longer than deciding. None: all.
         """
-        context: object = self.situation
-        if fields is not None:
-            names = self.situation.__struct_fields__
-            context = {name: getattr(self.situation, name) for name in names if name in fields}
+        context = {
+            name: getattr(self.situation, name)
+            for name in FIELDS
+            if fields is None or name in fields
+        }
         return {
             "principal": {"type": "Deployment", "id": self.principal.deployment},
             "action": {"type": "Action", "id": self.action},

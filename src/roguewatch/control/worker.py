@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import heapq
 import queue
 import threading
 import time
 from collections import deque
 from collections.abc import Callable
+from math import inf
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -30,7 +32,80 @@ recorded."""
 MAX_REST = 0.02
 """Seconds; a decision is begun at once all the same."""
 
-_Work = tuple[Callable[[Callable[[], bool]], Any], "asyncio.Future[Any]"]
+
+class Waiting:
+    """Somebody who waits for a piece of work, so many seconds at most."""
+
+    __slots__ = ("_seconds", "_taken", "due", "future", "work")
+
+    def __init__(
+        self, work: Callable[[Waiting], Any], future: asyncio.Future[Any], seconds: float
+    ) -> None:
+        self.work = work
+        self.future: asyncio.Future[Any] | None = future
+        self.due = future.get_loop().time() + seconds
+        """By the loop's clock."""
+        self._seconds = seconds
+        self._taken = threading.Lock()
+
+    def gone(self) -> bool:
+        """Whether nobody waits any more."""
+        future = self.future
+        return future is None or future.done()
+
+    def take(self) -> bool:
+        """Whether the one who asks, and nobody else, is to give the answer: the deciding
+        thread at once, or the loop when it is late. True once."""
+        return self._taken.acquire(blocking=False)
+
+    def late(self) -> None:
+        """Say that it takes too long, unless the answer was given."""
+        if self.future is not None and not self.future.done() and self.take():
+            self.future.set_exception(TimeoutError(f"no decision within {self._seconds:g} s"))
+
+    def end(self) -> None:
+        """Nobody waits any more: let go of the answer, which may be large."""
+        self.future = None
+
+    def __lt__(self, other: Waiting) -> bool:
+        return self.due < other.due
+
+
+class Deadlines:
+    """Those who wait on one loop: each is told when it is too late.
+
+    One timer for all, which is not cancelled when an answer comes: to cancel one costs the
+    loop a turn of its own. It goes off a few times a second at most and mostly finds no one.
+    """
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.loop = loop
+        self._heap: list[Waiting] = []
+        """With some who have their answer."""
+        self._at = inf
+        """When the timer goes off."""
+
+    def add(self, waiting: Waiting) -> None:
+        """Watch over one more."""
+        while self._heap and self._heap[0].gone():
+            heapq.heappop(self._heap)
+        heapq.heappush(self._heap, waiting)
+        if waiting.due < self._at:
+            self._arm(waiting.due)
+
+    def _arm(self, at: float) -> None:
+        self._at = at
+        self.loop.call_at(at, self._look, at)
+
+    def _look(self, at: float) -> None:
+        if at != self._at:  # an earlier one was needed meanwhile
+            return
+        self._at = inf
+        now = self.loop.time()
+        while self._heap and (self._heap[0].gone() or self._heap[0].due <= now):
+            heapq.heappop(self._heap).late()
+        if self._heap:
+            self._arm(self._heap[0].due)
 
 
 class Worker:
@@ -45,19 +120,20 @@ class Worker:
         self._queue: queue.SimpleQueue[None] = queue.SimpleQueue()
         """A token for each piece of work that is waited for, for the first that is not, and
         for the end."""
-        self._now: deque[_Work] = deque()
+        self._now: deque[Waiting] = deque()
         self._later: deque[Callable[[], object]] = deque()
         self._since: float | None = None
         self._closed = False
+        self._deadlines: Deadlines | None = None
         self._thread = threading.Thread(target=self._run, name="decide", daemon=True)
         self._thread.start()
 
-    async def run(self, work: Callable[[Callable[[], bool]], T], seconds: float) -> T:
+    async def run(self, work: Callable[[Waiting], T], seconds: float) -> T:
         """Do `work` in the thread and wait for what it returns.
 
         Args:
-            work: called with a function that tells whether nobody waits any more. It is
-                called even then, since what it feeds to the detectors was recorded.
+            work: called with the one who waits. It is called even when nobody waits any more,
+                since what it feeds to the detectors was recorded.
             seconds: how long to wait.
 
         Raises:
@@ -67,13 +143,16 @@ class Worker:
             raise TimeoutError("too many decisions wait")
         loop = asyncio.get_running_loop()
         future: asyncio.Future[T] = loop.create_future()
-        late = loop.call_later(seconds, _late, future, seconds)
-        self._now.append((work, future))
+        waiting = Waiting(work, future, seconds)
+        if self._deadlines is None or self._deadlines.loop is not loop:
+            self._deadlines = Deadlines(loop)
+        self._deadlines.add(waiting)
+        self._now.append(waiting)
         self._queue.put(None)  # last: the thread begins while this one goes on
         try:
             return await future
         finally:
-            late.cancel()
+            waiting.end()
 
     def later(self, work: Callable[[], object]) -> bool:
         """Do `work`, which must be short and not raise, when there is nothing else to do, and
@@ -108,23 +187,24 @@ class Worker:
             with contextlib.suppress(queue.Empty):
                 self._queue.get(timeout=rest if self._later else None)
             if self._now:
-                self._do(*self._now.popleft())
+                self._do(self._now.popleft())
             elif self._later:
                 rest = self._do_later(self._later.popleft())
             elif self._closed:
                 return
 
-    def _do(self, work: Callable[[Callable[[], bool]], Any], future: asyncio.Future[Any]) -> None:
+    def _do(self, waiting: Waiting) -> None:
         self._since = time.monotonic()
         result: Any = None
         failure: Exception | None = None
         try:
-            result = work(future.done)
+            result = waiting.work(waiting)
         except Exception as error:  # whatever it is, the one who waits must hear of it
             failure = error
         self._since = None
-        loop = future.get_loop()
-        if not loop.is_closed():
+        waiting.work = _done
+        future = waiting.future
+        if future is not None and not (loop := future.get_loop()).is_closed():
             loop.call_soon_threadsafe(_settle, future, result, failure)
 
     def _do_later(self, work: Callable[[], object]) -> float:
@@ -137,9 +217,8 @@ class Worker:
         return min(MAX_REST, factor * (time.monotonic() - began))
 
 
-def _late(future: asyncio.Future[Any], seconds: float) -> None:
-    if not future.done():
-        future.set_exception(TimeoutError(f"no decision within {seconds:g} s"))
+def _done(_: Waiting) -> None:
+    """In the place of work that was done, so that nothing it held is kept."""
 
 
 def _settle(future: asyncio.Future[Any], result: Any, failure: Exception | None) -> None:

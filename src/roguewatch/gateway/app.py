@@ -14,6 +14,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from roguewatch.control.decision import Decision
 from roguewatch.errors import InputError, RoguewatchError
 from roguewatch.gateway.admin import admin_routes
 from roguewatch.gateway.bodies import RefusedError, read_body
@@ -23,7 +24,7 @@ from roguewatch.gateway.house import House
 from roguewatch.gateway.installed import inspected, installs
 from roguewatch.gateway.latency import Latency
 from roguewatch.gateway.openapi import document
-from roguewatch.gateway.protocol import PEER
+from roguewatch.gateway.protocol import JOINED, PEER, Joined
 from roguewatch.gateway.refusals import refusal_event as refusal_event
 from roguewatch.state.register import Deployment, TokenPurpose
 
@@ -68,7 +69,9 @@ class Hooks:
         else:
             with self._latency.measure("hook"):
                 status, answer, said = await self._answer(agent, scope, receive)
-            await _respond(send, status, answer, said)
+            joined: Joined | None = scope.get(JOINED)
+            if joined is None or not joined.answered():
+                await _respond(send, status, answer, said)
 
     async def _answer(
         self, agent: Agent, scope: Scope, receive: Receive
@@ -78,9 +81,9 @@ class Hooks:
         named = Request(scope).query_params.get("event", "") if query else ""
         try:
             deployment = _holder(self._house, scope, "hook")
-            raw = await read_body(receive, MAX_HOOK)
+            raw = await read_body(receive, MAX_HOOK, scope)
             hook = await _understood(agent, raw, named)
-            return 200, await self._decided(agent, hook, deployment), ""
+            return 200, await self._decided(agent, hook, deployment, scope.get(JOINED)), ""
         except RefusedError as refusal:
             await note_refusal(self._house, Request(scope), str(refusal))
             return refusal.status, agent.refuse(named), ""
@@ -92,13 +95,22 @@ class Hooks:
                 traceback.print_exc(file=sys.stderr)
             return 503, agent.refuse(named), type(error).__name__
 
-    async def _decided(self, agent: Agent, hook: Hook, deployment: Deployment) -> Answer:
+    async def _decided(
+        self, agent: Agent, hook: Hook, deployment: Deployment, joined: Joined | None
+    ) -> Answer:
         gate = self._house.gate
         if hook.awaits:
             event = hook.event
             if event.kind == "config_change":
                 event = inspected(event, installs(self._house.store))
-            ruling = await gate.decide(deployment, event, can_ask=hook.can_ask)
+            told = None
+            if joined is not None and joined.direct():
+
+                def told(decision: Decision) -> None:
+                    answer = agent.answer(hook, decision)
+                    joined.answer(b"200 OK", _headers(answer), answer.body)
+
+            ruling = await gate.decide(deployment, event, can_ask=hook.can_ask, told=told)
             return agent.answer(hook, ruling.decision)
         seen = [owned(event, deployment.name) for event in (hook.event, *hook.more)]
         await gate.observe(deployment, seen)
@@ -139,6 +151,14 @@ async def note_refusal(house: House, request: Request, reason: str) -> None:
 
 
 async def _respond(send: Send, status: int, answer: Answer, said: str) -> None:
+    headers = _headers(answer)
+    if said:
+        headers.append((b"x-roguewatch-error", said.encode("latin-1")))
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": answer.body})
+
+
+def _headers(answer: Answer) -> list[tuple[bytes, bytes]]:
     headers = [
         (b"x-roguewatch-exit", b"%d" % answer.exit_status),
         (b"content-length", b"%d" % len(answer.body)),
@@ -146,10 +166,7 @@ async def _respond(send: Send, status: int, answer: Answer, said: str) -> None:
     ]
     if answer.stderr:
         headers.append((b"x-roguewatch-stderr", answer.stderr.encode("latin-1")))
-    if said:
-        headers.append((b"x-roguewatch-error", said.encode("latin-1")))
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": answer.body})
+    return headers
 
 
 def application(

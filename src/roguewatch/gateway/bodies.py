@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any
 
 from starlette.types import Receive
+
+from roguewatch.gateway.protocol import WHOLE
 
 MAX_BODIES = 128 << 20
 """Of all bodies together that are being read."""
@@ -50,12 +53,26 @@ def held() -> Iterator[Callable[[int], None]]:
         hold(0)
 
 
-async def read_body(receive: Receive, most: int) -> bytes:
-    """The whole body of a request, `most` bytes at most.
+async def read_body(receive: Receive, most: int, scope: Mapping[str, Any] = {}) -> bytes:
+    """The whole body of a request.
+
+    Args:
+        receive: where it comes from.
+        most: bytes that it may weigh.
+        scope: of the request; where it says that the body is there, as it mostly is, nothing
+            is waited for, and nothing held that the connection's own bounds do not.
 
     Raises:
         RefusedError: it is larger, takes too long, or was cut off.
     """
+    if WHOLE in scope:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise RefusedError(400, "the request was cut off")
+        body: bytes = message["body"]
+        if len(body) > most:
+            raise RefusedError(413, f"the body is larger than {most} bytes")
+        return body
     pieces: list[bytes] = []
     size = 0
     try:

@@ -6,7 +6,8 @@ their routes are plain ASGI applications.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 import msgspec
 from starlette.requests import Request
@@ -24,9 +25,9 @@ MAX_BODY = 64 << 20
 RawHeaders = Iterable[tuple[bytes, bytes]]
 
 
-async def read_body(receive: Receive, most: int = MAX_BODY) -> bytes:
+async def read_body(receive: Receive, most: int = MAX_BODY, scope: Mapping[str, Any] = {}) -> bytes:
     """The whole body of a request. Raises as `bodies.read_body` does."""
-    return await bodies.read_body(receive, most)
+    return await bodies.read_body(receive, most, scope)
 
 
 async def respond(

@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 import msgspec
 import yaml
 
+from roguewatch.control.circumstances import principal_of, situation_of
 from roguewatch.control.decision import Decision, Outcome
-from roguewatch.control.gate import principal_of, situation_of
 from roguewatch.control.guard import Guard
 from roguewatch.control.policy import Policy
 from roguewatch.control.situation import LEVEL_NUMBER, Principal, Request, Situation
@@ -138,6 +138,7 @@ def explain(
     action = engine.action(event)
     findings = engine.feed(action, again=True) + guard.look(action)
     request = request_of(action, deployment, findings)
+    assert isinstance(request.situation, Situation)
     decision = policy.decide(request, deployment.fail_mode)
     return Explained(
         outcome=decision.outcome,

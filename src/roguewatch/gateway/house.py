@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import queue
 import sys
 import threading
 import time
@@ -28,6 +27,7 @@ from roguewatch.detect.engine import Engine
 from roguewatch.errors import LedgerError, RoguewatchError
 from roguewatch.events import Event, Origin, event_id
 from roguewatch.findings import Finding
+from roguewatch.gateway.keeping import Keeper
 from roguewatch.gateway.live import LiveDetection
 from roguewatch.gateway.policies import Policies
 from roguewatch.gateway.refusals import Refusals
@@ -36,16 +36,12 @@ from roguewatch.ledger.group import GroupCommit
 from roguewatch.ledger.ledger import Ledger
 from roguewatch.printable import printable
 from roguewatch.state.database import connect
-from roguewatch.state.findings import Findings
 from roguewatch.state.register import Deployment, Register
 
 SESSION = "roguewatch-gate"
 """The session of the gate's own events."""
 
 HANGS_SECONDS = 10.0
-KEPT_AT_ONCE = 500
-"""Findings in one transaction: each costs an fsync, for which the end of the gate waits."""
-
 CROWDED_SECONDS = 0.1
 
 
@@ -111,10 +107,11 @@ class House:
         """Are told, on the event loop, of events that have become durable."""
         self._unrecorded = ""
         self._failed, self._failed_at = "", 0.0
-        self._keeping: queue.SimpleQueue[Sequence[Finding] | None] = queue.SimpleQueue()
-        self._keeper = threading.Thread(target=self._keep_findings, daemon=True)
-        self._keeper.start()
-        self.gate = Gate(
+        self._keeper = Keeper(self.state)
+        self.gate = self._gate(seconds)
+
+    def _gate(self, seconds: float) -> Gate:
+        return Gate(
             recorder=self,
             detection=self.detection,
             policy_of=self.policies.of,
@@ -122,7 +119,7 @@ class House:
             stopped=self.live_register.stopped,
             approvals=self.approvals,
             breaker=Breaker(),
-            found=self._keeping.put,
+            found=self.found,
             stop=self.stop,
             noted=self.noted,
             guard=self._look,
@@ -194,6 +191,7 @@ class House:
         """
         if not self.live_register.stopped(deployment):
             self.register.open_stop(deployment, reason, "gate")
+            self.live_register.refresh()
         self.register.revoke_tokens(deployment, "relay")
         self.leases.revoke(deployment)
         self.complain(f"deployment {deployment} was stopped: {reason}")
@@ -213,7 +211,7 @@ class House:
 
     def found(self, findings: Sequence[Finding]) -> None:
         """Keep findings of our own."""
-        self._keeping.put(findings)
+        self._keeper.keep(findings)
 
     def noted(self, deployment: Deployment, event: Event, decision: Decision | None) -> None:
         """Note what has come in: the source was heard, and what was decided."""
@@ -287,8 +285,7 @@ class House:
         """Commit what is queued and close everything."""
         self.worker.close()
         self.group.close()
-        self._keeping.put(None)
-        self._keeper.join()
+        self._keeper.close()
         self.live_register.close()
         self._past.close()
         self.ledger.close()
@@ -314,24 +311,6 @@ class House:
         if entry.expires is not None and entry.expires <= time.time_ns():
             return "its entry in the register has expired"
         return ""
-
-    def _keep_findings(self) -> None:
-        findings = Findings(self.state)
-        ended = False
-        while not ended:
-            batch = self._keeping.get()
-            kept: list[Finding] = []
-            while batch is not None:  # all that wait in one transaction
-                kept += batch
-                if len(kept) >= KEPT_AT_ONCE or self._keeping.empty():
-                    break
-                batch = self._keeping.get()
-            ended = batch is None
-            try:
-                findings.record(kept)
-            except RoguewatchError as error:
-                # The evidence is in the ledger; the next assessment finds it again.
-                print(f"roguewatch gate: findings not kept: {error}", file=sys.stderr, flush=True)
 
 
 def own_event(kind: Any, text: str, detail: Mapping[str, Any] = {}) -> Event:

@@ -68,10 +68,10 @@ def decoded(raw: bytes) -> dict[str, Any]:
     try:
         text = raw.decode("utf-8")
         if "\\ud" in text or "\\uD" in text:
-            strict = json.loads(text, object_pairs_hook=_unique, parse_constant=_refused)
+            strict = _decoder.decode(text)
             text = json.dumps(strict, ensure_ascii=False)
             text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-        value = json.loads(text, object_pairs_hook=_unique, parse_constant=_refused)
+        value = _decoder.decode(text)
     except (ValueError, RecursionError) as error:
         raise InputError(f"the hook's body is not JSON: {printable(str(error), 200)}") from error
     if not isinstance(value, dict):
@@ -90,6 +90,9 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _refused(constant: str) -> Any:
     raise InputError(f"the hook's body has {constant}, which is not JSON")
+
+
+_decoder = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=_refused)
 
 
 def name_of(said: str, named: str) -> str:

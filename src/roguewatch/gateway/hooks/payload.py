@@ -60,6 +60,7 @@ _DETAILS = (
     "mcp_server", "permission_suggestions", "custom_instructions", "notification_type", "title",
     "stop_hook_active", "task_id", "task_subject", "teammate_name", "tool_calls", "turn_id",
 )  # fmt: skip
+_ANY_DETAIL = frozenset(_DETAILS)
 
 
 def understand_as(surface: str) -> Callable[[bytes, str], Hook]:
@@ -81,7 +82,7 @@ def understand_as(surface: str) -> Callable[[bytes, str], Hook]:
             call_id=text_of(payload, "tool_use_id"),
             text=_text(name, payload),
             author=_author(name, payload),
-            detail={key: payload[key] for key in _DETAILS if payload.get(key) is not None},
+            detail=_detail(payload),
             tool=tool,
             arguments=arguments_of(payload.get("tool_input")) if tool else "",
             failed=True if name == "PostToolUseFailure" else None,
@@ -99,6 +100,12 @@ def understand_as(surface: str) -> Callable[[bytes, str], Hook]:
         )
 
     return understand
+
+
+def _detail(payload: dict[str, Any]) -> dict[str, Any]:
+    if _ANY_DETAIL.isdisjoint(payload):
+        return {}
+    return {key: payload[key] for key in _DETAILS if payload.get(key) is not None}
 
 
 def _going_on(event: Event, payload: dict[str, Any]) -> tuple[Event, ...]:

@@ -18,7 +18,7 @@ from typing import Any
 import msgspec
 
 from roguewatch.control.decision import Decision, Outcome
-from roguewatch.control.gate import decision_event
+from roguewatch.control.ruling import decision_event
 from roguewatch.events import Event
 from roguewatch.gateway.hooks.claude_code import agent
 from roguewatch.sources.reading import read
