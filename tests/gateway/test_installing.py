@@ -154,11 +154,74 @@ def test_every_deciding_hook_of_claude_blocks_when_it_fails(home: Home) -> None:
     assert "SubagentStop" in hooks
 
 
+def test_no_hook_of_claude_does_its_work_in_its_place(home: Home) -> None:
+    """A WorktreeCreate hook that names no folder leaves Claude Code without a worktree."""
+    home.run("install", "claude-code", "--yes")
+    hooks = json.loads((home.home / ".claude/settings.json").read_text())["hooks"]
+    assert not {"WorktreeCreate", "WorktreeRemove"} & hooks.keys()
+
+
+@pytest.mark.parametrize(
+    ("agent", "before"),
+    [
+        (
+            "gemini-cli",
+            b'\xef\xbb\xbf{\r\n\t// no "theme"\r\n\t"a": "//x", /* {\n */ "b": 1.10\r\n}',
+        ),
+        ("claude-code", b'{"last": "\\ud83d", "model":  "opus"}'),
+        ("claude-code", b""),
+    ],
+)
+def test_odd_settings_are_installed_into_and_restored(
+    home: Home, agent: str, before: bytes
+) -> None:
+    path = home.home / PLACES[agent]
+    path.parent.mkdir()
+    path.write_bytes(before)
+    path.chmod(0o400)
+    done = home.run("install", agent, "--yes")
+    assert done.returncode == 0, done.stderr
+    settings = json.loads(path.read_bytes())
+    assert settings.pop("hooks")
+    assert settings in ({"a": "//x", "b": 1.1}, {"last": "\ud83d", "model": "opus"}, {})
+    assert home.run("uninstall", agent).returncode == 0
+    assert path.read_bytes() == before
+    assert stat.S_IMODE(path.stat().st_mode) == 0o400
+
+
+def test_a_link_that_leads_nowhere_leads_there_again(home: Home) -> None:
+    path, target = home.home / PLACES["claude-code"], home.home / "dots" / "claude.json"
+    path.parent.mkdir()
+    path.symlink_to(target)
+    assert home.run("install", "claude-code", "--yes").returncode == 0
+    assert "/hooks/claude-code" in target.read_text()
+    assert home.run("uninstall", "claude-code").returncode == 0
+    assert path.is_symlink()
+    assert not target.exists()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may give files away")
+def test_what_root_installs_for_a_user_is_the_user_s(home: Home) -> None:
+    os.chown(home.home, 1234, 2345)
+    assert home.run("install", "codex", "--yes").returncode == 0
+    path = home.home / PLACES["codex"]
+    (token,) = (home.store / "tokens").iterdir()
+    for one in (path, path.parent, token):
+        assert (one.stat().st_uid, one.stat().st_gid) == (1234, 2345)
+    assert stat.S_IMODE(token.stat().st_mode) == 0o600
+    # The user reaches it, and nothing else of the store.
+    assert stat.S_IMODE(home.store.stat().st_mode) == 0o711
+    assert stat.S_IMODE(token.parent.stat().st_mode) == 0o711
+    assert stat.S_IMODE((home.store / "installs").stat().st_mode) == 0o700
+
+
 def test_managed_settings_shut_out_other_hooks(home: Home, tmp_path: Path) -> None:
     root = tmp_path / "root"
     done = home.run("install", "claude-code", "--managed", "--yes", "--root", str(root))
     assert done.returncode == 0, done.stderr
-    settings = json.loads((root / "etc/claude-code/managed-settings.json").read_text())
+    path = root / "etc/claude-code/managed-settings.json"
+    assert stat.S_IMODE(path.stat().st_mode) == 0o644  # every user's agent must read it
+    settings = json.loads(path.read_text())
     assert settings["allowManagedHooksOnly"] is True
     assert settings["disableBypassPermissionsMode"] == "disable"
     assert home.run("install", "codex", "--managed", "--root", str(root)).returncode == 2
@@ -174,7 +237,9 @@ def test_environment_variables_that_move_settings_are_followed(home: Home, tmp_p
     assert (tmp_path / "x" / "hooks.json").exists()
 
 
-@pytest.mark.parametrize("broken", [b"{", b"[]", b'{"hooks": 5}', b'{"hooks": {"Stop": 5}}'])
+@pytest.mark.parametrize(
+    "broken", [b"{", b"[]", b'{"a": 1e999}', b"{} // x", b'{"hooks": 5}', b'{"hooks": {"Stop": 5}}']
+)
 def test_settings_that_cannot_be_merged_are_left_alone(home: Home, broken: bytes) -> None:
     path = home.home / ".codex" / "hooks.json"
     path.parent.mkdir()

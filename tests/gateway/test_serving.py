@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import stat
 import subprocess
 import sys
 import threading
@@ -66,6 +67,10 @@ def test_it_starts_small_says_so_in_one_line_and_ends_clean(store: Path) -> None
         assert set(gate.ready) >= {"ready", "listen", "socket", "agent_socket", "pid"}
         assert not post(gate.ready["listen"], token, body()).blocks
         assert psutil.Process(gate.ready["pid"]).memory_info().rss < 150 << 20
+        # Another user's agent finds its socket there, and nothing of what the gate knows.
+        modes = {one.name: stat.S_IMODE(one.stat().st_mode) for one in store.iterdir()}
+        assert modes.pop("agent.sock") == 0o666
+        assert {name: mode & 0o077 for name, mode in modes.items() if mode & 0o077} == {}
         gate.stop()
         assert gate.process.returncode == 0
     assert not (store / "gate.sock").exists()

@@ -13,6 +13,8 @@ from roguewatch.cli.gate_mcp import command as mcp_command
 from roguewatch.cli.gate_relays import relay_options, relay_settings
 from roguewatch.cli.gate_status import reload_rules, status
 from roguewatch.cli.options import Group, store_option
+from roguewatch.errors import InputError
+from roguewatch.printable import printable_path
 
 
 @click.group(cls=Group, help="Decide and record every action of live agents.")
@@ -67,7 +69,12 @@ def serve(
     from roguewatch.gateway.coverage_watch import WatchSettings
     from roguewatch.gateway.daemon import serve as run
     from roguewatch.gateway.house import House
+    from roguewatch.gateway.places import keep_to_oneself
 
+    try:
+        keep_to_oneself(store)
+    except OSError as error:
+        raise InputError(f"{printable_path(store)}: cannot be the store: {error}") from error
     settings = relay_settings(**relays)
     watched = WatchSettings(canary_seconds=canary_minutes * 60, settle_seconds=settle_seconds)
     run(House(store, list(rules), seconds=decision_seconds), listen, settings, otlp_grpc, watched)

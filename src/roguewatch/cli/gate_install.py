@@ -43,7 +43,7 @@ def install(
     from roguewatch.state.database import connect
     from roguewatch.state.register import Deployment, Register, new_token
 
-    store.mkdir(mode=0o700, parents=True, exist_ok=True)
+    store.mkdir(mode=0o711, parents=True, exist_ok=True)
     register = Register(connect(store))
     name = deployment or agent
     address, warning = where(store, listen)

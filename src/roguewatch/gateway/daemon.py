@@ -95,7 +95,8 @@ def listen_tcp(address: str) -> socket.socket:
 
 
 def listen_unix(path: Path) -> socket.socket:
-    """A listening Unix socket that only this user can open; a dead one is replaced.
+    """A listening Unix socket; a dead one is replaced. The one for agents opens to every user,
+    as loopback does, since each request needs a token; any other to this user alone.
 
     Raises:
         ControlError: another daemon listens there, or it cannot be made.
@@ -110,7 +111,7 @@ def listen_unix(path: Path) -> socket.socket:
     finally:
         probe.close()
     listener = socket.socket(socket.AF_UNIX)
-    before = os.umask(0o177)
+    before = os.umask(0o111 if path.name == AGENT_SOCKET else 0o177)
     try:
         listener.bind(str(path))
     except OSError as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import stat
 from collections.abc import Iterable
 from hashlib import sha256
@@ -18,6 +19,12 @@ from roguewatch.printable import printable_path
 
 MOST = 4 << 20
 """A settings file larger than this is none of an agent's."""
+
+COMMENTED = frozenset(("gemini-cli",))
+"""Agents that read comments in their settings (its settings loader strips them); another agent
+does not read a file that has any, and none of its hooks then runs."""
+
+_COMMENT = re.compile(r'("(?:[^"\\\n]|\\.)*")|//[^\n]*|/\*.*?\*/', re.DOTALL)
 
 
 class Installed(msgspec.Struct, frozen=True, kw_only=True):
@@ -81,8 +88,23 @@ def read_settings(path: Path) -> bytes:
         os.close(handle)
 
 
-def fault(path: Path, marks: tuple[str, ...]) -> str:
-    """What is wrong with a settings file, in a few words; empty if nothing is."""
+def decoded(raw: bytes, agent: str) -> object:
+    """What a settings file says, as its agent reads it.
+
+    Raises:
+        ValueError: the agent could not read it.
+    """
+    text = raw.decode("utf-8-sig")
+    if agent in COMMENTED:
+        text = _COMMENT.sub(lambda found: found[1] or " ", text)
+    try:
+        return json.loads(text)
+    except RecursionError as error:
+        raise ValueError("it is nested too deeply") from error
+
+
+def fault(path: Path, marks: tuple[str, ...], agent: str = "") -> str:
+    """What is wrong with an agent's settings file, in a few words; empty if nothing is."""
     try:
         raw = read_settings(path)
     except FileNotFoundError:
@@ -90,8 +112,8 @@ def fault(path: Path, marks: tuple[str, ...]) -> str:
     except OSError as error:
         return f"the settings cannot be read: {error.strerror or error}"
     try:
-        settings = json.loads(raw)
-    except (ValueError, RecursionError):
+        settings = decoded(raw, agent)
+    except ValueError:
         return "the settings are not JSON any more"
     if not isinstance(settings, dict):
         return "the settings are no object any more"
@@ -107,8 +129,9 @@ def inspected(event: Event, known: Iterable[Installed]) -> Event:
     path = detail.get("file_path")
     if not isinstance(path, str) or not path.endswith(".json"):
         return event
-    marks = next((one.marks for one in known if one.path == path), ())
-    if not (wrong := fault(Path(path), marks)):
+    ours = next((one for one in known if one.path == path), None)
+    marks, agent = (ours.marks, ours.agent) if ours is not None else ((), event.surface)
+    if not (wrong := fault(Path(path), marks, agent)):
         return event
     detail["wrong"] = wrong
     return msgspec.structs.replace(event, detail=msgspec.json.encode(detail).decode())

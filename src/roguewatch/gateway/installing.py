@@ -21,8 +21,8 @@ import msgspec
 
 from roguewatch.errors import ControlError, InputError
 from roguewatch.gateway.asking import ask
-from roguewatch.gateway.installed import Installed, folder, key, read_settings
-from roguewatch.gateway.places import DEFAULT_LISTEN, LISTEN
+from roguewatch.gateway.installed import Installed, decoded, folder, key, read_settings
+from roguewatch.gateway.places import DEFAULT_LISTEN, LISTEN, TOKENS
 from roguewatch.gateway.settings import (
     INSTALLERS,
     Installer,
@@ -46,6 +46,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     new: bytes
     token: str
     token_file: str
+    token_mode: int = 0o600
 
     def diff(self, redact: bool = True) -> str:
         """The change as a unified diff, printable; the token is not shown."""
@@ -81,15 +82,16 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
             "gate install",
         )
         try:
+            owner = _owner(path)
             make_folder(folder(store), 0o700)
-            make_folder(Path(self.token_file).parent, 0o700)
+            make_folder(Path(self.token_file).parent, 0o711)
             name = key(one.agent, path)
-            write_file(Path(self.token_file), self.token.encode(), mode=0o600)
+            _write(Path(self.token_file), self.token.encode(), self.token_mode, owner)
             write_file(folder(store) / f"{name}.before", self.old, mode=0o600)
             write_file(folder(store) / f"{name}.after", self.new, mode=0o600)
             write_file(folder(store) / f"{name}.json", msgspec.json.encode(one), mode=0o600)
-            make_folder(path.parent)
-            write_file(path.resolve(), self.new, mode=one.mode)
+            _make_folder(path.resolve().parent, owner)
+            _write(path.resolve(), self.new, one.mode, owner)
         except OSError as error:
             raise ControlError(f"{printable(one.path)}: cannot be written: {error}") from error
 
@@ -170,15 +172,17 @@ def plan(
         raise InputError(f"{printable(agent, 60)}: expected one of: {', '.join(INSTALLERS)}")
     path = settings_path(installer, environment, home, managed, root)
     old = _bytes(path)
-    settings = _decoded(path, old)
-    token_file = store.absolute() / "tokens" / key(agent, path)
+    settings = _decoded(path, old, agent)
+    token_file = store.absolute() / TOKENS / key(agent, path)
     target = Target(
         base=base, token=token, socket=store.absolute() / "agent.sock", token_file=token_file
     )
     new, marks = merged(installer, settings, target, managed)
-    text = json.dumps(new, indent=2, ensure_ascii=False).encode() + b"\n"
+    text = _encoded(path, new)
     version = installed_version(installer.program, environment)
-    mode = path.stat().st_mode & 0o777 if old is not None else 0o600
+    # Of an administrator's settings every user's agent is a reader, and of their token.
+    new_mode = 0o644 if managed else 0o600
+    mode = path.stat().st_mode & 0o777 if old is not None else new_mode
     return Plan(
         installed=Installed(
             agent=agent,
@@ -196,6 +200,7 @@ def plan(
         new=text,
         token=token,
         token_file=str(token_file),
+        token_mode=new_mode,
     )
 
 
@@ -216,13 +221,13 @@ def uninstall(one: Installed, store: Path, register: Register, *, force: bool) -
         if (sha256(now).hexdigest() if now is not None else "") != one.after and not force:
             raise ControlError(_changes(one, store, now))
         if one.existed:
-            write_file(path.resolve(), before, mode=one.mode)
-        else:
-            path.unlink(missing_ok=True)
+            _write(path.resolve(), before, one.mode, _owner(path))
+        else:  # a link that led nowhere leads there again
+            path.resolve().unlink(missing_ok=True)
         (folder(store) / f"{name}.json").unlink()
         backup.unlink()
         (folder(store) / f"{name}.after").unlink(missing_ok=True)
-        token_file = store / "tokens" / name
+        token_file = store / TOKENS / name
         if token_file.exists():
             register.revoke_token(token_file.read_text().strip())
             token_file.unlink()
@@ -280,18 +285,56 @@ def _bytes(path: Path) -> bytes | None:
         raise InputError(f"{printable_path(path)}: cannot be read: {error}") from error
 
 
-def _decoded(path: Path, raw: bytes | None) -> dict[str, object]:
+def _decoded(path: Path, raw: bytes | None, agent: str) -> dict[str, object]:
     if raw is None or not raw.strip():
         return {}
     try:
-        value = json.loads(raw)
-    except (ValueError, RecursionError) as error:
+        value = decoded(raw, agent)
+    except ValueError as error:
         raise InputError(
             f"{printable_path(path)}: is not JSON ({printable(str(error), 200)}); mend it first"
         ) from error
     if not isinstance(value, dict):
         raise InputError(f"{printable_path(path)}: is no JSON object; mend it first")
     return value
+
+
+def _encoded(path: Path, settings: dict[str, object]) -> bytes:
+    try:
+        text = json.dumps(settings, indent=2, ensure_ascii=False, allow_nan=False)
+        try:
+            return text.encode() + b"\n"
+        except UnicodeEncodeError:  # lone surrogates, which only an escape can say
+            return json.dumps(settings, indent=2).encode() + b"\n"
+    except ValueError as error:
+        raise InputError(
+            f"{printable_path(path)}: has a number that JSON cannot say; mend it first"
+        ) from error
+
+
+def _owner(path: Path) -> tuple[int, int]:
+    """Whose a file is, or that of the folder where it would be made."""
+    real = path.resolve()
+    while not real.exists():
+        real = real.parent
+    status = real.stat()
+    return status.st_uid, status.st_gid
+
+
+def _write(path: Path, raw: bytes, mode: int, owner: tuple[int, int]) -> None:
+    """Write what belongs to an agent's user, also where root does it for them."""
+    write_file(path, raw, mode=mode)
+    if os.geteuid() == 0:
+        os.chown(path, *owner)
+    path.chmod(mode)  # whatever the mask
+
+
+def _make_folder(where: Path, owner: tuple[int, int]) -> None:
+    made = [one for one in (where, *where.parents) if not one.exists()]
+    make_folder(where)
+    if os.geteuid() == 0:
+        for one in made:
+            os.chown(one, *owner)
 
 
 def environment_now() -> dict[str, str]:

@@ -33,9 +33,11 @@ _CLAUDE_REST = (
     "UserPromptSubmit", "ConfigChange", "SessionStart", "SessionEnd", "Setup", "Stop",
     "StopFailure", "SubagentStart", "SubagentStop", "PreCompact", "PostCompact", "Notification",
     "TaskCreated", "TaskCompleted", "TeammateIdle", "UserPromptExpansion", "Elicitation",
-    "ElicitationResult", "InstructionsLoaded", "WorktreeCreate", "WorktreeRemove", "CwdChanged",
-    "FileChanged", "DirectoryAdded", "PreModelSwitch", "PostModelSwitch", "PostToolBatch",
+    "ElicitationResult", "InstructionsLoaded", "CwdChanged", "FileChanged", "DirectoryAdded",
+    "PreModelSwitch", "PostModelSwitch", "PostToolBatch",
 )  # fmt: skip
+"""Without WorktreeCreate and WorktreeRemove: a hook of those does the work in Claude Code's place,
+and one that names no folder leaves the agent without a worktree."""
 _CODEX = (
     "PreToolUse", "PermissionRequest", "PostToolUse", "UserPromptSubmit", "SessionStart", "Stop",
 )  # fmt: skip

@@ -73,7 +73,7 @@ class Watch:
             known = []
             self._once("installs", str(error))
         for one in known:
-            wrong = fault(Path(one.path), one.marks)
+            wrong = fault(Path(one.path), one.marks, one.agent)
             if self._once(one.path, wrong) and wrong:
                 self._report(one, wrong)
 
