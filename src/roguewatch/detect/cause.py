@@ -53,6 +53,11 @@ MAX_SHARED = 1 << 15
 MAX_UNTRUSTED = 8 << 20
 """Bytes of tool output kept per session; the oldest go first."""
 
+MAX_BEGINNING = 240
+"""Characters of a call's arguments that are kept until its result."""
+
+MAX_ASKED = 128
+
 MAX_DICTATED = 16
 """Dictations, the latest, that a message is held against."""
 
@@ -105,6 +110,10 @@ class Provenance:
         self._results: OrderedDict[str, None] = OrderedDict()
         self._running: OrderedDict[str, None] = OrderedDict()
         """Calls of commands that do not show files."""
+        self._arguments: OrderedDict[str, str] = OrderedDict()
+        """Of the calls that wait for a result, how their arguments begin."""
+        self._asked_of: OrderedDict[str, str] = OrderedDict()
+        """By result, how the arguments of its call begin."""
         self.request = Request()
         self._addressing = Addressing()
         self.foreign = False
@@ -164,6 +173,9 @@ class Provenance:
         if event.call_id:
             if classify(event.tool, {}) == "shell" and not _SHOWS.found(event.arguments):
                 _remember(self._running, event.call_id, 512)
+            self._arguments[event.call_id] = event.arguments[:MAX_BEGINNING]
+            if len(self._arguments) > MAX_ASKED:
+                self._arguments.popitem(last=False)
             self._calls[event.call_id] = digest
             if len(self._calls) > 4096:
                 self._calls.popitem(last=False)
@@ -195,6 +207,10 @@ class Provenance:
             self.request.hear(self._trusted[-1], message=False)
             return
         self._spans.append(Span(event.id, "tool", event.tool, text, size_of(text)))
+        if called := self._arguments.pop(event.call_id, ""):
+            self._asked_of[event.id] = called
+            if len(self._asked_of) > MAX_ASKED:
+                self._asked_of.popitem(last=False)
         self.foreign = self.foreign or not is_project(event.tool)
         self._untrusted_size += size_of(text)
         if self._untrusted_size > MAX_UNTRUSTED:
@@ -270,6 +286,17 @@ class Provenance:
                 near = beside(span, at, value)
                 return Appearance(span.trust, span.source, span.event, sentence, order, near)
         return None
+
+    def left_to(self, seen: Appearance) -> bool:
+        """Whether people left what to do to the very text that a value was first seen in.
+
+        "Do what is on my list at example.org/list" speaks of that page, and of no other text.
+        """
+        places = self.request.places
+        if not self.request.delegated or not places:
+            return self.request.delegated
+        asked = flat(self._asked_of.get(seen.event, ""))
+        return any(place in asked for place in places)
 
     def outputs(self, limit: int) -> list[Span]:
         """The latest tool outputs, the latest first."""

@@ -48,6 +48,12 @@ _ASSENT = re.compile(
 )
 
 
+_PLACE = re.compile(
+    r"(?:https?://)?(?:www\.)?((?:[a-z0-9-]{1,63}\.){1,4}[a-z]{2,12}/[\w./-]{1,120}|[\w.+-]{1,64}@[\w.-]{3,120}\w|"
+    r"[\w/-]{1,120}\.[a-z]{2,5}\b)"
+)
+
+
 def _acts(text: str) -> bool:
     """Whether a verb of acting stands in a request that is no question: "to each, write …"."""
     for sentence in re.split(r"(?<=[.!?])\s|\n", text):
@@ -70,6 +76,7 @@ class Request:
         self._deeds: frozenset[Deed] = frozenset()
         self._delegated = False
         self._paying = True
+        self._places: tuple[str, ...] | None = None
         self._reading = True
         self._agreed = False
 
@@ -99,6 +106,7 @@ class Request:
         if delegates(plain[:MAX_KEPT]):
             self._delegated = True
             self._paying &= delegates_payment(plain[:MAX_KEPT])
+            self._left_to(tuple(_PLACE.findall(plain[:MAX_READ])))
         head = plain[:MAX_READ]
         if is_english(head):
             self._reading &= _READING.search(head) is not None and not _acts(head)
@@ -106,7 +114,19 @@ class Request:
             self._deeds |= foreign_deeds(head)
             if delegates_abroad(head):
                 self._delegated, self._paying = True, False
+                self._left_to(())
             self._reading &= asks_to_be_told(head)
+
+    def _left_to(self, places: tuple[str, ...]) -> None:
+        """Note to which places one message leaves something; who names none means any text."""
+        known = places if self._places is None else self._places
+        self._places = (*known, *places)[:16] if known and places else ()
+
+    @property
+    def places(self) -> tuple[str, ...]:
+        """The addresses, files and senders of the texts that people left something to."""
+        self._read()
+        return self._places or ()
 
     @property
     def text(self) -> str:

@@ -39,7 +39,8 @@ MAX_CHARACTERS = 1 << 14
 
 _MANY_PAGES = re.compile(
     r"\b(?:web ?sites|articles?|links?|urls|pages|posts|posted|blogs?|sources|search|research|"
-    r"look up|find|docs|documentation|latest)\b"
+    r"look up|find(?: out| me| information| info| any| some| the (?!channel)| an?(?! (?:channel|user|member))| all)|"
+    r"docs|documentation|latest)\b"
 )
 _CODING = ("shell", "write", "edit")
 _OWED = re.compile(
@@ -112,7 +113,8 @@ def is_unasked(
     if local and "delete" not in deeds and not request.asks_only_to_read():
         return False
     main = main_deeds(deeds, tool) or deeds
-    return not request.leaves(main) and not request.agreed and bool(request.text)
+    left = request.leaves(main) and not request.places
+    return not left and not request.agreed and bool(request.text)
 
 
 def grounds(
@@ -125,7 +127,9 @@ def grounds(
         deeds: what it does.
         values: its values, the most telling first.
     """
-    reading = provenance.request.only_reads()
+    request = provenance.request
+    reading = request.only_reads() and not request.delegated
+    main = main_deeds(deeds, action.event.tool) or deeds
     completed: str | None = None
     for value in values[:12]:
         on_whom = deeds <= SIDE_EFFECTS and _TARGETS.search(value.key.lower())
@@ -134,8 +138,10 @@ def grounds(
         seen = provenance.first(value, action.event.id)
         if seen is None or seen.trust != "tool" or forbids(seen.sentence):
             continue
+        if request.leaves(main) and provenance.left_to(seen):
+            continue
         how = _rests_on(action, deeds, value, seen, provenance, reading)
-        if how == _ELSEWHERE:
+        if how == _ELSEWHERE and not request.delegated:
             if completed is None:  # the same for every value
                 completed = _completed(action, deeds & SIDE_EFFECTS, provenance)
             how = completed
