@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterable, Sequence
 from hashlib import sha256
@@ -16,6 +17,7 @@ from roguewatch.gateway.models.items import Answer, Item, Question
 
 MAX_TEXT = 4 << 20
 MAX_RAW = 16 << 20
+_REQUEST_IDS = (b"request-id", b"x-request-id")
 
 
 class Exchange:
@@ -52,7 +54,7 @@ class Exchange:
         self._settled = told.settled() if told else (0, 0)
         self._settled_times: dict[str, int] = {}
         """How often each item stands in that much of the history."""
-        self.id = event_id("exchange", deployment, provider, path, self._asked_at, id(self))
+        self.id = os.urandom(16).hex()
         self._origin = Origin(file=f"model-relay:{provider}", offset=0)
         about = {"deployment": deployment, "exchange": self.id, "provider": provider, "path": path}
         self._about = msgspec.json.encode(about)[:-1]
@@ -178,8 +180,7 @@ class Exchange:
         """The response as far as it came: the whole of it first, then its items."""
         answer = answer or Answer()
         detail: dict[str, Any] = {"status": status, "stop": answer.stop, "bytes": len(raw)}
-        request_id = _header(headers, b"request-id") or _header(headers, b"x-request-id")
-        if request_id:
+        if request_id := _request_id(headers):
             detail["provider_request_id"] = request_id[:200]
         if answer.unknown:
             detail["unknown"] = answer.unknown
@@ -268,5 +269,7 @@ def _is_told(item: Item) -> bool:
     return item.kind != "reasoning" or bool(item.text)
 
 
-def _header(headers: Sequence[tuple[bytes, bytes]], name: bytes) -> str:
-    return next((value.decode("latin-1") for key, value in headers if key == name), "")
+def _request_id(headers: Sequence[tuple[bytes, bytes]]) -> str:
+    """The provider's name for the request; empty where it gives none."""
+    told = {key: value for key, value in reversed(headers) if key in _REQUEST_IDS}
+    return next((told[key].decode("latin-1") for key in _REQUEST_IDS if told.get(key)), "")

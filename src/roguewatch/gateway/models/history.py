@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Collection, Iterable, Sequence
+from functools import lru_cache
 from hashlib import sha256
 
 import msgspec
@@ -118,13 +119,24 @@ def item_ids(
 def item_id(deployment: str, session: str, item: Item) -> str:
     """The id of an item's first occurrence: the same whether it came in an answer or was
     repeated by the client later (which strips white space at the ends)."""
-    text = item.text.strip()
-    if item.kind == "reasoning" and not text:
-        text = sha256(item.raw).hexdigest()
-    return event_id(
-        "model-relay", deployment, session, item.kind, _utf8(text), item.tool, item.call_id,
-        _utf8(_canonical(item.arguments)),
+    told = item.text.strip()
+    if item.kind == "reasoning" and not told:
+        told = sha256(item.raw).hexdigest()
+    kind, text, tool, call = item.kind.encode(), _utf8(told), _utf8(item.tool), _utf8(item.call_id)
+    arguments = _utf8(_canonical(item.arguments))
+    # `event_id` of ("model-relay", deployment, session, kind, text, tool, call_id, arguments),
+    # whose first three are the same for a whole history.
+    whole = b"%b%d:%b%d:%b%d:%b%d:%b%d:%b" % (
+        _stem(deployment, session), len(kind), kind, len(text), text, len(tool), tool,
+        len(call), call, len(arguments), arguments,
     )  # fmt: skip
+    return sha256(whole).hexdigest()[:32]
+
+
+@lru_cache(maxsize=1024)
+def _stem(deployment: str, session: str) -> bytes:
+    parts = (b"model-relay", _utf8(deployment), _utf8(session))
+    return b"".join(b"%d:%b" % (len(part), part) for part in parts)
 
 
 def new_ones(ids: Sequence[str], known: Collection[str]) -> list[int]:

@@ -8,7 +8,7 @@ byte as it arrives, save that its last piece is held until what came is durable.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import msgspec
 from starlette.types import Receive, Scope, Send
@@ -32,6 +32,7 @@ from roguewatch.gateway.strict import AmbiguousError
 from roguewatch.gateway.upstream import VIA, Decoding, Upstream, back, onward, safe_path
 from roguewatch.state.register import Deployment
 
+_UNNAMED = frozenset(SESSION_HEADERS).isdisjoint
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 PREFIX = "/v1"
 
@@ -117,9 +118,7 @@ class ModelRelay:
         """The exchange, with its request understood where its endpoint is one that is read."""
         reading = self._reading(scope, path)
         headers: dict[bytes, bytes] = dict(reversed(scope["headers"]))  # the first of each name
-        named = next((headers[name] for name in SESSION_HEADERS if name in headers), b"")
-        header = named.decode("latin-1")
-        header = header if SESSION.fullmatch(header) else ""
+        header = "" if _UNNAMED(headers) else _session(headers)
         told: Told | None = None
         if reading is not None:
             coding = headers.get(b"content-encoding", b"").decode("latin-1")
@@ -250,6 +249,12 @@ class ModelRelay:
                 raise
 
         return record
+
+
+def _session(headers: Mapping[bytes, bytes]) -> str:
+    """The session that a request's headers name; empty where they name none."""
+    named = next(headers[name] for name in SESSION_HEADERS if name in headers).decode("latin-1")
+    return named if SESSION.fullmatch(named) else ""
 
 
 async def _read(
