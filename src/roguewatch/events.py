@@ -196,7 +196,9 @@ def event_id(*parts: str | bytes | int) -> str:
     """
     pieces = []
     for part in parts:
-        if type(part) is not bytes:
+        if type(part) is str:
+            part = part.encode("utf-8", "surrogatepass")
+        elif type(part) is not bytes:
             part = str(part).encode("utf-8", "surrogatepass")
         pieces.append(b"%d:%b" % (len(part), part))
     return sha256(b"".join(pieces)).hexdigest()[:32]

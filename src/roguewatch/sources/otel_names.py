@@ -54,5 +54,5 @@ KNOWN = frozenset(
 def unknown(attributes: Iterable[str]) -> Iterator[str]:
     """Those names under `gen_ai.` that this reader does not know."""
     for name in attributes:
-        if name.startswith(_PREFIX) and name not in KNOWN and not name.startswith(_NUMBERED):
+        if name not in KNOWN and name.startswith(_PREFIX) and not name.startswith(_NUMBERED):
             yield name

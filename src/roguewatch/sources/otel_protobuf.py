@@ -55,20 +55,14 @@ def records_of_message(message: Any, raw: bytes = b"") -> Iterator[Span | LogRec
         message: decoded.
         raw: its exact bytes, given to its first record.
     """
-    for group in getattr(message, "resource_spans", ()):
-        resource = _pairs(group.resource.attributes)
-        for scoped in group.scope_spans:
-            scope = scoped.scope.name
-            for span in scoped.spans:
-                yield _span(span, resource, scope, raw)
-                raw = b""
-    for group in getattr(message, "resource_logs", ()):
-        resource = _pairs(group.resource.attributes)
-        for scoped in group.scope_logs:
-            scope = scoped.scope.name
-            for log in scoped.log_records:
-                yield _log(log, resource, scope, raw)
-                raw = b""
+    for groups, scopes, within, record_of in _SHAPES:
+        for group in getattr(message, groups, ()):
+            resource = _pairs(group.resource.attributes)
+            for scoped in getattr(group, scopes):
+                scope = scoped.scope.name
+                for each in getattr(scoped, within):
+                    yield record_of(each, resource, scope, raw)
+                    raw = b""
 
 
 def _span(span: Any, resource: dict[str, Any], scope: str, raw: bytes) -> Span:
@@ -112,9 +106,16 @@ def _log(log: Any, resource: dict[str, Any], scope: str, raw: bytes) -> LogRecor
     )
 
 
+_SHAPES = (
+    ("resource_spans", "scope_spans", "spans", _span),
+    ("resource_logs", "scope_logs", "log_records", _log),
+)
+"""Where the records of either request stand, and what decodes one."""
+
+
 def _id(given: bytes, size: int) -> str:
     """An id as hexadecimal digits; one of zeros alone is none (W3C Trace Context)."""
-    return given.hex().zfill(2 * size) if any(given) else ""
+    return given.hex().zfill(2 * size) if given.strip(b"\0") else ""
 
 
 def _nanoseconds(given: int) -> int | None:
@@ -122,7 +123,8 @@ def _nanoseconds(given: int) -> int | None:
 
 
 def _pairs(pairs: Any) -> dict[str, Any]:
-    return {pair.key: _any(pair.value) for pair in pairs}
+    # Nearly all are strings, and one that is not empty is what the value holds.
+    return {pair.key: pair.value.string_value or _any(pair.value) for pair in pairs}
 
 
 def _any(value: Any) -> Any:

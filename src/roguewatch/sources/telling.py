@@ -221,9 +221,12 @@ def as_arguments(value: Any) -> str:
     return msgspec.json.encode({"input": value}).decode()
 
 
+_members = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+
+
 def _is_object(text: str) -> bool:
     try:
-        msgspec.json.decode(text, type=dict[str, msgspec.Raw])
+        _members(text)
     except (msgspec.DecodeError, UnicodeEncodeError, RecursionError):
         return False
     return True
