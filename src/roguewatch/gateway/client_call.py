@@ -5,8 +5,18 @@ Every agent tool call waits for it, so it imports nothing but the interpreter's 
 module in C (`import socket` alone would double its run time) and never roguewatch itself.
 """
 
-import _socket
+import _imp
 import posix
+import sys
+from _frozen_importlib import ModuleSpec
+
+try:
+    # Where it stands is known: looking for it takes half as long as all else that is done here.
+    _place = f"{sys.path[-1]}/_socket{_imp.extension_suffixes()[0]}"
+    _socket = _imp.create_dynamic(ModuleSpec("_socket", None, origin=_place))
+    _imp.exec_dynamic(_socket)
+except ImportError:
+    import _socket
 
 MOST = 64 << 20
 REFUSAL = b"This action is not permitted for this deployment.\n"

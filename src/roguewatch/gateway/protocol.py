@@ -13,7 +13,6 @@ import struct
 import threading
 from collections.abc import Iterable
 from math import inf
-from pathlib import Path
 from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
@@ -37,7 +36,7 @@ class Peer:
     def __init__(self, connection: socket.socket) -> None:
         raw = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
         self.pid, self.uid, self.gid = struct.unpack("3i", raw)
-        self.socket = Path(connection.getsockname()).name
+        self.socket = connection.getsockname().rpartition("/")[2]
 
 
 class Line:
