@@ -183,6 +183,14 @@ def test_a_file_is_read_once_however_often_it_is_named(tmp_path: Path) -> None:
     assert list(walk([tmp_path, path])) == [path]
 
 
+def test_a_session_comes_before_its_subagents(tmp_path: Path) -> None:
+    for name in ("s-1/subagents/agent-a.jsonl", "s-1.jsonl", "s-0.jsonl", "s-10.jsonl"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        _good(tmp_path / name)
+    names = [Path(found.name).name for found in read([tmp_path])]
+    assert names == ["s-0.jsonl", "s-1.jsonl", "agent-a.jsonl", "s-10.jsonl"]
+
+
 def test_files_come_sorted_and_progress_is_told(tmp_path: Path) -> None:
     for name in "cab":
         _good(tmp_path / name)

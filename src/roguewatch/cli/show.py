@@ -80,20 +80,23 @@ def _transcript(
     """Lines for a terminal, coloured only where it is one."""
     yield click.style(printable(session), bold=True)
     seen: set[str] = set()
-    mode = ""
+    mode = usual = ""
     for event in events:
+        usual = usual or event.sighting
         findings = marks.get(event.id, [])
         if event.kind in ("usage", "other") and not everything and not findings:
             continue
         if event.permission_mode and event.permission_mode != mode:
             mode = event.permission_mode
             yield _line("", click.style(f"permission mode: {printable(mode)}", fg="blue"))
-        yield from _event(event, findings, seen, everything)
+        by = event.sighting if event.sighting != usual else ""
+        yield from _event(event, findings, seen, everything, by)
 
 
 def _event(
-    event: Event, findings: list[Finding], seen: set[str], everything: bool
+    event: Event, findings: list[Finding], seen: set[str], everything: bool, by: str
 ) -> Iterator[str]:
+    """Lines of one event. `by`: who saw it, where that is not who began to tell."""
     from roguewatch.assess.evidence import said
 
     style, name = _STYLES.get(event.kind, ("dim", event.kind.replace("_", " ")))
@@ -106,6 +109,7 @@ def _event(
             printable(event.tool, 80),
             f"[{printable(event.agent, 60)}]" if event.agent != "main" else "",
             f"exit {event.exit_status}" if event.exit_status is not None else "",
+            f"(seen by {by})" if by else "",
         )
         if part
     )

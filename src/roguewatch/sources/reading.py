@@ -185,7 +185,7 @@ def _walk(
             yield Unread(name, f"{name}: is a roguewatch store, which is not read as activity")
             return
         try:
-            inside = sorted(os.scandir(path), key=lambda entry: os.fsencode(entry.name))
+            inside = sorted(os.scandir(path), key=_order)
         except OSError as error:
             yield Unread(name, f"{name}: {_reason(error)}")
             return
@@ -198,6 +198,13 @@ def _walk(
     else:
         kind = next((text for test, text in _KINDS if test(state.st_mode)), "a special file")
         yield Unread(name, f"{name}: is {kind}, which is never opened")
+
+
+def _order(entry: os.DirEntry[str]) -> tuple[bytes, bool, bytes]:
+    """By name, but a session's file before the folder of its name, where its subagents are."""
+    name = os.fsencode(entry.name)
+    stem = name.removesuffix(b".jsonl")
+    return stem, name == stem, name
 
 
 def _is_store(folder: Path) -> bool:
