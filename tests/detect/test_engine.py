@@ -316,3 +316,13 @@ def test_a_command_that_is_not_understood_in_full_is_a_finding() -> None:
     assert "engine-unread-command" in {finding.detector for finding in found}
     found = engine.feed(call("Bash", command="true; " * 40))
     assert "engine-unread-command" not in {finding.detector for finding in found}
+
+
+def test_looking_at_an_ordinary_session_first_changes_nothing_of_what_is_found(rules: Path) -> None:
+    rnd = random.Random(7)
+    events = [*session(), *(random_event(rnd, ("git push --force", "tested")) for _ in range(300))]
+    fresh = Engine.load([rules])
+    found = [fresh.feed(one) for one in events]
+    warmed = Engine.load([rules]).warm()
+    assert [warmed.feed(one) for one in events] == found
+    assert any(found)

@@ -27,6 +27,15 @@ BUILT_IN: tuple[tuple[str, str, bool], ...] = (
 )
 
 
+def built_in(provenances: Provenances) -> list[Detector]:
+    """A fresh instance of each of our own."""
+    made: list[Detector] = []
+    for module, name, shares in BUILT_IN:
+        detector = getattr(import_module(f"roguewatch.detect.{module}"), name)
+        made.append(detector(provenances) if shares else detector())
+    return made
+
+
 def detectors(provenances: Provenances) -> list[Detector]:
     """A fresh instance of every detector.
 
@@ -36,10 +45,7 @@ def detectors(provenances: Provenances) -> list[Detector]:
     Raises:
         RuleError: an installed entry point gives something that is no detector.
     """
-    made: list[Detector] = []
-    for module, name, shares in BUILT_IN:
-        detector = getattr(import_module(f"roguewatch.detect.{module}"), name)
-        made.append(detector(provenances) if shares else detector())
+    made = built_in(provenances)
     for point in entry_points(group="roguewatch.detectors"):
         added = point.load()()
         missing = [n for n in ("name", "version", "observe", "finish") if not hasattr(added, n)]

@@ -18,12 +18,13 @@ import msgspec
 from roguewatch.detect.action import Action, clean
 from roguewatch.detect.cause import Provenance, Provenances
 from roguewatch.detect.detector import Detector
-from roguewatch.detect.detectors import detectors, reasons_checked
+from roguewatch.detect.detectors import built_in, detectors, reasons_checked
 from roguewatch.detect.escalation import level_of
 from roguewatch.detect.sigma.reading import read_rules
 from roguewatch.detect.sigma.rule import Meta, RuleSet
 from roguewatch.detect.sigma.running import Hit, Running
 from roguewatch.detect.sigma.view import View
+from roguewatch.detect.warming import ordinary
 from roguewatch.errors import RuleError
 from roguewatch.events import Event
 from roguewatch.findings import Finding, finding_id
@@ -174,6 +175,15 @@ class Engine:
         self._provenances.forget(session)
         state = self._sessions.pop(session, None)
         return self._new(found, state) if state is not None else found
+
+    def warm(self) -> Engine:
+        """Build what the first events would wait for, by an ordinary session of which nothing
+        is kept; for whoever answers live. Returns itself."""
+        beside = Engine(RuleSet(), built_in(Provenances()))
+        for event in ordinary():
+            self._running.warm(Action(event))
+            beside.feed(event)
+        return self
 
     def replay(self, events: Iterable[Event]) -> list[Finding]:
         """Rebuild state after a restart from the ledger's events; their findings again."""

@@ -113,10 +113,11 @@ class Scanners:
     def matching(self, text: str) -> list[int]:
         """Their numbers, in the order given."""
         if self._set is None:  # compiled when the first text comes, not at start
-            self._set = re2.Set.SearchSet(_options())
+            compiled = re2.Set.SearchSet(_options())
             for pattern in self._patterns:
-                self._set.Add(pattern)
-            self._set.Compile()
+                compiled.Add(pattern)
+            compiled.Compile()
+            self._set = compiled  # whole: other threads may look at texts meanwhile
         found = self._set.Match(text.encode("utf-8", "replace"))
         if found:
             return sorted(found)

@@ -130,7 +130,7 @@ class House:
 
     def load(self) -> Engine:
         """The rules as they are now. Raises where they cannot be used."""
-        return Engine.load(self.rules, self.disabled)
+        return Engine.load(self.rules, self.disabled).warm()
 
     async def record(self, events: Sequence[Event]) -> None:
         """Make events durable; raises where that fails."""

@@ -48,6 +48,11 @@ def _understood(text: str, shell: str, cwd: str) -> tuple[Command, ...]:
     return interpret(text, shell, State(cwd))
 
 
+def forget() -> None:
+    """Forget the texts understood so far: the next is understood as if it were the first."""
+    _understood.cache_clear()
+
+
 def interpret(text: str, shell: str, state: State) -> tuple[Command, ...]:
     """`understand`, in a state that it changes."""
     bounded = len(text) > MAX_TEXT

@@ -142,6 +142,8 @@ class Needs:
         self._fields = frozenset(fields_asked(self.asked))
         self.named_arguments = [one for one in self._fields if one.startswith("arguments.")]
         self._told = [(n, values) for n, values in _wholes(self.asked).items() if n in CLOSED]
+        self._lacks: dict[str, bool] = {}
+        """Beginning of a field's name: whether it asks for such a field."""
         self._lacking: dict[tuple[str, ...], tuple[str, ...]] = {}
         self._cases: dict[tuple[object, ...], Case | None] = {}
 
@@ -151,8 +153,7 @@ class Needs:
         """What it needs of such events (as in `need`), or None where it cannot hold."""
         lacking = self._lacking.get(empty)
         if lacking is None:
-            lacking = tuple(one for one in empty if any(f.startswith(one) for f in self._fields))
-            self._lacking[empty] = lacking
+            lacking = self._lacking[empty] = tuple([one for one in empty if self._asks(one)])
         told = tuple(
             [known[name] if known[name] in wholes else None for name, wholes in self._told]
         )
@@ -160,6 +161,13 @@ class Needs:
         if key not in self._cases:
             self._cases[key] = self._worked_out(known, lacking, numbers)
         return self._cases[key]
+
+    def _asks(self, beginning: str) -> bool:
+        known = self._lacks.get(beginning)
+        if known is None:
+            known = any(field.startswith(beginning) for field in self._fields)
+            self._lacks[beginning] = known
+        return known
 
     def _worked_out(
         self, known: Mapping[str, str], empty: tuple[str, ...], numbers: Mapping[Key, int]

@@ -165,6 +165,14 @@ class Running:
             hits += self._correlate(matches, view)
         return hits
 
+    def warm(self, action: Action) -> None:
+        """Build what an event like this one needs. Nothing of it is kept, nothing reported."""
+        plan = self.plan(action)
+        if plan is not None:
+            view = View(action)
+            for rule, places in plan.candidates(view):
+                rule(view, _places(rule, view, places))
+
     def _planned(self, kind: str, tool_class: str, empty: tuple[str, ...]) -> Plan[Judged] | None:
         known = {"kind": kind, "tool.class": tool_class}
         numbers = self._lexicons.numbers

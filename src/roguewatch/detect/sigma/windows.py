@@ -77,11 +77,12 @@ class EventCount:
             return ()
         before = self._holds(len(seen), self._threshold)
         seen[entry.key] = entry
-        after = self._holds(len(seen), self._threshold)
-        proof = (entry.event, *(e.event for e in seen.values() if e is not entry))
+        proof: tuple[str, ...] = ()
+        if not before and self._holds(len(seen), self._threshold):
+            proof = (entry.event, *[e.event for e in seen.values() if e is not entry])
         if len(seen) > self._most:
             seen.popitem(last=False)
-        return proof if after and not before else ()
+        return proof
 
 
 class ValueCount:
