@@ -128,6 +128,23 @@ def test_a_person_s_consent_lets_the_exact_action_through_once(house: House) -> 
     assert house.decide(bash("sudo systemctl restart app")).decision.outcome == "deny"
 
 
+@pytest.mark.parametrize(
+    ("command", "outcome"),
+    [("ls", "allow"), ("sudo ls", "deny"), ("kill -9 1", "deny"), ("pkill -9 roguewatch", "stop")],
+)
+def test_a_request_for_permission_is_decided_as_the_call_that_it_is_for(
+    house: House, command: str, outcome: str
+) -> None:
+    request = msgspec.structs.replace(bash(command), kind="approval")
+    assert house.decide(request).decision.outcome == outcome
+    assert [one.kind for one in house.ledger.events(session="s1")] == ["approval", "decision"]
+    # What the call shows is said when it is made, once.
+    assert {one.session for one in house.found} <= {"s1"}
+    found = len(house.found)
+    house.decide(bash("crontab -e"))
+    assert len(house.found) > found or outcome == "stop"
+
+
 def test_trying_the_denied_again_and_again_stops_the_session(house: House) -> None:
     house.policy_text = (
         "permit (principal, action, resource);"

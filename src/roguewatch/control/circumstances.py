@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
+from roguewatch.control.elsewhere import changes_elsewhere
 from roguewatch.control.fetched import runs_fetched
 from roguewatch.control.looking import only_looks
 from roguewatch.control.situation import FIELDS, LEVEL_NUMBER, Mode, Principal, Situation, mode_of
@@ -145,6 +146,10 @@ class Circumstances:
     @property
     def only_looks(self) -> bool:
         return only_looks(self._action.commands)
+
+    @property
+    def changes_elsewhere(self) -> bool:
+        return changes_elsewhere(self._action.commands)
 
     @property
     def matched_rules(self) -> tuple[str, ...]:

@@ -114,8 +114,19 @@ class Gate:
         self.asked_at = float("-inf")
         """When the latest of them began, by the monotonic clock."""
 
-    async def observe(self, deployment: Deployment, events: Sequence[Event]) -> None:
+    async def observe(
+        self,
+        deployment: Deployment,
+        events: Sequence[Event],
+        told: Callable[[], None] | None = None,
+    ) -> None:
         """Record what happened; nothing is decided. Durable when it returns.
+
+        Args:
+            deployment: whose it is.
+            events: in order.
+            told: is called in the deciding thread as soon as they are durable, and before
+                this returns, but not where that is not to be had at once, or when it is late.
 
         Raises:
             RoguewatchError: it could not be recorded.
@@ -123,16 +134,23 @@ class Gate:
 
         def look(waiting: Waiting | None) -> Observed:
             booked: Sequence[Event] = events
+            findings: list[Finding] = []
             try:
                 booked, findings = self._booked(deployment, events)
-                for event in booked:
-                    findings += self._sessions.look(deployment.name, event)[1]
             except Exception:  # what cannot be looked at must still be recorded
-                findings = []
                 self._sessions.unlearn(booked)
             if _gone(waiting):
                 raise TimeoutError
-            return booked, findings, self._recorder.commit(booked)
+            submitted = self._recorder.commit(booked)
+            if told is not None and waiting is not None and _durable(submitted) and waiting.take():
+                told()
+            try:  # before anything that is decided later
+                for event in booked:
+                    findings += self._sessions.look(deployment.name, event)[1]
+            except Exception:
+                findings = []
+                self._sessions.unlearn(booked)
+            return booked, findings, submitted
 
         booked, findings = events, list[Finding]()
         self.waited_for += 1
@@ -309,6 +327,7 @@ class Gate:
             said = (f"the session belongs to {owner}",)
             decision = Decision(outcome="deny", ground="session", errors=said)
             return Judged(question, decision, findings=tuple(findings))
+        action, own = self._sessions.asked_about(action, own)
         decision, approval = self._judge.judge(deployment, action, own)
         return Judged(question, decision, approval, tuple(findings))
 
@@ -338,6 +357,11 @@ class Gate:
         if self._worker is None:
             return work(None)
         return await self._worker.run(work, self._seconds)
+
+
+def _durable(submitted: Future[Any]) -> bool:
+    """Whether what was submitted is durable already."""
+    return submitted.done() and submitted.exception() is None
 
 
 def _gone(waiting: Waiting | None) -> bool:

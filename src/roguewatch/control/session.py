@@ -59,6 +59,28 @@ class Detection(Protocol):
         """Drop what is kept of the session; findings that only its end can tell."""
 
 
+def asks_permission(event: Event) -> bool:
+    """Whether an agent asks its user to permit a call (or the user's answer to that)."""
+    return event.kind == "approval" and bool(event.tool)
+
+
+def asked_about(
+    event: Event, look: Callable[[Action], list[Finding]], forget: Callable[[str], object]
+) -> tuple[Action, list[Finding]]:
+    """The call that a permission is asked for, as if it were made now. It is looked at apart from
+    its session, which sees it when it is made, and what is found is for this decision alone."""
+    call = msgspec.structs.replace(event, kind="tool_call", session=f"asked about: {event.session}")
+    try:
+        found = look(Action(call))
+    finally:
+        forget(call.session)
+    return (
+        Action(msgspec.structs.replace(event, kind="tool_call")),
+        [msgspec.structs.replace(one, session=event.session) for one in found
+         if one.session == call.session],
+    )  # fmt: skip
+
+
 class SessionMemory:
     """What policies ask of the session, and what was fed of it already."""
 
@@ -168,6 +190,17 @@ class Sessions:
             findings = findings + self._detection.forget(event.session)
             del self._kept[event.session]
         return action, findings
+
+    def asked_about(self, action: Action, findings: list[Finding]) -> tuple[Action, list[Finding]]:
+        """The call that a permission is asked for, with what is to be said of it. Anything else
+        is what it was."""
+        if not asks_permission(action.event):
+            return action, findings
+        call, found = asked_about(action.event, self._looked_at_apart, self._detection.forget)
+        return call, findings + found
+
+    def _looked_at_apart(self, action: Action) -> list[Finding]:
+        return self._detection.feed(action) + self._guard(action)
 
     def known(self, name: str) -> SessionMemory:
         """The memory that the event at hand went into, whatever happens to it meanwhile."""
@@ -299,8 +332,8 @@ class Sessions:
         deployment = str(detail.get("deployment", ""))
         action = acts.get(str(detail.get("action")))
         if action is not None:
-            findings = memory.fed.get(action.event.id, ())
             memory.spoke(deployment, action.event)
+            action, findings = self.asked_about(action, list(memory.fed.get(action.event.id, ())))
             denied = past.text in ("deny", "stop") and not counted
             if denied and detail.get("ground") in ("policy", "default"):
                 self._breaker.denied(deployment, past.session, attempt(action, findings))

@@ -75,6 +75,7 @@ class Situation(msgspec.Struct, frozen=True, kw_only=True):
     certain: bool = True
     runs_fetched: bool = False
     only_looks: bool = False
+    changes_elsewhere: bool = False
     matched_rules: tuple[str, ...] = ()
     matched_behaviours: tuple[str, ...] = ()
     matched_level: int = 0

@@ -14,6 +14,7 @@ from roguewatch.control.circumstances import principal_of, situation_of
 from roguewatch.control.decision import Decision, Outcome
 from roguewatch.control.guard import Guard
 from roguewatch.control.policy import Policy
+from roguewatch.control.session import asked_about, asks_permission
 from roguewatch.control.situation import LEVEL_NUMBER, Principal, Request, Situation
 from roguewatch.detect.action import Action
 from roguewatch.detect.engine import Engine
@@ -137,6 +138,7 @@ def explain(
     """What the policy says of an event on its own, without a session before it."""
     action = engine.action(event)
     findings = engine.feed(action, again=True) + guard.look(action)
+    action, findings = _asked_about(action, findings, engine, guard)
     request = request_of(action, deployment, findings)
     assert isinstance(request.situation, Situation)
     decision = policy.decide(request, deployment.fail_mode)
@@ -156,6 +158,18 @@ def explain(
             for one in findings
         ),
     )
+
+
+def _asked_about(
+    action: Action, findings: list[Finding], engine: Engine, guard: Guard
+) -> tuple[Action, list[Finding]]:
+    """As the gate does: a request for permission is decided as the call that it is for."""
+    if not asks_permission(action.event):
+        return action, findings
+    call, found = asked_about(
+        action.event, lambda one: engine.feed(one, again=True) + guard.look(one), engine.finish
+    )
+    return call, findings + found
 
 
 def request_of(
@@ -283,6 +297,7 @@ def replay(
                 findings = [one for one in findings if one.session == event.session]
                 behaviours |= {one.behaviour for one in findings}
                 level = max([level, *(LEVEL_NUMBER[one.level] for one in findings)])
+                action, findings = _asked_about(action, findings, engine, guard)
                 recent[event.id] = Known(action, findings, tuple(sorted(behaviours)), level, human)
                 continue
             detail = event.parsed_detail()
