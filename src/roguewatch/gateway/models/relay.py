@@ -8,7 +8,7 @@ byte as it arrives, save that its last piece is held until what came is durable.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 from starlette.types import Receive, Scope, Send
@@ -28,6 +28,7 @@ from roguewatch.gateway.models.items import Answer, Question, Reading
 from roguewatch.gateway.models.providers import SESSION, SESSION_HEADERS, Provider
 from roguewatch.gateway.models.secrecy import Secrets
 from roguewatch.gateway.models.tee import LARGE, Headed, Record, Tee
+from roguewatch.gateway.protocol import JOINED
 from roguewatch.gateway.strict import AmbiguousError
 from roguewatch.gateway.upstream import VIA, Decoding, Upstream, back, onward, safe_path
 from roguewatch.state.register import Deployment
@@ -85,7 +86,7 @@ class ModelRelay:
         try:
             deployment = holder(self._house, scope, "relay")
             path = self._path(scope)
-            body = await read_body(receive)
+            body = await read_body(receive, scope=scope)
             exchange = await self._understood(scope, deployment, path, body)
             if exchange.question is not None and exchange.question.model in self._house.rehearsals:
                 await self._rehearse(scope, receive, send, deployment, exchange, body)
@@ -225,13 +226,19 @@ class ModelRelay:
                 message = "The provider answered with a redirect."
                 await respond(send, 502, self._provider.error("api_error", message))
                 return
-            tee = Tee(response, self._reading(scope, exchange.path), self._secrets)
+            reading = self._reading(scope, exchange.path)
+            tee = Tee(response, reading, self._secrets, scope.get(JOINED))
             sent = back(response, self._secrets.header)
             await tee.run(receive, send, sent, record)
 
     def _recorder(self, deployment: Deployment, exchange: Exchange) -> Record:
         async def record(
-            status: int, answer: Answer | None, raw: bytes, headers: Headed, cut: str
+            status: int,
+            answer: Answer | None,
+            raw: bytes,
+            headers: Headed,
+            cut: str,
+            told: Callable[[], None] | None = None,
         ) -> None:
             session = None
             if exchange.question is not None:
@@ -240,9 +247,8 @@ class ModelRelay:
                 self._sessions.answered(deployment.name, answer.id, exchange.session)
             events = exchange.response_events(session, status, answer, raw, headers, cut)
             try:
-                await self._house.gate.observe(
-                    deployment, [self._secrets.scrub(event) for event in events]
-                )
+                scrubbed = [self._secrets.scrub(event) for event in events]
+                await self._house.gate.observe(deployment, scrubbed, told)
             except BaseException:
                 if session is not None:
                     exchange.unrecorded(session)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Sequence
+from typing import Protocol
 
 import msgspec
 from starlette.types import Receive, Send
@@ -19,6 +20,7 @@ from roguewatch.gateway.bodies import RefusedError, held
 from roguewatch.gateway.http_client import Response, UpstreamError
 from roguewatch.gateway.models.items import Answer, Hearing, Reading
 from roguewatch.gateway.models.secrecy import Secrets
+from roguewatch.gateway.protocol import Joined
 from roguewatch.gateway.sse import Events
 from roguewatch.gateway.upstream import Decoding
 
@@ -29,9 +31,30 @@ LARGE = 256 << 10
 LEFT = "the agent's side closed the connection"
 
 Headed = Sequence[tuple[bytes, bytes]]
-Record = Callable[[int, Answer | None, bytes, Headed, str], Awaitable[None]]
-"""Makes durable what came: status, answer, bytes, headers, and how it was cut (empty: it
-was not). Raises where it cannot."""
+
+
+class Record(Protocol):
+    """Makes durable what came."""
+
+    def __call__(
+        self,
+        status: int,
+        answer: Answer | None,
+        raw: bytes,
+        headers: Headed,
+        cut: str,
+        told: Callable[[], None] | None = None,
+    ) -> Awaitable[None]:
+        """Returns when it is durable; raises where it cannot be made so.
+
+        Args:
+            status: of the response.
+            answer: what it says, as far as it could be read.
+            raw: its bytes.
+            headers: those that are passed on.
+            cut: how it was cut; empty where it was not.
+            told: as `Gate.observe` calls it.
+        """
 
 
 class Tee:
@@ -41,12 +64,20 @@ class Tee:
         response: the upstream's, its head read.
         reading: how its endpoint is read; None where it is only passed on.
         secrets: what must not pass.
+        joined: the agent's connection, where another thread may answer on it.
     """
 
-    def __init__(self, response: Response, reading: Reading | None, secrets: Secrets) -> None:
+    def __init__(
+        self,
+        response: Response,
+        reading: Reading | None,
+        secrets: Secrets,
+        joined: Joined | None = None,
+    ) -> None:
         self._response = response
         self._reading = reading
         self._secrets = secrets
+        self._joined = joined
         self._passing = secrets.stream()
         self._kept: list[bytes] = []
         self._size = 0
@@ -102,13 +133,22 @@ class Tee:
                 answer = await asyncio.to_thread(self._answer, raw)
             else:
                 answer = self._answer(raw)
-            await record(status, answer, raw, headers, cut or self._fault)
             body = self._secrets.whole(raw)
-            if not cut:
-                length = (b"content-length", str(len(body)).encode())
-                headers = [*headers, length]
-            await send({"type": "http.response.start", "status": status, "headers": headers})
+            sent = headers if cut else [*headers, (b"content-length", b"%d" % len(body))]
+            told = self._direct(status, sent, body) if not cut else None
+            await record(status, answer, raw, headers, cut or self._fault, told)
+            if told is not None and self._joined is not None and self._joined.answered():
+                return
+            await send({"type": "http.response.start", "status": status, "headers": sent})
             await send({"type": "http.response.body", "body": body, "more_body": bool(cut)})
+
+    def _direct(self, status: int, sent: Headed, body: bytes) -> Callable[[], None] | None:
+        """What gives a whole answer from the thread that has just made it durable; None where
+        it has to be given from here."""
+        joined = self._joined
+        if joined is None or status != 200 or not joined.direct():
+            return None
+        return lambda: joined.answer(b"200 OK", sent, body)
 
     async def _stream(
         self,
