@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import os
 import socket
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -181,6 +182,15 @@ def test_a_file_is_read_once_however_often_it_is_named(tmp_path: Path) -> None:
     path = _good(tmp_path / "a")
     (tmp_path / "link").symlink_to(path)
     assert list(walk([tmp_path, path])) == [path]
+
+
+def test_a_file_of_a_known_format_that_holds_nothing_says_so(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "log.eval", "w") as archive:
+        archive.writestr("header.json", '{"version": 2, "eval": {"task": "t"}}')
+    (tmp_path / "chat.jsonl").write_text('{"messages": [{"role": "user"')
+    found = [(one, list(one.events())) for one in read([tmp_path])]
+    assert found[0][0].error or found[0][1], "a chat that is cut"
+    assert found[1][0].error.endswith("holds no activity")
 
 
 def test_a_session_comes_before_its_subagents(tmp_path: Path) -> None:

@@ -12,10 +12,10 @@ from roguewatch.events import Event
 from tests.sources.lines_of import of_kind, reading, write
 
 
-def told(path: Path, value: Any, source: str = "chat") -> list[Event]:
+def told(path: Path, value: Any, source: str = "chat", indent: int | None = 1) -> list[Event]:
     """The events of a file that holds one JSON value; nothing of it may be a gap."""
     path = path / "file"
-    path.write_text(json.dumps(value, indent=1))
+    path.write_text(json.dumps(value, indent=indent))
     found, events = reading(path)
     gaps = [event.text for event in events if event.kind == "gap"]
     assert (found.source, found.error, gaps) == (source, "", [])
@@ -63,12 +63,13 @@ def simulation(number: int = 0) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def test_tau2_results_are_one_session_a_simulation(tmp_path: Path) -> None:
+@pytest.mark.parametrize("indent", [None, 1], ids=["one line", "many lines"])
+def test_tau2_results_are_one_session_a_simulation(tmp_path: Path, indent: int | None) -> None:
     results = {
         "timestamp": "2026-03-01", "info": {"agent_info": {"llm": "m"}}, "tasks": [{"id": "7"}],
         "simulations": [simulation(0), simulation(1)],
     }  # fmt: skip
-    events = told(tmp_path, results)
+    events = told(tmp_path, results, indent=indent)
     assert len({event.session for event in events}) == 2
     first = [event for event in events if event.session == events[0].session]
     assert joined(first) == [

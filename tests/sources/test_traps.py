@@ -10,11 +10,21 @@ import pytest
 from roguewatch.events import Event
 from roguewatch.sources.lines import lines
 from roguewatch.sources.source import Document
-from tests.sources.lines_of import claude, events, meta, of_kind, reading, use, write
+from tests.fuzz.seeds import seeds
+from tests.sources.lines_of import answer, claude, codex, events, meta, of_kind, reading, use, write
 
 
 def _line(text: str = "MARK") -> bytes:
     return json.dumps(claude("user", text)).encode()
+
+
+SEEDS = [
+    (name, number, data)
+    for name, files in seeds().items()
+    for number, data in enumerate(files)
+    if name != "inspect" and data[:1] in b"{["
+]
+"""A small file of every form of every format that is JSON."""
 
 
 def _message(path: Path) -> Event:
@@ -30,6 +40,21 @@ def test_the_source_bytes_of_each_line_are_kept(tmp_path: Path) -> None:
     for event in told:
         if event.raw:
             assert data[event.origin.offset :].startswith(event.raw)
+
+
+@pytest.mark.parametrize(("source", "number", "data"), SEEDS, ids=lambda value: str(value)[:12])
+def test_in_every_format_the_bytes_of_a_record_are_those_at_its_place(
+    tmp_path: Path, source: str, number: int, data: bytes
+) -> None:
+    (tmp_path / "file").write_bytes(data)
+    found, told = reading(tmp_path / "file")
+    assert (found.source, found.error) == (source, "")
+    kept = [event for event in told if event.raw]
+    assert kept
+    for event in kept:
+        assert data[event.origin.offset :].startswith(event.raw), event.kind
+    said = b"".join(event.raw for event in kept)
+    assert len(said) > len(data) // 3, "most of the file is kept"
 
 
 @pytest.mark.parametrize(
@@ -129,6 +154,27 @@ def test_a_line_of_200_megabytes_is_read(tmp_path: Path) -> None:
         stream.write(after + b"\n" + _line("b") + b"\n")
     told = of_kind("user_message", events(path))
     assert [len(e.text) for e in told] == [1, 200 << 20, 1]
+
+
+@pytest.mark.parametrize("space", [" {}", "{} ", "\t{}\n"])
+def test_calls_and_results_join_without_the_space_around_their_ids(
+    tmp_path: Path, space: str
+) -> None:
+    ids = "c1", space.format("c1")
+    for call_id, answer_id in (ids, ids[::-1]):
+        one = [
+            claude("assistant", use("Bash", call_id, command="ls")),
+            claude("user", answer(answer_id, "a")),
+        ]
+        two = [
+            meta(),
+            codex("function_call", name="f", arguments="{}", call_id=call_id),
+            codex("function_call_output", call_id=answer_id, output="a"),
+        ]
+        for records in (one, two):
+            found, told = reading(write(tmp_path / "s", records))
+            assert found.counts.orphan_call == 0
+            assert {e.call_id for e in told if e.kind.startswith("tool_")} == {"c1"}
 
 
 def test_reading_again_or_under_another_name_gives_the_same_ids(tmp_path: Path) -> None:

@@ -131,13 +131,13 @@ def read(document: Document) -> Iterator[Event]:
     reading = _Reading(document)
     if _is_lines(head):
         yield from reading.records(_lines(document, reading))
-        return
-    if head[:1] == b"[":
+    elif head[:1] == b"[":
         yield from reading.records(_array(document, reading))
     else:
         yield from reading.one(document)
     if reading.beyond >= 0:
         yield from reading.records(_further(document, reading))
+    reading.check()
 
 
 def _array(document: Document, reading: _Reading) -> Iterator[_Piece]:
@@ -218,6 +218,11 @@ class _Reading:
         self._gaps.append(gap)
         return iter(())
 
+    def check(self) -> None:
+        """Raise SourceError where neither a conversation nor a gap was told."""
+        if not self._counts.events:
+            raise SourceError(f"{self._name}: holds no messages that can be read")
+
     def _gaps_now(self) -> Iterator[Event]:
         gaps, self._gaps = self._gaps, []
         return iter(gaps)
@@ -241,6 +246,8 @@ class _Reading:
                 meta, messages = held
                 located = _located(piece, messages)
                 yield from self._conversation(piece.index, piece.offset, meta, header, located)
+            elif isinstance(record, dict) and isinstance(record.get(_MANY), list):
+                yield from self.records(_located(piece, _MANY))
             elif isinstance(record, dict):
                 header, heading = {**header, **record} if headed else record, True
             elif isinstance(record, list) and record and isinstance(record[0], dict):
@@ -274,11 +281,9 @@ class _Reading:
                     meta[item.key] = msgspec.Raw(item.data)
                 else:
                     list(self.unreadable("truncated_tail", item.offset, item.data))
-        if many:
+        if many or not messages:
             yield from self._gaps_now()
             return
-        if not messages:
-            raise SourceError(f"{self._name}: holds no messages that can be read")
         first = _loose(messages[0].data)
         if is_message(first):
             known = {key: _loose(bytes(value)) for key, value in meta.items()}

@@ -111,42 +111,10 @@ class _Reader:
         id = self.line_id(line.data, session, record)
         if not tally.first_time(id):
             return []
-        agent, parent_agent = "main", ""
-        if record.agentId or record.isSidechain:
-            agent, parent_agent = record.agentId or "sidechain", "main"
-        common: dict[str, Any] = {
-            "session": session,
-            "surface": SURFACE,
-            "sighting": tally.sighting,
-            "time": time_of(record.timestamp),
-            "agent": agent,
-            "parent_agent": parent_agent,
-            "prompt_id": record.promptId or "",
-            "parent": record.parentUuid or "",
-            "cwd": record.cwd or record.relocatedCwd or "",
-            "origin": Origin(tally.name, line.offset),
-        }
+        common = self.common(record, session)
+        common["origin"] = Origin(tally.name, line.offset)
         self.timer(record)
-        told = told or []
-        match "" if told else record.type:
-            case "assistant":
-                self.assistant(told, record.message, record.requestId or "", record)
-            case "user":
-                tell_user(told, record, agent != "main", tally)
-            case "progress":
-                self.progress(told, record, common)
-            case "system":
-                tell_system(told, record)
-            case "attachment":
-                tell_attachment(told, record)
-            case "permission-mode" | "mode":
-                mode = record.permissionMode or record.mode or ""
-                self.modes[session] = mode
-                told.append({"kind": "permission_mode", "permission_mode": mode})
-            case other if other in OTHER_TYPES:
-                text = record.summary or loose_text(record.content)
-                detail = {"type": other, "operation": record.operation or None, "url": record.prUrl}
-                told.append({"kind": "other", "text": text, "detail": json_detail(detail)})
+        told = told or self.told(record, common)
         if not told:
             label = ".".join(filter(None, (record.type, record.subtype)))
             return [tally.unknown_type(label, line.offset, line.data, id=record.uuid)]
@@ -164,6 +132,47 @@ class _Reader:
         made.extend(self.mode_change(record, common, id, len(told)))
         tally.counts.events += len(made)
         return self.join(made)
+
+    def common(self, record: SessionLine, session: str) -> dict[str, Any]:
+        """The fields that all events of a line have."""
+        agent, parent_agent = "main", ""
+        if record.agentId or record.isSidechain:
+            agent, parent_agent = record.agentId or "sidechain", "main"
+        return {
+            "session": session,
+            "surface": SURFACE,
+            "sighting": self.tally.sighting,
+            "time": time_of(record.timestamp),
+            "agent": agent,
+            "parent_agent": parent_agent,
+            "prompt_id": record.promptId or "",
+            "parent": record.parentUuid or "",
+            "cwd": record.cwd or record.relocatedCwd or "",
+        }
+
+    def told(self, record: SessionLine, common: dict[str, Any]) -> list[dict[str, Any]]:
+        """What the events of a line say; nothing where its type is unknown."""
+        told: list[dict[str, Any]] = []
+        match record.type:
+            case "assistant":
+                self.assistant(told, record.message, record.requestId or "", record)
+            case "user":
+                tell_user(told, record, common["agent"] != "main", self.tally)
+            case "progress":
+                self.progress(told, record, common)
+            case "system":
+                tell_system(told, record)
+            case "attachment":
+                tell_attachment(told, record)
+            case "permission-mode" | "mode":
+                mode = record.permissionMode or record.mode or ""
+                self.modes[common["session"]] = mode
+                told.append({"kind": "permission_mode", "permission_mode": mode})
+            case other if other in OTHER_TYPES:
+                text = record.summary or loose_text(record.content)
+                detail = {"type": other, "operation": record.operation or None, "url": record.prUrl}
+                told.append({"kind": "other", "text": text, "detail": json_detail(detail)})
+        return told
 
     def timer(self, record: SessionLine) -> None:
         """Note what a timer fires; the prompt that follows says nothing of it itself."""

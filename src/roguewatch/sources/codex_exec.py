@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from roguewatch.events import Event, Origin, event_id
+from roguewatch.events import Event
 from roguewatch.sources.codex_lines import Totals
 from roguewatch.sources.codex_tokens import usage_of
 from roguewatch.sources.drift import NOTHING, raw_text, understand
@@ -114,25 +114,7 @@ def _events(line: Line, said: _StreamLine, tally: Tally) -> Iterator[Event]:
         label = f"{said.type}.{said.item.type}" if said.item else said.type
         yield tally.unknown_type(label, line.offset, line.data)
         return
-    id = tally.line_id(tally.session, line.data)
-    for part, fields in enumerate(told):
-        tally.counts.events += 1
-        event = Event(
-            id=event_id(id, part) if part else id,
-            session=tally.session,
-            seq=tally.next_seq(tally.session),
-            surface=_SURFACE,
-            sighting=tally.sighting,
-            part=part,
-            raw=b"" if part else line.data,
-            origin=Origin(tally.name, line.offset),
-            **fields,
-        )
-        yield event
-        if event.kind == "tool_call":
-            tally.called(event)
-        elif event.kind == "tool_result" and not tally.answered(event.call_id):
-            yield tally.orphan(event)
+    yield from tally.tell(told, line, tally.line_id(tally.session, line.data))
 
 
 def _told(said: _StreamLine, tally: Tally) -> list[dict[str, Any]]:

@@ -15,7 +15,7 @@ from typing import Any
 
 import msgspec
 
-from roguewatch.events import Event, Origin, Usage, event_id
+from roguewatch.events import Event, Usage, event_id
 from roguewatch.sources.copilot_history import EXIT, is_history, read_history
 from roguewatch.sources.drift import NOTHING, raw_text, understand
 from roguewatch.sources.jsonl import first_objects
@@ -165,31 +165,19 @@ class _Reader:
             return
         told = self.told(record.type, said)
         agent = record.agentId or _text(said.parentToolCallId) or "main"
-        for part, fields in enumerate(told):
-            tally.counts.events += 1
-            shared = {
-                "session": tally.session,
-                "surface": SURFACE,
-                "time": time_of(record.timestamp),
-                "agent": agent,
-                "parent_agent": "" if agent == "main" else "main",
-                "parent": record.parentId or "",
-                "prompt_id": _text(said.interactionId),
-                "cwd": self.cwd,
-                "model": _text(said.model) or self.model,
-                "permission_mode": self.mode,
-                "origin": Origin(tally.name, line.offset),
-                "id": event_id(id, part) if part else id,
-                "seq": tally.next_seq(tally.session),
-                "part": part,
-                "raw": b"" if part else line.data,
-            }
-            event = Event(**{**shared, **fields})
-            yield event
-            if event.kind == "tool_call":
-                tally.called(event)
-            elif event.kind == "tool_result" and not tally.answered(event.call_id):
-                yield tally.orphan(event)
+        yield from tally.tell(
+            told,
+            line,
+            id,
+            time=time_of(record.timestamp),
+            agent=agent,
+            parent_agent="" if agent == "main" else "main",
+            parent=record.parentId or "",
+            prompt_id=_text(said.interactionId),
+            cwd=self.cwd,
+            model=_text(said.model) or self.model,
+            permission_mode=self.mode,
+        )
 
     def told(self, type_: str, said: _Data) -> list[dict[str, Any]]:
         """The fields of the events of a line of a known type."""

@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from roguewatch.events import Event, Origin, Usage, event_id
+from roguewatch.events import Event, Usage
 from roguewatch.sources.drift import NOTHING, raw_text, understand
 from roguewatch.sources.jsonl import first_objects
 from roguewatch.sources.lines import Line, lines
@@ -97,27 +97,8 @@ def _events(line: Line, said: _StreamLine, tally: Tally, model: str) -> Iterator
     if not told:
         yield tally.unknown_type(said.type, line.offset, line.data)
         return
-    id = tally.line_id(tally.session, line.data)
-    for part, fields in enumerate(told):
-        tally.counts.events += 1
-        event = Event(
-            id=event_id(id, part) if part else id,
-            session=tally.session,
-            seq=tally.next_seq(tally.session),
-            surface=_SURFACE,
-            sighting=tally.sighting,
-            time=time_of(said.timestamp),
-            model=model,
-            part=part,
-            raw=b"" if part else line.data,
-            origin=Origin(tally.name, line.offset),
-            **fields,
-        )
-        yield event
-        if event.kind == "tool_call":
-            tally.called(event)
-        elif event.kind == "tool_result" and not tally.answered(event.call_id):
-            yield tally.orphan(event)
+    id, time = tally.line_id(tally.session, line.data), time_of(said.timestamp)
+    yield from tally.tell(told, line, id, time=time, model=model)
 
 
 def _told(said: _StreamLine, tally: Tally) -> list[dict[str, Any]]:

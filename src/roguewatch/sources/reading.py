@@ -58,6 +58,10 @@ class Unread(msgspec.Struct, frozen=True):
     error: str
 
 
+def _nothing() -> Iterator[Event]:
+    return iter(())
+
+
 class Reading:
     """One file: its format, and its events with counts of what was not understood.
 
@@ -72,12 +76,17 @@ class Reading:
         self.counts = Counts()
         self.error = error
         """Why the file, or the rest of it, could not be read; empty where it could."""
-        self._start: Callable[[], Iterator[Event]] = lambda: iter(())
+        self._start: Callable[[], Iterator[Event]] = _nothing
 
     def events(self) -> Iterator[Event]:
         """The events of the file in its order. Streams; never raises for bad input."""
+        told = self._start is _nothing
         try:
-            yield from self._start()
+            for event in self._start():
+                told = True
+                yield event
+            if not told:
+                self.error = f"{self.name}: holds no activity"
         except SourceError as error:
             self.error = str(error)
         except (OSError, EOFError, zlib.error) as error:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from hashlib import sha256
+from typing import Any
 
 from roguewatch.events import Event, Origin, Sighting, event_id
 from roguewatch.printable import printable
+from roguewatch.sources.lines import Line
 from roguewatch.sources.source import Counts, Document
 
 GAP_CODES = (
@@ -153,6 +155,36 @@ class Tally:
             type=record,
             id=id,
         )
+
+    def tell(
+        self, told: Iterable[dict[str, Any]], line: Line, id: str, **shared: Any
+    ) -> Iterator[Event]:
+        """The events of one record, its calls and results joined; the first has its bytes.
+
+        Args:
+            told: what each says, as fields of an event.
+            line: the record.
+            id: its id.
+            shared: fields of all, where they do not say better.
+        """
+        for part, fields in enumerate(told):
+            self.counts.events += 1
+            event = Event(
+                id=event_id(id, part) if part else id,
+                session=self.session,
+                seq=self.next_seq(self.session),
+                surface=self.surface,
+                sighting=self.sighting,
+                part=part,
+                raw=b"" if part else line.data,
+                origin=Origin(self.name, line.offset),
+                **{**shared, **fields},
+            )
+            yield event
+            if event.kind == "tool_call":
+                self.called(event)
+            elif event.kind == "tool_result" and not self.answered(event.call_id):
+                yield self.orphan(event)
 
     def called(self, event: Event) -> None:
         """A tool call was told; its result is waited for."""
