@@ -20,6 +20,7 @@ network program. `host`: a machine that something is sent to."""
 MAX_PER_CALL = 24
 
 _TEMPORARY = ("/tmp/", "/var/", "/dev/shm/", "/private/tmp/", "/run/", "/opt/", "/srv/", "/mnt/")  # noqa: S108
+_SYSTEM = ("/dev/null", "/dev/std", "/proc/", "/bin/", "/usr/", "/sbin/", "/etc/")
 _OUT = words("-d --data --data-raw --data-binary -F --form -T --upload-file POST PUT PATCH --json "
              "--post-data --post-file")  # fmt: skip
 _INSTALLERS = words("pip pip3 npm pnpm yarn bun cargo gem uv poetry pipx go")
@@ -37,7 +38,7 @@ _TELLING = _INSTALLERS | _SENDING | _ARCHIVERS
 _REPO_ONLY = ("/node_modules/", "/site-packages/", "/.git/", "/.venv/", "/target/", "/dist/")
 
 
-class Artefact(msgspec.Struct, frozen=True):
+class Artefact(msgspec.Struct, frozen=True, gc=False):
     """Something that outlives a session."""
 
     sort: Sort
@@ -68,8 +69,8 @@ def traces(action: Action) -> Traces:
     if action.event.kind != "tool_call":
         return Traces()
     cwd = action.event.cwd
-    left = [_file(path) for path in action.written if _odd(path, cwd)]
-    changed = set(action.written)
+    changed = action.written
+    left = [_file(path) for path in changed if _odd(path, cwd)]
     taken = [_file(path) for path in action.paths if path not in changed and _odd(path, cwd)]
     sent = []
     for command in action.commands:
@@ -100,7 +101,7 @@ def traces(action: Action) -> Traces:
         taken += [Artefact("package", name) for name in _packages(command)]
     if not action.commands:
         taken += [_url(url) for url in action.urls]
-    if any(path.lower().endswith(_MANIFESTS) for path in action.written):
+    if any(path.lower().endswith(_MANIFESTS) for path in changed):
         left += [Artefact("package", name.lower()) for text in action.content
                  for name in _NAME.findall(text[:8192])[:2]]  # fmt: skip
     if len(action.event.arguments) >= _KEY_LENGTH and _MAY_BE_KEY.found(action.event.arguments):
@@ -122,18 +123,20 @@ def _renews(action: Action, path: str) -> bool:
 
 
 def _few(found: list[Artefact]) -> tuple[Artefact, ...]:
-    return tuple(dict.fromkeys(one for one in found if one.name))[:MAX_PER_CALL]
+    if not found:
+        return ()
+    return tuple(dict.fromkeys([one for one in found if one.name]))[:MAX_PER_CALL]
 
 
 def _odd(path: str, cwd: str) -> bool:
     """Whether a path is outside of any project: temporary, hidden, or the system's."""
-    if not path.startswith(("/", "~")) or any(part in path for part in _REPO_ONLY):
+    if path[:1] not in ("/", "~") or not (path.startswith(_TEMPORARY) or "/." in path):
+        return False
+    if any(part in path for part in _REPO_ONLY):
         return False
     if cwd and (path == cwd or path.startswith(cwd.rstrip("/") + "/")):
         return False
-    if path.startswith(("/dev/null", "/dev/std", "/proc/", "/bin/", "/usr/", "/sbin/", "/etc/")):
-        return False
-    return path.startswith(_TEMPORARY) or "/." in path
+    return not path.startswith(_SYSTEM)
 
 
 def _file(path: str) -> Artefact:

@@ -48,17 +48,16 @@ class Scanner:
         re2.error: RE2 cannot read the pattern.
     """
 
-    __slots__ = ("_match", "_search", "pattern")
+    __slots__ = ("_match", "pattern")
 
     def __init__(self, pattern: str) -> None:
         self.pattern = pattern
-        program = re2.compile(pattern, _options())
-        self._search = searcher(program)
-        self._match = program._regexp.Match
+        self._match = re2.compile(pattern, _options())._regexp.Match
 
     def found(self, text: str) -> bool:
         """Whether the expression matches anywhere. Lone surrogates are read as `?`."""
-        return self._search(text.encode("utf-8", "replace"))
+        data = text.encode("utf-8", "replace")
+        return bool(self._match(_ANYWHERE, data, 0, len(data))[0] != _NOWHERE)
 
     def spans(self, text: str) -> Iterator[tuple[int, int]]:
         """Where it matches, from left to right: (start, end) in characters of `text`."""

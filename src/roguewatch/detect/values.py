@@ -73,6 +73,16 @@ def normalise(text: str) -> str:
 
     Lines stay apart (a line break is one newline), because sentences end there.
     """
+    return "\n".join([" ".join(line.split()) for line in _undone(text).splitlines()])
+
+
+def flat(text: str) -> str:
+    """`normalise`, on one line."""
+    return " ".join(_undone(text).split())
+
+
+def _undone(text: str) -> str:
+    """In lower case, without escapes and percent-encoding."""
     if "\\" in text:
         text = _FOLD.sub("", text).replace("\\n", "\n").replace('\\"', '"').replace("\\'", "'")
     if "''" in text:
@@ -82,12 +92,7 @@ def normalise(text: str) -> str:
             text = unquote(text)
         if "/../" in text or "/./" in text or ":443" in text or ":80" in text:
             text = _DOTS.sub("/", _PORT.sub("", text))
-    return "\n".join([" ".join(line.split()) for line in text.lower().splitlines()])
-
-
-def flat(text: str) -> str:
-    """`normalise`, on one line."""
-    return " ".join(normalise(text).split())
+    return text.lower()
 
 
 def address(text: str) -> str:
