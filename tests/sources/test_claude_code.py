@@ -174,11 +174,19 @@ def test_exit_status_interruption_and_side_files_are_read(tmp_path: Path) -> Non
             answer("c2", "<persisted-output>part</persisted-output>"),
             toolUseResult={"stdout": "p", "interrupted": True, "persistedOutputPath": "/t/r.txt"},
         ),
+        claude("assistant", use("Bash", "c3", command="x")),
+        claude(
+            "user",
+            answer("c3", "its beginning"),
+            toolUseResult={"persistedOutputPath": "/t/q.txt", "persistedOutputSize": 90_000},
+        ),
     ]
-    one, two = of_kind("tool_result", events(write(tmp_path / "s", lines)))
+    one, two, three = of_kind("tool_result", events(write(tmp_path / "s", lines)))
     assert (one.exit_status, one.failed) == (3, True)
     assert (two.failed, two.truncated) == (True, True)
     assert two.parsed_detail() == {"interrupted": True, "full_output": "/t/r.txt"}
+    assert three.truncated, "its text does not say so"
+    assert three.parsed_detail() == {"full_output": "/t/q.txt", "full_bytes": 90_000}
 
 
 def test_a_resumed_session_that_copies_old_lines_adds_only_its_new_ones(tmp_path: Path) -> None:
