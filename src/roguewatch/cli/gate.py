@@ -12,7 +12,7 @@ from roguewatch.cli.gate_install import install, uninstall
 from roguewatch.cli.gate_mcp import command as mcp_command
 from roguewatch.cli.gate_relays import relay_options, relay_settings
 from roguewatch.cli.gate_status import reload_rules, status
-from roguewatch.cli.options import Group, store_option
+from roguewatch.cli.options import Group, look_up_option, store_option
 from roguewatch.errors import InputError
 from roguewatch.printable import printable_path
 
@@ -54,6 +54,7 @@ for part in (install, uninstall, status, reload_rules):
     "--settle-seconds", type=click.FloatRange(0.1), default=60.0, show_default=True,
     help="How long an action's other sightings may take before they are missing.",
 )  # fmt: skip
+@look_up_option
 @relay_options
 def serve(
     store: Path,
@@ -63,6 +64,7 @@ def serve(
     otlp_grpc: str,
     canary_minutes: float,
     settle_seconds: float,
+    look_up_providers: bool,
     **relays: Any,
 ) -> None:
     """Run the daemon; prints one line of JSON when it is ready."""
@@ -76,7 +78,10 @@ def serve(
     except OSError as error:
         raise InputError(f"{printable_path(store)}: cannot be the store: {error}") from error
     settings = relay_settings(**relays)
-    watched = WatchSettings(canary_seconds=canary_minutes * 60, settle_seconds=settle_seconds)
+    watched = WatchSettings(
+        canary_seconds=canary_minutes * 60, settle_seconds=settle_seconds,
+        look_up_providers=look_up_providers,
+    )  # fmt: skip
     run(House(store, list(rules), seconds=decision_seconds), listen, settings, otlp_grpc, watched)
 
 

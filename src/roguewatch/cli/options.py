@@ -68,6 +68,16 @@ def json_option(command: Command) -> Command:
     return click.option("--json", "as_json", is_flag=True, help="Print JSON lines.")(command)
 
 
+def look_up_option(command: Command) -> Command:
+    """`--look-up-providers`, as `look_up_providers: bool`."""
+    return click.option(
+        "--look-up-providers/--no-look-up-providers", default=True, show_default=True,
+        envvar="ROGUEWATCH_LOOK_UP_PROVIDERS",
+        help="While processes are watched, ask the name server once a minute for the addresses of "
+        "16 model providers, so that a connection round the relay is known for what it is.",
+    )(command)  # fmt: skip
+
+
 class _ResultFile(click.Path):
     """`FILE` or `CLASS=FILE`, as (class, path); the empty class is the whole entity."""
 

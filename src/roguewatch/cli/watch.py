@@ -10,7 +10,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from roguewatch.cli.options import existing_store, json_option, print_json, store_option
+from roguewatch.cli.options import (
+    existing_store,
+    json_option,
+    look_up_option,
+    print_json,
+    store_option,
+)
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -29,8 +35,9 @@ if TYPE_CHECKING:
 @click.option("--seconds", type=click.FloatRange(0), metavar="N",
               help="End after so long; exit status 1 where something was found.  [default: "
               "until interrupted]")  # fmt: skip
+@look_up_option
 @json_option
-def command(store: Path, seconds: float | None, as_json: bool) -> None:
+def command(store: Path, seconds: float | None, look_up_providers: bool, as_json: bool) -> None:
     """Look until the time is over."""
     from roguewatch.control.watch.models import ModelHosts, relayed
     from roguewatch.control.watch.watch import ProcessWatch
@@ -50,7 +57,7 @@ def command(store: Path, seconds: float | None, as_json: bool) -> None:
         count += len(findings)
 
     end = time.monotonic() + seconds if seconds is not None else float("inf")
-    with ProcessWatch(Runs(engine), tell, Path.home(), models=ModelHosts(),
+    with ProcessWatch(Runs(engine), tell, Path.home(), models=ModelHosts() if look_up_providers else None,
                       relayed=relayed(Register(engine))) as watching:  # fmt: skip
         if not watching.exact:
             click.echo("roguewatch watch: the kernel does not tell this user of forks and "

@@ -53,12 +53,14 @@ MOST_GAPS = 20
 
 
 class WatchSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """How coverage is watched."""
+    """How coverage and processes are watched."""
 
     canary_seconds: float = 900.0
     """Mean time between canaries of a deployment; 0: none are planted."""
     settle_seconds: float = SETTLE_SECONDS
     """Actions younger than this are pending."""
+    look_up_providers: bool = True
+    """Ask for the addresses of model providers, to know a connection round the relay."""
 
 
 class CoverageWatch:

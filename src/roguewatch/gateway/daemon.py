@@ -43,8 +43,9 @@ from roguewatch.gateway.watch import Watch
 
 SOCKET_NAME = ADMIN_SOCKET
 
-GC_THRESHOLD = (20_000, 20, 50)
-"""Events hold no cycles, so that nearly all garbage goes by reference counts alone."""
+GC_THRESHOLD = (5_000, 10, 100)
+"""Events and requests hold no cycles, so that nearly all garbage goes by reference counts
+alone. What a collection looks at it looks at while nobody is answered: a millisecond's worth."""
 
 
 class Server(uvicorn.Server):
@@ -129,7 +130,7 @@ def serve(
 ) -> None:  # fmt: skip
     """Serve an open house until told to end; closes it. `settings`: where the relays lead;
     `otlp_grpc`: a loopback `HOST:PORT` where telemetry is taken over gRPC;
-    `watched`: how coverage is watched.
+    `watched`: how coverage and processes are watched.
 
     Raises:
         RoguewatchError: something cannot be opened.
@@ -214,7 +215,9 @@ async def _serve(
     tasks.start(_announce(server, json.dumps(ready)))
     tasks.start(_watched(watch.run, house))
     tasks.start(_watched(coverage.run, house))
-    tasks.start(_watched(ProcessesWatched(house, (settings.openai, settings.anthropic)).run, house))
+    upstreams = (settings.openai, settings.anthropic)
+    processes = ProcessesWatched(house, upstreams, look_up=watched.look_up_providers)
+    tasks.start(_watched(processes.run, house))
     await server.serve(sockets=list(sockets))
     await relays.close()
     await otlp.close()

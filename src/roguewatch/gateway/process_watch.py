@@ -27,10 +27,15 @@ class ProcessesWatched:
     Args:
         house: the open store.
         upstreams: base addresses of models that the relay leads to.
+        look_up: whether to ask for the addresses of model providers (and of those); otherwise
+            a connection to one is not known for what it is.
     """
 
-    def __init__(self, house: House, upstreams: Sequence[str] = ()) -> None:
-        self._house, self._upstreams = house, upstreams
+    def __init__(
+        self, house: House, upstreams: Sequence[str] = (), *, look_up: bool = True
+    ) -> None:
+        self._house = house
+        self._models = ModelHosts(upstreams) if look_up else None
         self._watching: ProcessWatch | None = None
 
     async def run(self) -> None:
@@ -40,7 +45,7 @@ class ProcessesWatched:
         if watching is None:
             state = self._house.state
             watching = self._watching = ProcessWatch(
-                Runs(state), self._tell, Path.home(), models=ModelHosts(self._upstreams),
+                Runs(state), self._tell, Path.home(), models=self._models,
                 relayed=relayed(Register(state)),
             )  # fmt: skip
         try:

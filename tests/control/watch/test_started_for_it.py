@@ -265,6 +265,33 @@ def test_the_other_ports_of_a_provider_s_address_are_no_provider(folder: Path) -
     assert models.at(("127.0.0.1", 8)) == models.at(("10.0.0.1", 7)) == ""
 
 
+ASKING_NOBODY = """
+import sys
+def seen(what, arguments):
+    if what == "socket.getaddrinfo":
+        print("asked for", arguments[0], file=sys.stderr, flush=True)
+        raise OSError("there is no name server here")
+sys.addaudithook(seen)
+from roguewatch.cli import main
+main()
+"""
+
+
+@pytest.mark.parametrize("option", ["--look-up-providers", "--no-look-up-providers"])
+def test_providers_are_looked_up_unless_told_otherwise(
+    folder: Path, runs: Runs, option: str
+) -> None:
+    with stand_by(folder, runs):
+        done = subprocess.run(
+            [sys.executable, "-c", ASKING_NOBODY, "watch", "--store", str(folder / "store"),
+             "--seconds", "1.5", option],
+            capture_output=True, text=True, timeout=60, check=False,
+        )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert ("asked for api.openai.com" in done.stderr) is (option == "--look-up-providers")
+    assert ("asked for" in done.stderr) is (option == "--look-up-providers")
+
+
 FORKING = """
 import os, socket, subprocess, sys, time
 server = socket.create_server(("127.0.0.1", 0))
