@@ -4,23 +4,18 @@ A child process decodes (`otlp_decoder`); this side admits, hands over, commits 
 answers. Many small requests share a commit, and a large one is committed in pieces; a
 request is acknowledged when its last piece is durable. Hook decisions go first: while one
 is under way no commit of telemetry is begun, though none waits for longer than
-`YIELD_SECONDS`, and as long as any are asked for, none is larger than `EACH_COMMIT`. What waits is bounded in number and bytes: more is refused with
-the time after which to try again (OTLP specification 1.x, "OTLP/HTTP Throttling" and
-"OTLP/gRPC Throttling").
+`YIELD_SECONDS`, and as long as any are asked for, none is larger than `EACH_COMMIT`. What
+waits is bounded in number and bytes: more is refused with the time after which to try again
+(OTLP specification 1.x, "OTLP/HTTP Throttling" and "OTLP/gRPC Throttling").
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import os
-import sys
 import time
 from collections import OrderedDict, deque
 from concurrent.futures import Future
 from typing import Any
-
-import msgspec
 
 from roguewatch.errors import LedgerError
 from roguewatch.events import Event
@@ -28,6 +23,7 @@ from roguewatch.findings import Finding
 from roguewatch.gateway.house import House
 from roguewatch.gateway.latency import Latency
 from roguewatch.gateway.otlp_decoder import Request, Signal, Told
+from roguewatch.gateway.otlp_process import DecoderProcess
 from roguewatch.state.register import Deployment
 
 MAX_WAITING = 2048
@@ -114,9 +110,7 @@ class Receiver:
         self._yielding: float | None = None
         """Since when a commit waits for those who wait for a decision."""
         self._later: asyncio.TimerHandle | None = None
-        self._child: asyncio.subprocess.Process | None = None
-        self._starting = asyncio.Lock()
-        self._reader: asyncio.Task[None] | None = None
+        self._decoder = DecoderProcess(self._take, self._ended)
         self._catching_up: asyncio.TimerHandle | None = None
         self._caught_up_at = 0.0
         self._unheard = 0
@@ -176,79 +170,45 @@ class Receiver:
         for timer in (self._later, self._catching_up):
             if timer is not None:
                 timer.cancel()
-        if self._reader is not None:
-            self._reader.cancel()
-            await asyncio.gather(self._reader, return_exceptions=True)
-        if self._child is not None:
-            with contextlib.suppress(ProcessLookupError):
-                self._child.kill()
-            await self._child.wait()
+        await self._decoder.close()
+        self._forsake("the gate ends")
 
     async def _hand_over(self, request: Request) -> None:
-        frame = msgspec.msgpack.encode(request)
         try:
-            child = self._child if self._child is not None else await self._start()
-            assert child.stdin is not None
-            child.stdin.write(len(frame).to_bytes(4, "big") + frame)
-            if child.stdin.transport.get_write_buffer_size() > 1 << 20:
-                await child.stdin.drain()
-        except (OSError, RuntimeError) as error:  # uvloop's word for a pipe that is closed
+            await self._decoder.hand_over(request)
+        except OSError as error:
             self._waiting.pop(request.number, None)
             raise UnavailableError(f"the decoder cannot be used: {error}") from error
 
-    async def _start(self) -> asyncio.subprocess.Process:
-        async with self._starting:
-            if self._child is None:
-                environment = {
-                    name: os.environ[name] for name in ("PATH", "LANG") if name in os.environ
-                }
-                child = await asyncio.create_subprocess_exec(
-                    sys.executable, "-I", "-m", "roguewatch.gateway.otlp_decoder",
-                    stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
-                    limit=1 << 20, env=environment, start_new_session=True,
-                )  # fmt: skip
-                self._child = child
-                self._reader = asyncio.create_task(self._read(child))
-            return self._child
-
     def _kill(self, why: str) -> None:
-        child = self._child
-        if child is not None and child.returncode is None:
+        if self._decoder.kill():
             self._house.complain(why)
-            with contextlib.suppress(ProcessLookupError):
-                child.kill()
 
-    async def _read(self, child: asyncio.subprocess.Process) -> None:
-        """Take what the decoder told until it ends; then nothing that waited is answered ok."""
-        told_of = msgspec.msgpack.Decoder(Told)
-        assert child.stdout is not None
-        try:
-            while True:
-                head = await child.stdout.readexactly(4)
-                frame = await child.stdout.readexactly(int.from_bytes(head, "big"))
-                self._take(told_of.decode(frame))
-                if len(self._events) > MAX_UNREAD:
-                    self._room.clear()
-                    await self._room.wait()
-        except (asyncio.IncompleteReadError, msgspec.DecodeError, OSError):
-            status = await child.wait()
-            self._house.complain(f"the decoder of telemetry ended with status {status}")
-        finally:
-            self._child = None
-            waiting, self._waiting = self._waiting, OrderedDict()
-            for ticket in waiting.values():
-                _fail(ticket, UnavailableError("the decoder ended"))
+    def _ended(self, status: int) -> None:
+        self._house.complain(f"the decoder of telemetry ended with status {status}")
+        self._forsake("the decoder ended")
 
-    def _take(self, told: Told) -> None:
-        ticket = self._waiting.pop(told.number)
-        ticket.told = told
-        ticket.pieces = len(told.events)
-        if not told.events:
-            _settle(ticket)
-            return
-        events, ticket.findings = self._house.gate.apart(ticket.deployment, told.events)
-        self._events.extend((ticket, event) for event in events)
+    def _forsake(self, why: str) -> None:
+        """Nothing that waits to be decoded is answered ok."""
+        waiting, self._waiting = self._waiting, OrderedDict()
+        for ticket in waiting.values():
+            _fail(ticket, UnavailableError(why))
+
+    async def _take(self, tellings: list[Told]) -> None:
+        """Have what the decoder told committed; returns once there is room for more."""
+        for told in tellings:
+            ticket = self._waiting.pop(told.number)
+            ticket.told = told
+            ticket.pieces = len(told.events)
+            if not told.events:
+                _settle(ticket)
+                continue
+            events, ticket.findings = self._house.gate.apart(ticket.deployment, told.events)
+            self._events.extend((ticket, event) for event in events)
         self._commit()
+        if len(self._events) > MAX_UNREAD:
+            self._room.clear()
+            await self._room.wait()
 
     def _commit(self) -> None:
         """Commit the next events, unless enough of ours are being committed already, or

@@ -13,6 +13,7 @@ from __future__ import annotations
 import os
 import sys
 import zlib
+from collections.abc import Iterator
 from hashlib import sha256
 from typing import Any, Literal
 
@@ -33,6 +34,10 @@ MAX_NAMED = 512
 
 FORGET_AFTER = 500_000
 """Events told before a fresh `Traces`."""
+
+READ_BYTES = 1 << 20
+FLUSH_BYTES = 64 << 10
+"""Told before it is handed on, though more requests have come in."""
 
 Signal = Literal["traces", "logs"]
 
@@ -231,18 +236,41 @@ def _export(
     )
 
 
+def framed(data: bytes) -> bytes:
+    """A frame: the bytes after their number."""
+    return len(data).to_bytes(4, "big") + data
+
+
+def frames(buffer: bytearray) -> Iterator[bytearray]:
+    """What the whole frames at the beginning of a buffer hold; they are taken out of it."""
+    start = 0
+    while (place := start + 4) <= len(buffer):
+        end = place + int.from_bytes(buffer[start:place], "big")
+        if end > len(buffer):
+            break
+        yield buffer[place:end]
+        start = end
+    del buffer[:start]
+
+
 def main() -> None:
     """Serve frames from standard input until it ends."""
     os.nice(5)  # hook decisions first
     decoder = Decoder()
     requests = msgspec.msgpack.Decoder(Request)
     encoder = msgspec.msgpack.Encoder()
-    source, sink = sys.stdin.buffer, sys.stdout.buffer
-    while head := source.read(4):
-        frame = source.read(int.from_bytes(head, "big"))
-        told = encoder.encode(decoder.tell(requests.decode(frame)))
-        sink.write(len(told).to_bytes(4, "big") + told)
-        sink.flush()
+    sink, buffer = sys.stdout.buffer, bytearray()
+    while chunk := os.read(0, READ_BYTES):
+        buffer += chunk
+        size = 0
+        for frame in frames(buffer):
+            told = framed(encoder.encode(decoder.tell(requests.decode(frame))))
+            sink.write(told)
+            size += len(told)
+            if size >= FLUSH_BYTES:
+                sink.flush()
+                size = 0
+        sink.flush()  # few requests are answered together: each wakes the daemon
 
 
 if __name__ == "__main__":
