@@ -235,7 +235,7 @@ def structures(base: str) -> Iterator[str]:
 
 
 def computed(base: str) -> Iterator[str]:
-    """What would have to be computed rather than read: most of these are missed."""
+    """What has to be computed rather than read."""
     program, rest = split(base)
     tail = " ".join(rest)
     numbers = ",".join(str(byte ^ 7) for byte in base.encode())

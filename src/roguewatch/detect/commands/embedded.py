@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from typing import TYPE_CHECKING
 
 from roguewatch.detect.commands.ansi import decode_ansi
@@ -21,6 +22,7 @@ _CALLS = re.compile(
     r"(?:\b(?:system|exec|popen|spawn|passthru|shell_exec|proc_open|open3|execute)\b\s*\(?\s*"
     r"|%x|\bqx\b)" + _STRING
 )
+_MORE = re.compile(r"\s*,\s*" + _STRING)
 _PERL_QUOTES = re.compile(
     r"`([^`\n]{1,4096})`|(?:\bqx|%x|\bsystem)\s*[({\[]([^)}\]\n]{1,4096})[)}\]]"
 )
@@ -166,8 +168,19 @@ def _dynamic(run: Interpreter, call: Call) -> Ran:
             inner = next((group for group in match.groups() if group), "").strip("'\"")
             if inner and inner not in seen:
                 seen.add(inner)
+                if pattern is _CALLS:
+                    inner += _listed(text, match.end())
                 run.text(decode_ansi(inner)[0], call.frame.inside(how, script))
     return NOTHING
+
+
+def _listed(text: str, at: int) -> str:
+    """The further words of a call that is given a list: `exec "curl", "-s", $url`."""
+    words: list[str] = []
+    while len(words) < 64 and (match := _MORE.match(text, at)) is not None:
+        words.append(shlex.quote(match.group(1) or match.group(2) or ""))
+        at = match.end()
+    return "".join([f" {word}" for word in words])
 
 
 def _awk(run: Interpreter, call: Call) -> Ran:

@@ -273,14 +273,56 @@ def _rot13(arguments: list[str], stdin: Text | None) -> Text | None:
 _AWK_FIELD = re.compile(r"\{\s*print \$(\d+)\s*;?\s*\}")
 
 
+_AWK_PRINTS = re.compile(
+    r"\s*BEGIN\s*\{\s*(printf?)\s*\(?\s*([^{}]*?)\)?\s*;?\s*(?:exit;?\s*)?\}\s*", re.S
+)
+_AWK_CONSTANTS = re.compile(r"\s*(?:(\"(?:[^\"\\]|\\.)*\")|(\d{1,9}))\s*(,|$)?", re.S)
+
+
+def _awk_constants(program: str) -> Text | None:
+    """`BEGIN { print … }` of constants."""
+    match = _AWK_PRINTS.fullmatch(program)
+    if match is None:
+        return None
+    given, at = match.group(2), 0
+    items: list[str] = []
+    while at < len(given):
+        one = _AWK_CONSTANTS.match(given, at)
+        if one is None or one.end() == at:
+            return None
+        items.append(decode_ansi(one[1][1:-1])[0] if one[1] else one[2])
+        at = one.end()
+    if match.group(1) == "print":
+        hidden = "\\" in given
+        return Text(text := " ".join(items) + "\n", (text,) if hidden else ())
+    numbers = [chr(int(item)) if item.isdigit() else item for item in items[1:]]
+    form = items[0] if items else ""
+    characters = re.findall(r"%[^%a-zA-Z]*([a-zA-Z%])", form)
+    if len(characters) == len(numbers) and set(characters) <= {"c", "s"}:
+        given_ = iter(
+            new if kind == "c" else old
+            for kind, new, old in zip(characters, numbers, items[1:], strict=True)
+        )
+        text = re.sub(r"%[cs]", lambda _: next(given_), form)
+        return Text(text, (text,))
+    return _printf(items, None)
+
+
+def _expr(arguments: list[str], stdin: Text | None) -> Text | None:
+    """`expr substr STRING POSITION LENGTH`."""
+    if len(arguments) != 4 or arguments[0] != "substr":
+        return None
+    start, length = int(arguments[2]) - 1, int(arguments[3])
+    if start < 0 or length < 0:
+        return None
+    return Text(arguments[1][start : start + length] + "\n")
+
+
 def _awk(arguments: list[str], stdin: Text | None) -> Text | None:
     program = arguments[-1] if arguments else ""
-    constant = re.fullmatch(
-        r"\s*BEGIN\s*\{\s*printf?\s*\(?\"((?:[^\"\\]|\\.)*)\"\)?;?\s*\}\s*", program
-    )
-    if constant:
-        text, hidden = decode_ansi(constant[1])
-        return Text(text, (text,) if hidden else ())
+    constant = _awk_constants(program)
+    if constant is not None:
+        return constant
     field = _AWK_FIELD.fullmatch(program.strip())
     if stdin is None or field is None:
         return None
@@ -321,6 +363,7 @@ def _has(arguments: list[str], *letters: str, long: tuple[str, ...] = ()) -> boo
 
 
 FILTERS: dict[str, Filter] = {
+    "expr": _expr,
     "echo": _echo, "printf": _printf, "base64": _base64, "base32": _base32, "xxd": _xxd,
     "rev": _rev, "tac": _tac, "tr": _tr, "cat": _cat, "tee": lambda _, stdin: stdin,
     "head": _head, "tail": _tail, "cut": _cut, "sed": _sed, "gunzip": _gunzip,

@@ -6,11 +6,22 @@ import ast
 import base64
 import binascii
 import codecs
+import operator
+import zlib
 from collections.abc import Callable
 
 Value = str | bytes | int | list["Value"] | None
 _MAX = 65_536
+_MAX_ELEMENTS = 8_192
+_MAX_WORK = 32_768
+"""Elements computed one by one in a program: a payload is a few thousand characters."""
 _MAX_DEPTH = 40
+
+
+_UNKNOWN = (
+    ValueError, TypeError, LookupError, ArithmeticError, AttributeError, RecursionError, zlib.error,
+)  # fmt: skip
+"""What an operation on an agent's constants may raise."""
 
 
 class Folder:
@@ -27,6 +38,7 @@ class Folder:
         self.told: set[int] = set()
         """Calls already told as part of another: `open(p, "w")` of `open(p, "w").write(t)`."""
         self._depth = 0
+        self._worked = 0
 
     def learn(self, node: ast.AST) -> None:
         """Take note of imports and assignments."""
@@ -110,7 +122,7 @@ class Folder:
         self._depth += 1
         try:
             value = self._fold(node)
-        except (ValueError, TypeError, LookupError, OverflowError, AttributeError, RecursionError):
+        except _UNKNOWN:
             value = None
         finally:
             self._depth -= 1
@@ -128,7 +140,14 @@ class Folder:
         if isinstance(node, ast.BinOp):
             return self._operation(node)
         if isinstance(node, ast.List | ast.Tuple):
-            return [self.value(element) for element in node.elts[:256]]
+            return [self.value(element) for element in node.elts[:_MAX_ELEMENTS]]
+        if isinstance(node, ast.GeneratorExp | ast.ListComp):
+            return self._comprehension(node)
+        if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub | ast.Invert):
+            number = self.value(node.operand)
+            if not isinstance(number, int):
+                return None
+            return -number if isinstance(node.op, ast.USub) else ~number
         if isinstance(node, ast.Subscript):
             return self._subscript(node)
         if isinstance(node, ast.Call):
@@ -144,12 +163,12 @@ class Folder:
 
     def _operation(self, node: ast.BinOp) -> Value:
         left, right = self.value(node.left), self.value(node.right)
+        if isinstance(left, int) and isinstance(right, int):
+            return _arithmetic(node.op, left, right)
         if isinstance(node.op, ast.Add):
             if isinstance(left, str) and isinstance(right, str):
                 return left + right
             if isinstance(left, bytes) and isinstance(right, bytes):
-                return left + right
-            if isinstance(left, int) and isinstance(right, int):
                 return left + right
             if isinstance(left, list) and isinstance(right, list):
                 return left + right
@@ -180,12 +199,47 @@ class Folder:
             low, high = (bound if isinstance(bound, int) else None for bound in bounds)
             return base[low:high]
         index = self.value(node.slice)
-        if isinstance(index, int) and isinstance(base, str | list):
+        if isinstance(index, int) and isinstance(base, str | bytes | list):
             return base[index]
         return None
 
+    def _comprehension(self, node: ast.GeneratorExp | ast.ListComp) -> Value:
+        """`x ^ 7 for x in [...]`: one loop over known values, without a condition."""
+        if len(node.generators) != 1 or node.generators[0].ifs:
+            return None
+        target = node.generators[0].target
+        if not isinstance(target, ast.Name):
+            return None
+        return self._each(target.id, self.value(node.generators[0].iter), node.elt)
+
+    def _each(self, name: str, items: Value, body: ast.expr) -> Value:
+        """What an expression is for each of some known values, under a name; or None."""
+        if not isinstance(items, str | bytes | list) or len(items) > _MAX_ELEMENTS:
+            return None
+        self._worked += len(items)
+        if self._worked > _MAX_WORK:
+            return None
+        before = self.values.get(name)
+        found: list[Value] = []
+        for item in items:
+            self.values[name] = item
+            value = self.value(body)
+            if value is None:
+                break
+            found.append(value)
+        if before is None:
+            self.values.pop(name, None)
+        else:
+            self.values[name] = before
+        return found if len(found) == len(items) else None
+
     def _call(self, node: ast.Call) -> Value:
         name = self.name_of(node.func)
+        if name == "map" and len(node.args) == 2 and isinstance(node.args[0], ast.Lambda):
+            parameters = node.args[0].args.args
+            if len(parameters) != 1:
+                return None
+            return self._each(parameters[0].arg, self.value(node.args[1]), node.args[0].body)
         if name == "map" and len(node.args) == 2 and self.name_of(node.args[0]) == "chr":
             codes = self.value(node.args[1])
             return (
@@ -216,6 +270,47 @@ class Folder:
             self.decoded.append(text)
 
 
+def _arithmetic(kind: ast.operator, left: int, right: int) -> Value:
+    """Two small numbers; nothing that could grow without bound."""
+    if max(abs(left), abs(right)) > _MAX_NUMBER:
+        return None
+    if isinstance(kind, ast.LShift | ast.RShift) and not 0 <= right <= 64:
+        return None
+    compute = _ARITHMETIC.get(type(kind))
+    return compute(left, right) if compute is not None else None
+
+
+_MAX_NUMBER = 1 << 64
+_ARITHMETIC: dict[type[ast.operator], Callable[[int, int], int]] = {
+    ast.Add: operator.add,
+    ast.Sub: operator.sub,
+    ast.Mult: operator.mul,
+    ast.BitXor: operator.xor,
+    ast.BitAnd: operator.and_,
+    ast.BitOr: operator.or_,
+    ast.LShift: operator.lshift,
+    ast.RShift: operator.rshift,
+    ast.Mod: lambda left, right: left % right if right else 0,
+    ast.FloorDiv: lambda left, right: left // right if right else 0,
+}
+
+
+def _range(*bounds: Value) -> Value:
+    numbers = [bound for bound in bounds if isinstance(bound, int)]
+    if len(numbers) != len(bounds) or len(range(*numbers)) > _MAX_ELEMENTS:
+        return None
+    return list(range(*numbers))
+
+
+def _inflated(value: Value, *_: Value) -> Value:
+    """zlib or gzip (RFC 1950, 1952), as far as `_MAX` bytes."""
+    return zlib.decompressobj(wbits=47).decompress(_bytes(value), _MAX)
+
+
+def _reversed(value: Value) -> Value:
+    return value[::-1] if isinstance(value, str | bytes | list) else None
+
+
 def _bytes(value: Value) -> bytes:
     if isinstance(value, str):
         return value.encode()
@@ -227,7 +322,7 @@ def _bytes(value: Value) -> bytes:
 
 
 def _join(base: Value, pieces: Value) -> Value:
-    if isinstance(base, str) and isinstance(pieces, list):
+    if isinstance(base, str) and isinstance(pieces, str | list):
         return base.join(piece if isinstance(piece, str) else "" for piece in pieces)
     return None
 
@@ -281,6 +376,14 @@ _FUNCTIONS: dict[str, Callable[..., Value]] = {
     "codecs.decode": _rot,
     "codecs.encode": _rot,
     "chr": lambda v: chr(v),
+    "ord": lambda v: ord(v),
+    "int": lambda v, base=10: int(v, base) if isinstance(v, str) and len(v) < 64 else v,
+    "range": _range,
+    "list": lambda v: list(v),
+    "tuple": lambda v: list(v),
+    "reversed": _reversed,
+    "zlib.decompress": _inflated,
+    "gzip.decompress": _inflated,
     "str": lambda v="", *_: str(v) if v is not None else None,
     "os.path.join": _path_join,
     "posixpath.join": _path_join,
@@ -304,7 +407,7 @@ _FUNCTIONS: dict[str, Callable[..., Value]] = {
 _DECODERS = frozenset(
     name
     for name in _FUNCTIONS
-    if name.startswith(("base64.", "binascii.", "bytes.from", "codecs."))
+    if name.startswith(("base64.", "binascii.", "bytes.from", "codecs.", "zlib.", "gzip."))
 )
 _METHODS: dict[str, Callable[..., Value]] = {
     "join": _join,

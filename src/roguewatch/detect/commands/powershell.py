@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from roguewatch.detect.commands.lookalikes import plain
+from roguewatch.detect.commands.psfolding import folded
 from roguewatch.detect.commands.state import Text
 
 if TYPE_CHECKING:
@@ -78,6 +79,9 @@ def read_powershell(run: Interpreter, text: str, frame: Frame) -> None:
     if len(text) > MAX_SOURCE:
         run.bounded = True
         text = text[:MAX_SOURCE]
+    text, decoded = folded(text)
+    if decoded:
+        frame = replace(frame, decoded=(*frame.decoded, *decoded))
     variables: dict[str, str] = {}
     pipeline = 0
     before: tuple[str, ...] = ()

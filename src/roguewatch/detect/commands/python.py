@@ -63,8 +63,8 @@ def read_python(run: Interpreter, text: str, frame: Frame) -> Text | None:
             else:
                 known = False
         elif name in ("exec", "eval", "compile") and node.args:
-            inner = folder.value(node.args[0])
-            if isinstance(inner, str) and inner:
+            inner = folder.text(node.args[0])
+            if inner:
                 deeper = frame.inside("exec", Text(inner, tuple(folder.decoded)))
                 read_python(run, inner, deeper)
             elif name != "compile":
