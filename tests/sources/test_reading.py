@@ -14,6 +14,7 @@ import zstandard
 
 from roguewatch.sources.reading import discover, read, walk
 from tests.build import SHARED
+from tests.fuzz.seeds import seeds
 from tests.sources.lines_of import claude, codex, meta, reading, write
 
 
@@ -133,6 +134,10 @@ def test_packed_files_are_read_and_bombs_are_not(tmp_path: Path) -> None:
         stream.write(data)
         for _ in range(400):
             stream.write(b" " * (1 << 20))
+    (tmp_path / "archive").write_bytes(seeds()["inspect"][0])
+    (tmp_path / "archive.gz").write_bytes(gzip.compress((tmp_path / "archive").read_bytes()))
+    archives = [[e.id for e in r.events()] for r in read(sorted(tmp_path.glob("archive*")))]
+    assert archives[0] == archives[1] != []
     plain = [e.id for r in read([tmp_path / "plain"]) for e in r.events()]
     packed = [e.id for r in read([tmp_path / "packed.gz"]) for e in r.events()]
     assert plain == packed

@@ -10,7 +10,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator
-from typing import Any
+from contextlib import contextmanager
+from shutil import copyfileobj
+from tempfile import TemporaryFile
+from typing import IO, Any
 
 import msgspec
 
@@ -52,8 +55,20 @@ def read(document: Document) -> Iterator[Event]:
     return _read_json(document)
 
 
+@contextmanager
+def _seekable(stream: IO[bytes]) -> Iterator[IO[bytes]]:
+    """The archive; unpacked beside, where it was packed once more, since its directory is at
+    its end."""
+    if stream.seekable():
+        yield stream
+        return
+    with TemporaryFile() as unpacked:
+        copyfileobj(stream, unpacked)
+        yield unpacked
+
+
 def _read_archive(document: Document) -> Iterator[Event]:
-    with document.open() as stream:
+    with document.open() as opened, _seekable(opened) as stream:
         archive = Archive(stream)
         if not archive.members:
             raise SourceError(f"{document.name}: a zip archive without a readable member")
