@@ -6,11 +6,15 @@ import threading
 from collections.abc import Sequence
 from pathlib import Path
 
+import pytest
+
 from roguewatch.events import Event
+from roguewatch.ledger import writer
 from roguewatch.ledger.batches import Appended
 from roguewatch.ledger.group import GroupCommit
 from roguewatch.ledger.layout import GROUP_BYTES, GROUP_EVENTS
 from roguewatch.ledger.ledger import Ledger
+from roguewatch.ledger.sealing import Sealing
 from tests.build import event
 
 
@@ -88,3 +92,28 @@ def test_closing_commits_everything_that_many_threads_have_queued(tmp_path: Path
             thread.join()
         group.close()
         assert ledger.size() == 240
+
+
+def test_patient_events_leave_room_for_urgent_ones_while_rows_are_being_sealed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writer, "SEGMENT_EVENTS", 100)
+    go_on = threading.Event()
+    build = Sealing.build
+
+    def held_up(sealing: Sealing) -> None:
+        go_on.wait(20)
+        build(sealing)
+
+    monkeypatch.setattr(Sealing, "build", held_up)
+    with Ledger.open(tmp_path) as ledger, GroupCommit(ledger) as group:
+        many = [[event("other", seq=50 * n + m) for m in range(50)] for n in range(20)]
+        patient = [group.submit(events, patient=True) for events in many]
+        patient[7].result(10)  # the hundred of the sealing, and three times as many
+        for number in range(10):
+            group.submit([event("other", session="urgent", seq=number)]).result(10)
+        assert not patient[8].done(), "else the next urgent one waits for the segment"
+        go_on.set()
+        for future in patient:
+            future.result(20)
+        assert ledger.size() == 1010

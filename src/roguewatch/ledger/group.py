@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import queue
 import threading
+import time
 from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import Future
@@ -20,6 +21,9 @@ from roguewatch.ledger.ledger import Ledger
 
 MOST = 1024
 """Callers whose events go into one transaction at most."""
+
+PRESSED_SECONDS = 0.002
+"""Until it is looked again whether patient ones may be committed, and whether others came."""
 
 _Item = tuple[list[Event], "Future[Appended]"]
 
@@ -50,7 +54,8 @@ class GroupCommit:
         Args:
             events: to be stored in this order.
             patient: whatever is not goes first, in a commit of its own; patient ones are
-                committed one submission at a time, which bounds what others wait for.
+                committed one submission at a time, which bounds what others wait for, and
+                not before the ledger has room for others again (`Ledger.pressed`).
 
         Returns:
             A future that is done when they are durable. Its counts are those of the
@@ -116,10 +121,15 @@ class GroupCommit:
         """What goes into one transaction; empty at the end."""
         self._queue.get()
         group: list[_Item] = []
-        while self._urgent and len(group) < MOST:
-            group.append(self._urgent.popleft())
-        if not group and self._patient:
-            group.append(self._patient.popleft())
+        while not group:
+            while self._urgent and len(group) < MOST:
+                group.append(self._urgent.popleft())
+            if not self._patient or group:
+                break
+            if self._ledger.pressed():
+                time.sleep(PRESSED_SECONDS)
+            else:
+                group.append(self._patient.popleft())
         for _ in group[1:]:
             self._queue.get()  # each was put before its item could be taken
         return group

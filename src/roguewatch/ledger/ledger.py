@@ -23,6 +23,7 @@ from roguewatch.ledger.witness import FileWitness, HttpWitness, witness_at
 from roguewatch.ledger.writer import MOST_HOT, Writer
 from roguewatch.printable import printable, printable_path
 
+PRESSED = 0.75 * MOST_HOT
 SEAL_AGAIN_SECONDS = 10.0
 """After a sealing in the background has failed, as on a full disk."""
 
@@ -143,6 +144,12 @@ class Ledger(Reader):
             appended = self._writing().append_rows(events)
             self._seal_in_time()
         return appended
+
+    def pressed(self) -> bool:
+        """Whether so many hot rows wait for a sealing under way that whoever can wait should:
+        not much more of them, and everybody must."""
+        with self._mutex:
+            return self._sealing is not None and self._writing().fullness() >= PRESSED
 
     def reserve(self) -> None:
         """Have blocks on the disk for what is appended next, which then is durable sooner: for
