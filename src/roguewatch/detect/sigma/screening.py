@@ -27,7 +27,7 @@ _VOCABULARY = frozenset("program via piped_from background certain pipeline".spl
 
 MAX_KNOWN = 256
 """Sets of keys whose rules are kept, of events that are alike."""
-MAX_COMMANDS = 4_096
+MAX_COMMANDS = 1_024
 """Commands alike in their vocabulary of which is kept what they show."""
 _MAX_WORDS = 256
 """Characters of such a command."""
