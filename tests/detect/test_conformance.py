@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from pathlib import Path
 
 import pytest
@@ -195,6 +196,9 @@ def test_what_cannot_be_run_is_refused_with_file_and_key(detection, named):
         (f"{HEAD}detection:\n  s: {{text: a}}\n  condition: t\n", "not defined"),
         ("title: T\nname: t\nlogsource: {product: windows}\ndetection: {s: {text: a}, condition: s}", "ai-agent"),
         (f"{HEAD}status: deprecated\ndetection: {{s: {{text: a}}, condition: s}}", "deprecated"),
+        (f"{HEAD}detection: {{s: {{text: a}}, timeframe: 5m, condition: s}}", "detection.timeframe"),
+        ("action: global\ntitle: T\nlogsource: {product: ai-agent}", "action"),
+        ("title: C\nname: c\ncorrelation: {type: event_count, rules: [t], condition: {gte: 2}}", "correlation:"),
         (f"{HEAD}tags: [behaviour.z9]\ndetection: {{s: {{text: a}}, condition: s}}", "Z9"),
         (f"{HEAD}roguewatch: {{must: 1}}\ndetection: {{s: {{text: a}}, condition: s}}", "must"),
     ],
@@ -203,6 +207,12 @@ def test_a_file_that_is_no_rule_says_why(text, reason):
     with pytest.raises(RuleError, match=r"t\.yml") as refused:
         compile_rules([(Path("t.yml"), text.encode())])
     assert reason in str(refused.value)
+
+
+def test_utf16le_is_another_word_for_wide():
+    hidden = b64encode("xiex".encode("utf-16-le")).decode()
+    for modifier in ("wide", "utf16le"):
+        assert holds(f"sel: {{text|{modifier}|base64offset|contains: iex}}", {"text": hidden})
 
 
 def test_an_example_that_does_not_hold_stops_the_load():

@@ -77,6 +77,17 @@ class Document:
             if "filter" in content
             else SigmaRule
         )
+        if "action" in content:
+            raise self.refuse(
+                "action", "is of Sigma 1; write each rule in full, in its own document"
+            )
+        detection = content.get("detection")
+        if isinstance(detection, dict):
+            if "timeframe" in detection:
+                raise self.refuse(
+                    "detection.timeframe", "is of Sigma 1; write a correlation with a timespan"
+                )
+            content = {**content, "detection": _spelled(detection)}
         try:
             parsed: SigmaDocument = kind.from_dict(content)
             if isinstance(parsed, SigmaRule):
@@ -263,7 +274,31 @@ def _place(content: dict[str, Any], error: SigmaError) -> str:
                     SigmaDetection.from_definition({key: value} if key else value)
                 except SigmaError:
                     return f"detection.{name}.{key}".rstrip(".")
-    return type(error).__name__.removeprefix("Sigma").removesuffix("Error").lower() or "rule"
+    named = type(error).__name__.removeprefix("Sigma").removesuffix("Error").lower() or "rule"
+    return _KEYS.get(named, named)
+
+
+_KEYS = {
+    "correlationrule": "correlation",
+    "correlationcondition": "correlation.condition",
+    "correlationtype": "correlation.type",
+    "timespan": "correlation.timespan",
+}
+"""Keys of the parts that pySigma's errors are named after."""
+
+
+def _spelled(detection: Any) -> Any:
+    """A detection with `utf16le` as pySigma spells it: `wide`."""
+    if isinstance(detection, list):
+        return [_spelled(one) for one in detection]
+    if not isinstance(detection, dict):
+        return detection
+    return {
+        key.replace("|utf16le", "|wide") if isinstance(key, str) else key: (
+            _spelled(value) if isinstance(value, dict | list) else value
+        )
+        for key, value in detection.items()
+    }
 
 
 def _sequences(
