@@ -149,10 +149,9 @@ class House:
     async def durable(self, events: Sequence[Event], submitted: Future[Any]) -> None:
         """Wait until events are durable; raises where they could not be made so."""
         try:
-            if submitted.done():
-                submitted.result()
-            else:
-                await asyncio.wrap_future(submitted)
+            if not submitted.done():
+                await _ended(submitted)
+            submitted.result()
         except Exception as error:
             if not self._unrecorded:
                 print(f"roguewatch gate: nothing can be recorded, so nothing is allowed: "
@@ -311,6 +310,29 @@ class House:
         if entry.expires is not None and entry.expires <= time.time_ns():
             return "its entry in the register has expired"
         return ""
+
+
+async def _ended(submitted: Future[Any]) -> None:
+    """Wait until a future of another thread is done, with less ado than `asyncio.wrap_future`
+    makes about its result. Nobody waits any more: it is cancelled, if it has not begun."""
+    loop = asyncio.get_running_loop()
+    waiting: asyncio.Future[None] = loop.create_future()
+
+    def done(_: Future[Any]) -> None:
+        if not loop.is_closed():
+            loop.call_soon_threadsafe(_wake, waiting)
+
+    submitted.add_done_callback(done)
+    try:
+        await waiting
+    except asyncio.CancelledError:
+        submitted.cancel()
+        raise
+
+
+def _wake(waiting: asyncio.Future[None]) -> None:
+    if not waiting.done():
+        waiting.set_result(None)
 
 
 def own_event(kind: Any, text: str, detail: Mapping[str, Any] = {}) -> Event:
