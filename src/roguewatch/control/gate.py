@@ -12,7 +12,7 @@ import asyncio
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -22,6 +22,8 @@ from roguewatch.control.decision import Decision, strictest
 from roguewatch.control.judge import Judge
 from roguewatch.control.leases import Leases
 from roguewatch.control.policy import Policy
+from roguewatch.control.recorder import RECORD_SECONDS
+from roguewatch.control.recorder import Recorder as Recorder
 from roguewatch.control.ruling import (
     Judged,
     Question,
@@ -32,31 +34,18 @@ from roguewatch.control.ruling import (
 )
 from roguewatch.control.session import Detection, Sessions, apart, named_anothers
 from roguewatch.control.situation import mode_of
-from roguewatch.control.worker import Waiting, Worker
+from roguewatch.control.straight import Straight
+from roguewatch.control.worker import Awaited, Worker
 from roguewatch.detect.action import Action
 from roguewatch.events import Event
 from roguewatch.findings import Finding
 from roguewatch.state.register import Deployment
 
 DECISION_SECONDS = 2.5
-RECORD_SECONDS = 2.0
-"""Together less than the 5 s after which installed hooks give up on their own."""
+"""With `RECORD_SECONDS` less than the 5 s after which installed hooks give up on their own."""
 
 T = TypeVar("T")
 Observed = tuple[Sequence[Event], list[Finding], Future[Any]]
-
-
-class Recorder(Protocol):
-    """What makes events durable."""
-
-    def submit(self, events: Sequence[Event]) -> Future[Any]:
-        """Begin to, without waiting; the future is done when they are durable."""
-
-    def commit(self, events: Sequence[Event]) -> Future[Any]:
-        """The same; may do it at once, in the calling thread."""
-
-    async def durable(self, events: Sequence[Event], submitted: Future[Any]) -> None:
-        """Wait until they are durable; raises where they could not be made so."""
 
 
 class Gate:
@@ -108,11 +97,17 @@ class Gate:
             sessions=self._sessions, policy_of=policy_of, leases=leases, stopped=stopped,
             approvals=approvals, breaker=breaker,
         )  # fmt: skip
+        self.straight = Straight(self, recorder, worker, found, noted, stop, seconds)
+        """For threads that decide in the deciding one's place."""
         self._catching = False
-        self.waited_for = 0
-        """Decisions and observations under way, for which somebody waits."""
+        self._waited_for = 0
         self.asked_at = float("-inf")
         """When the latest of them began, by the monotonic clock."""
+
+    @property
+    def waited_for(self) -> int:
+        """Decisions and observations under way, for which somebody waits."""
+        return self._waited_for + len(self.straight.under_way)
 
     async def observe(
         self,
@@ -132,32 +127,14 @@ class Gate:
             RoguewatchError: it could not be recorded.
         """
 
-        def look(waiting: Waiting | None) -> Observed:
-            booked: Sequence[Event] = events
-            findings: list[Finding] = []
-            try:
-                booked, findings = self._booked(deployment, events)
-            except Exception:  # what cannot be looked at must still be recorded
-                self._sessions.unlearn(booked)
-            if _gone(waiting):
-                raise TimeoutError
-            submitted = self._recorder.commit(booked)
-            if told is not None and waiting is not None and _durable(submitted) and waiting.take():
-                told()
-            try:  # before anything that is decided later
-                for event in booked:
-                    findings += self._sessions.look(deployment.name, event)[1]
-            except Exception:
-                findings = []
-                self._sessions.unlearn(booked)
-            return booked, findings, submitted
-
         booked, findings = events, list[Finding]()
-        self.waited_for += 1
+        self._waited_for += 1
         self.asked_at = time.monotonic()
         try:
             try:
-                booked, findings, submitted = await self._work(look)
+                booked, findings, submitted = await self._work(
+                    lambda waiting: self.look(deployment, events, waiting, told)
+                )
             except TimeoutError:
                 self._sessions.unlearn(events)
                 submitted = self._recorder.submit(events)
@@ -166,11 +143,49 @@ class Gate:
             self._sessions.unlearn(booked)
             raise
         finally:
-            self.waited_for -= 1
+            self._waited_for -= 1
         if booked:
             self._noted(deployment, booked[0], None)
         if findings:
             self._found(findings)
+
+    def look(
+        self,
+        deployment: Deployment,
+        events: Sequence[Event],
+        waiting: Awaited | None,
+        told: Callable[[], None] | None = None,
+    ) -> Observed:
+        """Record events, unless nobody waits any more, and look at them. `told`: see `observe`."""
+        booked: Sequence[Event] = events
+        findings: list[Finding] = []
+        try:
+            booked, findings = self._booked(deployment, events)
+        except Exception:  # what cannot be looked at must still be recorded
+            self._sessions.unlearn(booked)
+        if _gone(waiting):
+            raise TimeoutError
+        submitted = self._recorder.commit(booked)
+        if told is not None and waiting is not None and _durable(submitted) and waiting.take():
+            told()
+        try:  # before anything that is decided later
+            for event in booked:
+                findings += self._sessions.look(deployment.name, event)[1]
+        except Exception:
+            findings = []
+            self._sessions.unlearn(booked)
+        return booked, findings, submitted
+
+    def unlearn(self, events: Sequence[Event]) -> None:
+        """Nothing of these events is to be known, since they are not in the record."""
+        self._sessions.unlearn(events)
+
+    def unrecorded(self, deployment: Deployment, ruled: Ruled, error: Exception) -> Ruling:
+        """The ruling for want of a record: no record, no consent."""
+        self._sessions.unlearn(ruled.events)
+        decision = failed(deployment, f"{type(error).__name__} while recording")
+        decision = strictest(ruled.decision, decision)
+        return Ruling(decision=decision, findings=ruled.findings, recorded=False)
 
     def _booked(
         self, deployment: Deployment, events: Sequence[Event]
@@ -271,26 +286,44 @@ class Gate:
                 before this returns, but not where that is not to be had at once, where more
                 than the answer follows from it, or when it is late.
         """
-        question = Question(
+        question = self.question(deployment, event, along, can_ask=can_ask)
+        self._waited_for += 1
+        self.asked_at = time.monotonic()
+        try:
+            try:
+                ruled = await self._work(lambda waiting: self.rule(question, waiting, told))
+            except Exception as error:
+                ruled = self.failed(question, error)
+            return await self.recorded(deployment, ruled)
+        finally:
+            self._waited_for -= 1
+
+    def question(
+        self,
+        deployment: Deployment,
+        event: Event,
+        along: Sequence[Event] = (),
+        *,
+        can_ask: bool = False,
+    ) -> Question:
+        """An action that is to be decided; see `decide`."""
+        return Question(
             deployment, event, tuple(along),
             # A client that asks nobody (its user switched checks off) would just go on.
             can_ask=can_ask and mode_of(event.permission_mode) != "skip",
             started=time.perf_counter_ns(),
         )  # fmt: skip
-        self.waited_for += 1
-        self.asked_at = time.monotonic()
-        try:
-            try:
-                ruled = await self._work(lambda waiting: self._rule(question, waiting, told))
-            except Exception as error:
-                late = Judged(question, failed(deployment, while_deciding(error)))
-                ruled = late.ruled(self._recorder.submit)
-            return await self._recorded(deployment, ruled)
-        finally:
-            self.waited_for -= 1
 
-    def _rule(
-        self, question: Question, waiting: Waiting | None, told: Callable[[Decision], None] | None
+    def failed(self, question: Question, error: Exception) -> Ruled:
+        """The fail mode, for want of a decision; its record is begun."""
+        judged = Judged(question, failed(question.deployment, while_deciding(error)))
+        return judged.ruled(self._recorder.submit)
+
+    def rule(
+        self,
+        question: Question,
+        waiting: Awaited | None,
+        told: Callable[[Decision], None] | None = None,
     ) -> Ruled:
         """See, judge and begin to record, unless nobody waits any more."""
         try:
@@ -307,7 +340,7 @@ class Gate:
             told(ruled.decision)
         return ruled
 
-    def _judged(self, question: Question, waiting: Waiting | None) -> Judged:
+    def _judged(self, question: Question, waiting: Awaited | None) -> Judged:
         deployment, event, along = question.deployment, question.event, question.along
         findings: list[Finding] = []
         owner = self._sessions.foreign(deployment.name, event.session)
@@ -331,7 +364,7 @@ class Gate:
         decision, approval = self._judge.judge(deployment, action, own)
         return Judged(question, decision, approval, tuple(findings))
 
-    async def _recorded(self, deployment: Deployment, ruled: Ruled) -> Ruling:
+    async def recorded(self, deployment: Deployment, ruled: Ruled) -> Ruling:
         """The ruling once its record is durable, or the one for want of a record."""
         decision, event, findings = ruled.decision, ruled.event, ruled.findings
         try:
@@ -340,12 +373,10 @@ class Gate:
             else:
                 async with asyncio.timeout(RECORD_SECONDS):
                     await self._recorder.durable(ruled.events, ruled.submitted)
-        except Exception as error:  # no record, no consent
-            self._sessions.unlearn(ruled.events)
-            unrecorded = failed(deployment, f"{type(error).__name__} while recording")
-            decision = strictest(decision, unrecorded)
-            self._noted(deployment, event, decision)
-            return Ruling(decision=decision, findings=findings, recorded=False)
+        except Exception as error:
+            ruling = self.unrecorded(deployment, ruled, error)
+            self._noted(deployment, event, ruling.decision)
+            return ruling
         self._noted(deployment, event, decision)
         if findings:
             self._found(findings)
@@ -353,7 +384,7 @@ class Gate:
             self._stop(deployment.name, f"{decision.ground} demanded a stop")
         return Ruling(decision=decision, approval=ruled.approval, findings=findings)
 
-    async def _work(self, work: Callable[[Waiting | None], T]) -> T:
+    async def _work(self, work: Callable[[Awaited | None], T]) -> T:
         if self._worker is None:
             return work(None)
         return await self._worker.run(work, self._seconds)
@@ -364,6 +395,6 @@ def _durable(submitted: Future[Any]) -> bool:
     return submitted.done() and submitted.exception() is None
 
 
-def _gone(waiting: Waiting | None) -> bool:
+def _gone(waiting: Awaited | None) -> bool:
     """Whether nobody waits any more."""
     return waiting is not None and waiting.gone()

@@ -14,9 +14,9 @@ import queue
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from math import inf
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 T = TypeVar("T")
 
@@ -31,6 +31,16 @@ recorded."""
 
 MAX_REST = 0.02
 """Seconds; a decision is begun at once all the same."""
+
+
+class Awaited(Protocol):
+    """What somebody waits for."""
+
+    def gone(self) -> bool:
+        """Whether nobody waits any more."""
+
+    def take(self) -> bool:
+        """Whether the one who asks, and nobody else, is to give the answer. True once."""
 
 
 class Waiting:
@@ -125,6 +135,10 @@ class Worker:
         self._since: float | None = None
         self._closed = False
         self._deadlines: Deadlines | None = None
+        self._turn = threading.Lock()
+        """Held by the thread that decides: this one, or one that has taken its place."""
+        self._elsewhere: list[None] = []
+        """A token for each thread that waits to take its place."""
         self._thread = threading.Thread(target=self._run, name="decide", daemon=True)
         self._thread.start()
 
@@ -154,6 +168,27 @@ class Worker:
         finally:
             waiting.end()
 
+    @contextlib.contextmanager
+    def turn(self, seconds: float) -> Iterator[None]:
+        """Be the deciding thread for the length of the block, in any thread that may wait.
+
+        Raises:
+            TimeoutError: others took longer than `seconds`.
+        """
+        if not self._turn.acquire(blocking=False):
+            self._elsewhere.append(None)
+            try:
+                if not self._turn.acquire(timeout=seconds):
+                    raise TimeoutError(f"no decision within {seconds:g} s")
+            finally:
+                self._elsewhere.pop()
+        self._since = time.monotonic()
+        try:
+            yield
+        finally:
+            self._since = None
+            self._turn.release()
+
     def later(self, work: Callable[[], object]) -> bool:
         """Do `work`, which must be short and not raise, when there is nothing else to do, and
         again as long as it returns True. False: too much waits, and it will not be done."""
@@ -166,7 +201,7 @@ class Worker:
 
     def waited_for(self) -> bool:
         """Whether somebody waits for the thread."""
-        return bool(self._now)
+        return bool(self._now or self._elsewhere)
 
     def busy_seconds(self) -> float:
         """For how long the piece of work at hand has been under way."""
@@ -186,12 +221,13 @@ class Worker:
             # With work left for later: until somebody waits, but no longer than the rest.
             with contextlib.suppress(queue.Empty):
                 self._queue.get(timeout=rest if self._later else None)
-            if self._now:
-                self._do(self._now.popleft())
-            elif self._later:
-                rest = self._do_later(self._later.popleft())
-            elif self._closed:
-                return
+            with self._turn:
+                if self._now:
+                    self._do(self._now.popleft())
+                elif self._later:
+                    rest = self._do_later(self._later.popleft())
+                elif self._closed:
+                    return
 
     def _do(self, waiting: Waiting) -> None:
         self._since = time.monotonic()

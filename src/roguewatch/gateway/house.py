@@ -10,6 +10,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -153,14 +154,30 @@ class House:
                 await _ended(submitted)
             submitted.result()
         except Exception as error:
-            if not self._unrecorded:
-                print(f"roguewatch gate: nothing can be recorded, so nothing is allowed: "
-                      f"{printable(str(error), 500)}", file=sys.stderr, flush=True)  # fmt: skip
-            self._unrecorded = type(error).__name__
+            self._failed_to_record(error)
             raise
         self._unrecorded = ""
         # After the answer, for which somebody waits.
         asyncio.get_running_loop().call_soon(self._tell, events)
+
+    def settle(
+        self, events: Sequence[Event], submitted: Future[Any], seconds: float
+    ) -> Callable[[], None]:
+        """Wait until events are durable, in a thread that may wait; raises where they could not
+        be made so in time. Returns what is to be done on the event loop then."""
+        try:
+            submitted.result(seconds)
+        except Exception as error:
+            self._failed_to_record(error)
+            raise
+        self._unrecorded = ""
+        return partial(self._tell, events)
+
+    def _failed_to_record(self, error: Exception) -> None:
+        if not self._unrecorded:
+            print(f"roguewatch gate: nothing can be recorded, so nothing is allowed: "
+                  f"{printable(str(error), 500)}", file=sys.stderr, flush=True)  # fmt: skip
+        self._unrecorded = type(error).__name__
 
     def _tell(self, events: Sequence[Event]) -> None:
         for watcher in self.watchers:

@@ -83,6 +83,11 @@ class Joined:
         self._unsent: bytes | None = None
         self.is_closing = self._transport.is_closing
 
+    @property
+    def transport(self) -> asyncio.Transport:
+        """Of the connection."""
+        return self._transport
+
     def write(self, data: bytes) -> None:
         """Send, or keep the head for a moment."""
         if not self._headed and self._cycle.response_started:

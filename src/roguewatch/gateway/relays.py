@@ -70,8 +70,9 @@ class Relays:
         desk = Desk(house)
         secrets = Secrets(settings.keys.values())
         self._upstream = Upstream()
+        self._lines = Lines(house, latency, desk)
         self.applications: dict[str, ASGIApp] = {
-            "mcp-relay": Below("/mcp-relay/", ("POST",), Lines(house, latency, desk))
+            "mcp-relay": Below("/mcp-relay/", ("POST",), self._lines)
         }
         """By the first part of their paths."""
         for provider, address in ((OPENAI, settings.openai), (ANTHROPIC, settings.anthropic)):
@@ -85,5 +86,6 @@ class Relays:
         self.applications["mcp"] = Below("/mcp/", ("POST", "GET", "DELETE"), streamable)
 
     async def close(self) -> None:
-        """Close connections to upstreams."""
+        """End the relays' lines and close connections to upstreams."""
+        await self._lines.close()
         await self._upstream.close()

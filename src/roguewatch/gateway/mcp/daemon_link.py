@@ -1,22 +1,28 @@
-"""The stdio relay's line to the daemon: one request without end on its Unix socket.
+"""The stdio relay's link to the daemon: what it asks and what it hands over (`wire`).
 
-What goes there and comes back is described in `routes.py`. Standard library only. Questions
-are answered in order, so that sent and unanswered ones form a queue; after a lost
-connection those that no answer had come for are asked again. A line whose answer was lost on
-the way is then recorded twice, but none is recorded never.
+Standard library only. Lines of the server that no answer has come for are kept, and handed
+over again after a lost connection. A line whose answer was lost on the way is then recorded
+twice, but none is recorded never.
 """
 
 from __future__ import annotations
 
 import contextlib
 import json
+import select
 import socket
-import time
+import struct
+import threading
 from collections import deque
 from typing import Any
 
-SECONDS = 5.0
+from roguewatch.gateway.mcp.wire import ANSWER, CLIENT, HANDED, MAX_ANSWER, PATH, SERVER, frame
+
+SECONDS = 5
 """How long an answer may take before the daemon counts as gone."""
+
+SMALL = 32 << 10
+"""Bytes that fit into a socket's buffer with what may lie there already."""
 
 
 class LinkError(Exception):
@@ -24,52 +30,96 @@ class LinkError(Exception):
 
 
 class Link:
-    """One kept-open connection to the daemon. Not shared between threads.
+    """One kept-open link to the daemon, for two threads: one asks, one hands over.
 
     Args:
         path: the daemon's Unix socket.
         token: of the deployment, for relays.
         connection: the id of the MCP connection.
         server: the name of the MCP server.
-        side: whose lines are brought, `client` or `server`.
     """
 
-    def __init__(self, path: str, token: str, connection: str, server: str, side: str) -> None:
+    def __init__(self, path: str, token: str, connection: str, server: str) -> None:
         self._path = path
         self._head = (
-            f"POST /mcp-relay/{side} HTTP/1.1\r\nHost: gate\r\nAuthorization: Bearer {token}\r\n"
-            f"X-Connection: {connection}\r\nX-Server: {server}\r\n"
-            "Transfer-Encoding: chunked\r\n\r\n"
+            f"POST {PATH} HTTP/1.1\r\nHost: gate\r\nAuthorization: Bearer {token}\r\n"
+            f"X-Connection: {connection}\r\nX-Server: {server}\r\nContent-Length: 0\r\n\r\n"
         ).encode()
-        self._socket: socket.socket | None = None
-        self._buffer = b""
-        self._headed = False
-        self._unanswered: deque[bytes] = deque()
+        self._mutex = threading.RLock()
+        """Held to connect, to part, and to hand over: what is unanswered must lie in one link."""
+        self._sending = threading.Lock()
+        self._ends: Ends | None = None
+        self._unanswered: deque[tuple[bytes, str]] = deque()
+        """Lines of the server, with the revision."""
         self._kept: dict[str, Any] = {}
-        """What answers said that came before a connection was lost."""
+        """What answers said that came before a link was lost."""
+
+    # The thread that asks
+
+    def ask(self, line: bytes, revision: str = "") -> dict[str, Any]:
+        """Bring a line of the client, and wait for the answer.
+
+        Raises:
+            LinkError: there is none. The line is then not asked again.
+        """
+        again = True
+        while True:
+            ends = None
+            try:
+                ends = self._linked()
+                if ends is None:
+                    return dict(_NO)
+                with self._sending:
+                    ends.told, ends.waiting = ends.handed, 0
+                    ends.asking.sendall(frame(CLIENT, ends.told, line, revision))
+                return ends.answer()
+            except BlockingIOError as error:
+                self._part(ends)
+                raise LinkError("no answer in time") from error
+            except (OSError, ValueError) as error:
+                self._part(ends)
+                if not again:
+                    raise LinkError(f"no answer: {error}") from error
+                again = False  # once more on a new link, to a daemon that was restarted
+
+    # The thread that hands over
 
     @property
     def unanswered(self) -> int:
-        """How many lines were brought and not yet answered for."""
+        """How many lines were handed over and not yet answered for."""
         return len(self._unanswered)
 
-    def bring(self, line: bytes, revision: str = "") -> None:
-        """Send a line without waiting for the answer; `settle` takes it.
+    @property
+    def untold(self) -> bool:
+        """Whether the daemon was handed a line of which it was not told."""
+        ends = self._ends
+        return ends is not None and ends.told < ends.handed
 
-        Raises:
-            LinkError: it cannot be sent; it stays queued.
-        """
-        said = b"%d %s\n" % (len(line), revision.encode("ascii", "replace"))
-        asked = b"%x\r\n%s%s\r\n" % (len(said) + len(line), said, line)
-        self._unanswered.append(asked)
-        try:
-            if self._socket is None:
-                self._connect()  # sends everything unanswered, this one too
-            else:
-                self._socket.sendall(asked)
-        except OSError as error:
-            self._drop()
-            raise LinkError(f"cannot be sent: {error}") from error
+    def hand(self, line: bytes, revision: str = "") -> bool:
+        """Put a line of the server into the daemon's hands, who sleeps on until `tell`. False:
+        it is not there, and kept for `settle`."""
+        with self._mutex:
+            self._unanswered.append((line, revision))
+            ends = self._ends
+            try:
+                if ends is not None:
+                    self._handed(ends, line, revision)
+                else:
+                    self._connect()  # hands over all that is unanswered, this one too
+            except OSError:
+                self._part(ends)
+            return self._ends is not None
+
+    def tell(self) -> None:
+        """Have the daemon look at what it was handed, and take the answers that are there."""
+        ends = self._ends
+        if ends is not None:
+            try:
+                self._told(ends)
+                if len(self._unanswered) > 1:
+                    self._take(ends, 0)
+            except OSError:
+                self._part(ends)
 
     def settle(self, most: int = 0) -> dict[str, Any]:
         """Take answers until at most `most` lines are unanswered for.
@@ -80,110 +130,191 @@ class Link:
         Raises:
             LinkError: an answer does not come, or is not what it should be.
         """
-        answer, self._kept = self._kept, {}
         again = True
         while len(self._unanswered) > most:
+            if self.untold:
+                self.tell()
+            ends = None
             try:
-                if self._socket is None:
-                    self._connect()
-                given = self._answer()
+                ends = self._linked()
+                if ends is None:
+                    self._unanswered.clear()
+                    self._kept = dict(_NO)
+                elif not self._take(ends, SECONDS):
+                    raise LinkError("no answer in time")
             except (OSError, ValueError) as error:
-                self._drop()
-                answer, self._kept = _both(answer, self._kept), {}
-                if len(self._unanswered) <= most:
-                    break  # its answer came before the end
-                if not again or isinstance(error, TimeoutError):
+                self._part(ends)
+                if not again or isinstance(error, BlockingIOError):
                     raise LinkError(f"no answer: {error}") from error
                 again = False
-                time.sleep(0.02)
-            else:
-                answer = _both(answer, given)
+        with self._mutex:
+            answer, self._kept = self._kept, {}
         return answer
-
-    def ask(self, line: bytes, revision: str = "") -> dict[str, Any]:
-        """Bring a line and wait for its answer.
-
-        Raises:
-            LinkError: there is none. The line is then not asked again.
-        """
-        try:
-            try:
-                self.bring(line, revision)
-            except LinkError:
-                # A daemon that was restarted: one more try on a new connection.
-                return self.settle()
-            return self.settle()
-        except LinkError:
-            self.forget()
-            raise
 
     def forget(self) -> None:
         """Give up on what is unanswered, and begin anew with the next line."""
-        self._drop()
-        self._unanswered.clear()
-        self._kept = {}
+        with self._mutex:
+            self._part(self._ends)
+            self._unanswered.clear()
+            self._kept = {}
+
+    # Both
+
+    def _linked(self) -> Ends | None:
+        """The link, made where there is none; None where the daemon refuses it.
+
+        Raises:
+            OSError: there is no daemon; `BlockingIOError`: it does not answer in time.
+        """
+        if self._ends is None:
+            with self._mutex:
+                if self._ends is None:
+                    self._connect()
+        return self._ends
 
     def _connect(self) -> None:
-        connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        connection.settimeout(SECONDS)
-        try:
-            connection.connect(self._path)
-            connection.sendall(b"".join((self._head, *self._unanswered)))
-        except OSError:
-            connection.close()
-            raise
-        self._buffer, self._headed = b"", False
-        self._socket = connection
-
-    def _drop(self) -> None:
-        """Leave the connection; what was answered on it need not be asked again."""
-        if self._socket is None:
+        asking = _bounded(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM))
+        asking.connect(self._path)
+        asking.sendall(self._head)
+        said = b""
+        while b"\r\n\r\n" not in said:
+            said += _received(asking)
+        # Refused (a token that was revoked) is final for everything unanswered.
+        if not said.startswith(b"HTTP/1.1 200 "):
             return
-        self._socket.settimeout(0)
-        with contextlib.suppress(OSError, ValueError):
-            while self._socket is not None and self._unanswered:
-                self._kept = _both(self._kept, self._answer())
-        self._close()
+        handing, theirs = socket.socketpair()
+        with theirs:
+            socket.send_fds(asking, [b"+"], [theirs.fileno()])
+        ends = Ends(asking, _bounded(handing))
+        ends.handed = len(self._unanswered)
+        if ends.handed:
+            self._told(ends)
+            for line, revision in self._unanswered:
+                handing.sendall(frame(SERVER, 0, line, revision))
+        self._ends = ends
 
-    def _close(self) -> None:
-        if self._socket is not None:
-            self._socket.close()
-            self._socket = None
+    def _handed(self, ends: Ends, line: bytes, revision: str) -> None:
+        ends.handed += 1
+        ends.waiting += len(line)
+        if ends.waiting > SMALL:
+            self._told(ends)  # else it may not fit
+        ends.handing.sendall(frame(SERVER, 0, line, revision))
 
-    def _answer(self) -> dict[str, Any]:
-        if not self._headed:
-            # Refused (a token that was revoked) is final for everything unanswered.
-            if not self._until(b"\r\n\r\n").startswith(b"HTTP/1.1 200 "):
-                self._close()
-                self._unanswered.popleft()
-                return {"forward": False}
-            self._headed = True
-        size = int(self._until(b"\r\n"), 16)
-        if not size:
-            raise ConnectionResetError("the daemon ended the request")
-        while len(self._buffer) < size + 2:
-            self._buffer += self._received()
-        answer = json.loads(self._buffer[:size])
-        self._buffer = self._buffer[size + 2 :]
-        if not isinstance(answer, dict):
-            raise ValueError("an answer that is none")
-        self._unanswered.popleft()
-        return answer
+    def _told(self, ends: Ends) -> None:
+        with self._sending:
+            ends.told, ends.waiting = ends.handed, 0
+            ends.asking.sendall(frame(HANDED, ends.told))
 
-    def _until(self, end: bytes) -> bytes:
-        while True:
-            before, found, after = self._buffer.partition(end)
-            if found:
-                self._buffer = after
-                return before
-            self._buffer += self._received()
+    def _take(self, ends: Ends, seconds: float) -> bool:
+        """Take answers for what was handed over; false where none comes in time."""
+        if not select.select([ends.handing], [], [], seconds)[0]:
+            return False
+        with self._mutex:
+            if ends is self._ends:
+                self._taken(ends)
+        return True
 
-    def _received(self) -> bytes:
-        assert self._socket is not None
-        piece = self._socket.recv(65536)
+    def _taken(self, ends: Ends) -> None:
+        for answer in ends.answers():
+            self._unanswered.popleft()
+            self._kept = _both(self._kept, answer)
+
+    def _part(self, ends: Ends | None) -> None:
+        """Leave a link; what was answered on it need not be handed over again."""
+        with self._mutex:
+            if ends is None or ends is not self._ends:
+                return
+            self._ends = None
+            with contextlib.suppress(OSError, ValueError):
+                while True:
+                    self._taken(ends)
+            ends.end()
+
+
+class Ends:
+    """The two sockets of a link.
+
+    Args:
+        asking: where lines of the client go.
+        handing: where lines of the server go.
+    """
+
+    def __init__(self, asking: socket.socket, handing: socket.socket) -> None:
+        self.asking = asking
+        self.handing = handing
+        self.handed = self.told = self.waiting = 0
+        """How many lines of the server were handed over, with the one that is about to be; of
+        how many the daemon was told; and the bytes of the others."""
+        self._said = bytearray()
+        self._last: tuple[bytes, dict[str, Any]] = (b"", {})
+
+    def answer(self) -> dict[str, Any]:
+        """The answer to what was asked. Raises OSError or ValueError where there is none."""
+        said = _received(self.asking)
+        while not (whole := _whole(said)):
+            said += _received(self.asking)
+        if whole != len(said):
+            raise ValueError("more than an answer")
+        if said != self._last[0]:
+            self._last = (said, _read(said[ANSWER.size :]))
+        return self._last[1]
+
+    def answers(self) -> list[dict[str, Any]]:
+        """Answers for what was handed over that have come.
+
+        Raises:
+            OSError: there will be none; `BlockingIOError`: there is none yet.
+        """
+        piece = self.handing.recv(65536, socket.MSG_DONTWAIT)
         if not piece:
-            raise ConnectionResetError("the daemon closed the connection")
-        return piece
+            raise ConnectionResetError("the daemon closed the link")
+        self._said += piece
+        answers = []
+        while whole := _whole(self._said):
+            answers.append(_read(bytes(self._said[ANSWER.size : whole])))
+            del self._said[:whole]
+        return answers
+
+    def end(self) -> None:
+        """End it, also for a thread that is waiting on it; the last to let go closes it."""
+        for one in (self.asking, self.handing):
+            with contextlib.suppress(OSError):
+                one.shutdown(socket.SHUT_RDWR)
+
+
+_NO: dict[str, Any] = {"forward": False}
+
+
+def _bounded(end: socket.socket) -> socket.socket:
+    """A socket on which nothing takes longer than `SECONDS`; without Python's own timeout,
+    which costs a system call more at each."""
+    for option in (socket.SO_RCVTIMEO, socket.SO_SNDTIMEO):
+        end.setsockopt(socket.SOL_SOCKET, option, struct.pack("@ll", SECONDS, 0))
+    return end
+
+
+def _received(end: socket.socket) -> bytes:
+    piece = end.recv(65536)
+    if not piece:
+        raise ConnectionResetError("the daemon closed the link")
+    return piece
+
+
+def _whole(said: bytes | bytearray) -> int:
+    """How long the answer is that `said` begins with; 0 where it is not all there."""
+    if len(said) < ANSWER.size:
+        return 0
+    size: int = ANSWER.unpack_from(said)[0]
+    if size > MAX_ANSWER:
+        raise ValueError("an answer that is none")
+    return ANSWER.size + size if len(said) >= ANSWER.size + size else 0
+
+
+def _read(said: bytes) -> dict[str, Any]:
+    answer = json.loads(said)
+    if not isinstance(answer, dict):
+        raise ValueError("an answer that is none")
+    return answer
 
 
 def _both(before: dict[str, Any], answer: dict[str, Any]) -> dict[str, Any]:

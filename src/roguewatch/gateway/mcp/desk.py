@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Generator, Sequence
+from typing import NamedTuple
 
 import msgspec
 
 from roguewatch.control.decision import NEUTRAL_STOP
+from roguewatch.control.ruling import Ruling
 from roguewatch.events import Event
 from roguewatch.gateway.house import House
 from roguewatch.gateway.mcp.connection import Connection
@@ -45,6 +48,24 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     batch: bool = False
     revision: str = ""
     """The revision in force on the connection after this frame."""
+
+
+class Decide(NamedTuple):
+    """A step: have an action decided, with what came along."""
+
+    event: Event
+    along: Sequence[Event]
+
+
+class Observe(NamedTuple):
+    """A step: have events recorded."""
+
+    events: Sequence[Event]
+
+
+Steps = Generator[Decide | Observe, Ruling | None, Verdict]
+"""The steps of a frame. Each is to be durable before the next is asked for; the answer to a
+`Decide` is its ruling."""
 
 
 class Desk:
@@ -92,6 +113,37 @@ class Desk:
             raw: the frame's bytes.
             negotiated: the revision that the transport knows of; else the connection's.
         """
+        return await self.take(deployment, self.client_steps(connection, raw, negotiated))
+
+    async def server_sent(
+        self, deployment: Deployment, connection: Connection, raw: bytes
+    ) -> Verdict:
+        """Record a server's frame; durable when it returns.
+
+        Raises:
+            Exception: it could not be recorded.
+        """
+        return await self.take(deployment, self.server_steps(connection, raw))
+
+    async def take(
+        self, deployment: Deployment, steps: Steps, ruling: Ruling | None = None
+    ) -> Verdict:
+        """Take the steps that are left of a frame. `ruling`: that of the last one taken."""
+        gate = self._house.gate
+        try:
+            while True:
+                step = steps.send(ruling)
+                ruling = None
+                if isinstance(step, Decide):
+                    ruling = await gate.decide(deployment, step.event, along=step.along)
+                else:
+                    await gate.observe(deployment, step.events)
+        except StopIteration as end:
+            verdict: Verdict = end.value
+            return verdict
+
+    def client_steps(self, connection: Connection, raw: bytes, negotiated: str) -> Steps:
+        """What is to be done for a client's frame, one after the other, and the verdict."""
         sighted = Sighted(connection, raw, "client")
         try:
             frame = read_frame(raw, "client")
@@ -99,7 +151,8 @@ class Desk:
             if frame_ids_in_flight(frame, connection, "client"):
                 raise FrameError(-32600, "an id that is in use", frame.ids)
         except FrameError as error:
-            return await self._refuse(deployment, sighted, error)
+            yield Observe([sighted.gap("mcp_refused", str(error))])
+            return _refused(error)
         refused: Verdict | None = None
         for message in frame.messages:
             along: list[Event] = []
@@ -111,32 +164,29 @@ class Desk:
             else:
                 event, _ = response_event(sighted, connection, message, "server")
             if message.decided:
-                ruling = await self._house.gate.decide(deployment, event, along=along)
+                ruling = yield Decide(event, along)
+                assert ruling is not None
                 if ruling.decision.outcome != "allow":
                     refused = Verdict(forward=False, code=DENIED, message=ruling.decision.told)
-            elif not await self._noted(deployment, event):
-                refused = Verdict(forward=False, code=DENIED, message=NEUTRAL_STOP)
+            else:
+                yield Observe([event])
+                if self._house.live_register.stopped(connection.deployment):
+                    refused = Verdict(forward=False, code=DENIED, message=NEUTRAL_STOP)
         if refused is not None:
             for id in frame.ids:
                 connection.answered("client", id)
             return msgspec.structs.replace(refused, ids=frame.ids, batch=frame.batch)
         return Verdict(forward=True, revision=revision or connection.revision)
 
-    async def server_sent(
-        self, deployment: Deployment, connection: Connection, raw: bytes
-    ) -> Verdict:
-        """Record a server's frame; durable when it returns.
-
-        Raises:
-            Exception: it could not be recorded.
-        """
+    def server_steps(self, connection: Connection, raw: bytes) -> Steps:
+        """The same for a server's frame."""
         sighted = Sighted(connection, raw, "server")
         try:
             frame = read_frame(raw, "server")
         except FrameError as error:
-            return await self._refuse(deployment, sighted, error)
-        events = self._server_events(sighted, connection, frame)
-        await self._house.gate.observe(deployment, events)
+            yield Observe([sighted.gap("mcp_refused", str(error))])
+            return _refused(error)
+        yield Observe(self._server_events(sighted, connection, frame))
         return Verdict(forward=True, revision=connection.revision)
 
     def _server_events(self, sighted: Sighted, connection: Connection, frame: Frame) -> list[Event]:
@@ -153,11 +203,6 @@ class Desk:
                 other_event(sighted, connection, message, "server")
         return [*sighted.events, *offered]
 
-    async def _noted(self, deployment: Deployment, event: Event) -> bool:
-        """Record what needs no decision; false where the deployment may do nothing at all."""
-        await self._house.gate.observe(deployment, [event])
-        return not self._house.live_register.stopped(deployment.name)
 
-    async def _refuse(self, deployment: Deployment, sighted: Sighted, error: FrameError) -> Verdict:
-        await self._house.gate.observe(deployment, [sighted.gap("mcp_refused", str(error))])
-        return Verdict(forward=False, code=error.code, message=NOT_CLEAR, ids=error.ids)
+def _refused(error: FrameError) -> Verdict:
+    return Verdict(forward=False, code=error.code, message=NOT_CLEAR, ids=error.ids)

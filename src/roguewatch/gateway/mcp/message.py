@@ -202,7 +202,7 @@ def check_revision(frame: Frame, negotiated: str) -> str:
 
 def id_key(id: Id) -> str:
     """An id as part of a record's key: 1 and "1" are two."""
-    return json.dumps(id)
+    return str(id) if type(id) is int else json.dumps(id)
 
 
 def error_answer(ids: tuple[Id, ...], code: int, message: str, batch: bool = False) -> bytes:

@@ -187,7 +187,7 @@ def input_responses(sighted: Sighted, message: Message, call_id: str) -> list[Ev
 def frame_ids_in_flight(frame: Frame, connection: Connection, sender: Direction) -> bool:
     """Whether a request reuses an id that still waits for its response, or two share one."""
     ids = frame.ids
-    return len(set(map(repr, ids))) != len(ids) or any(
+    return (len(ids) > 1 and len(set(map(repr, ids))) != len(ids)) or any(
         connection.in_flight(sender, id) for id in ids
     )
 

@@ -1,146 +1,148 @@
-"""Where the stdio relay's process asks the daemon: `POST /mcp-relay/client` and `/server`.
+"""Where the stdio relay's process gets its link to the daemon: `POST /mcp-relay/lines`.
 
-The request's body has no end: line after line, each as `LENGTH REVISION\\n` and its bytes,
-just as they were sent; headers say on which connection. The response's body has an answer
-for each, a line of JSON: whether the line may pass, and where not, how to refuse it. So a
-line costs two writes and no HTTP. Internal: the relay and the daemon are of one version.
+The request says whose link it is; then its connection is taken from HTTP, and carries
+frames (`wire`, `lines`). Internal: the relay and the daemon are of one version.
 """
 
 from __future__ import annotations
 
 import asyncio
+import os
 import re
-from collections.abc import AsyncGenerator
-from contextlib import aclosing
+import socket
+import time
+from collections.abc import Coroutine
+from functools import partial
+from typing import Any
 
-import msgspec
 from starlette.datastructures import Headers
 from starlette.types import Receive, Scope, Send
 
-from roguewatch.gateway.bodies import RefusedError, held
+from roguewatch.gateway.bodies import RefusedError
 from roguewatch.gateway.carried import held_by, holder, note_refused, respond_json, token_of
 from roguewatch.gateway.house import House
 from roguewatch.gateway.latency import Latency
-from roguewatch.gateway.mcp.desk import Desk
-from roguewatch.gateway.protocol import ENDLESS
+from roguewatch.gateway.mcp.desk import Desk, Steps
+from roguewatch.gateway.mcp.lines import Line, take_over
+from roguewatch.gateway.mcp.wire import PATH
+from roguewatch.gateway.protocol import ENDLESS, JOINED
+from roguewatch.state.register import Deployment
 
-MAX_LINE = 64 << 20
-IDLE_SECONDS = 75.0
-"""After which the daemon ends a request that brings nothing; the relay begins another."""
-LINE_SECONDS = 10.0
-"""A line that has begun must have come whole."""
-CLIENT, SERVER = SIDES = ("/mcp-relay/client", "/mcp-relay/server")
+MAX_LINKS = 256
+"""Each has a thread."""
+LOOK_SECONDS = 0.25
+"""How often is looked at whether a line takes too long."""
+END_SECONDS = 3.0
 _CONNECTION = re.compile(r"[0-9a-f]{32}")
 _SERVER = re.compile(r"[A-Za-z0-9._-]{1,64}")
-_HEAD = re.compile(rb"(\d{1,8}) ([!-~]{0,64})\n")
-_MOST_HEAD = 80
+_HEADERS = [(b"connection", b"close")]
 
 
 class Lines:
-    """Lines of stdio connections."""
+    """Links of stdio relays.
+
+    Args:
+        house: the open store.
+        latency: where answers are measured.
+        desk: decides and records.
+    """
 
     def __init__(self, house: House, latency: Latency, desk: Desk) -> None:
         self._house = house
         self._latency = latency
         self._desk = desk
+        self._open: set[Line] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._timer: asyncio.TimerHandle | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Decide or record line after line, until either end is gone."""
+        """Make a link of the request's connection, for as long as either end holds it."""
         try:
             holder(self._house, scope, "relay")
             headers = Headers(scope=scope)
             id, server = headers.get("x-connection", ""), headers.get("x-server", "")
             if (
-                scope["path"] not in SIDES
+                scope["path"] != PATH
+                or headers.get("content-length") != "0"
                 or not _CONNECTION.fullmatch(id)
                 or not _SERVER.fullmatch(server)
             ):
                 raise RefusedError(400, "no MCP connection, or the server's name is none")
+            transport = scope[JOINED].transport
+            if transport.get_extra_info("socket").family != socket.AF_UNIX:
+                raise RefusedError(400, "a link that is not on a Unix socket")
+            if len(self._open) >= MAX_LINKS:
+                raise RefusedError(503, "too many relays")
         except RefusedError as refusal:
             await note_refused(self._house, scope, str(refusal))
             await respond_json(send, refusal.status, {"forward": False})
             return
         scope[ENDLESS] = True
-        await send({"type": "http.response.start", "status": 200, "headers": CLOSING})
+        transport.pause_reading()  # from here on it is the line's to read
+        line = self._line(scope, id, server)
         try:
-            async with (
-                asyncio.timeout(IDLE_SECONDS) as limit,
-                aclosing(lines(receive, limit)) as brought,
-            ):
-                token = token_of(scope)
-                async for revision, raw in brought:
-                    answer = await self._answer(scope, token, id, server, revision, raw)
-                    await send({"type": "http.response.body", "body": answer, "more_body": True})
-        except TimeoutError:
-            pass  # idle, or a line that does not come whole: the relay asks it again
-        except RefusedError as refusal:
-            await note_refused(self._house, scope, str(refusal))
-        await send({"type": "http.response.body", "body": b"", "more_body": False})
-
-    async def _answer(
-        self, scope: Scope, token: str, id: str, server: str, revision: str, raw: bytes
-    ) -> bytes:
-        """Decide or record one line; its answer."""
-        with self._latency.measure("mcp"):
-            try:
-                # Asked for every line: a key that was revoked brings no more.
-                deployment = held_by(self._house, token, "relay")
-                connection = self._desk.connection(deployment, id, server)
-                if scope["path"] == CLIENT:
-                    verdict = await self._desk.client_sent(deployment, connection, raw, revision)
-                else:
-                    verdict = await self._desk.server_sent(deployment, connection, raw)
-            except RefusedError as refusal:
-                await note_refused(self._house, scope, str(refusal))
-                return REFUSED
-            except Exception as error:  # unrecorded: the relay must not pass it
-                self._house.complain(f"an MCP line is not recorded: {type(error).__name__}")
-                return REFUSED
-        return msgspec.json.encode(verdict) + b"\n"
-
-
-CLOSING = [(b"connection", b"close")]
-REFUSED = b'{"forward":false}\n'
-
-
-async def lines(receive: Receive, limit: asyncio.Timeout) -> AsyncGenerator[tuple[str, bytes]]:
-    """The lines of a request's body, each with the revision that its sender knows of.
-
-    Args:
-        receive: the request's.
-        limit: for how long to wait; while a line is being answered, for longer than the
-            gate may take to answer it.
-
-    Raises:
-        RefusedError: the body is not made of lines, or one is too long.
-    """
-    waiting, length, revision = bytearray(), -1, ""
-    now = asyncio.get_running_loop().time
-    with held() as hold:
-        while True:
-            if length < 0 and (head := _HEAD.match(waiting)):
-                length, revision = int(head[1]), head[2].decode("ascii")
-                del waiting[: head.end()]
-                if length > MAX_LINE:
-                    raise RefusedError(413, f"a line is larger than {MAX_LINE} bytes")
-                if length > len(waiting):
-                    limit.reschedule(now() + LINE_SECONDS)
-            elif length < 0 and len(waiting) > _MOST_HEAD:
-                raise RefusedError(400, "the body is not made of lines")
-            if 0 <= length <= len(waiting):
-                line = bytes(waiting[:length])
-                del waiting[:length]
-                hold(len(waiting))
-                length = -1
-                # Not for each of many lines: a timer costs as much as reading one.
-                if (limit.when() or 0.0) < now() + IDLE_SECONDS / 2:
-                    limit.reschedule(now() + IDLE_SECONDS)
-                yield revision, line
+            await send({"type": "http.response.start", "status": 200, "headers": _HEADERS})
+            line.thread.start()
+            while (await receive())["type"] != "http.disconnect":
                 continue
-            message = await receive()
-            if message["type"] == "http.disconnect":
-                return
-            waiting += message.get("body", b"")
-            hold(len(waiting))
-            if not message.get("more_body", False) and not waiting:
-                return
+        finally:
+            line.end()
+            if not line.thread.is_alive():
+                self._open.discard(line)
+
+    def _line(self, scope: Scope, id: str, server: str) -> Line:
+        loop = asyncio.get_running_loop()
+        token, transport = token_of(scope), scope[JOINED].transport
+        end = socket.socket(fileno=os.dup(transport.get_extra_info("socket").fileno()))
+
+        def begin(client: bool, revision: str, line: bytes) -> tuple[Deployment, Steps]:
+            # Asked for every line: a key that was revoked brings no more.
+            deployment = held_by(self._house, token, "relay")
+            connection = self._desk.connection(deployment, id, server)
+            if client:
+                return deployment, self._desk.client_steps(connection, line, revision)
+            return deployment, self._desk.server_steps(connection, line)
+
+        def ended() -> None:
+            self._open.discard(line)
+            transport.close()
+
+        line = Line(
+            self._house.gate, end, begin, loop.call_soon_threadsafe,
+            refused=lambda why: self._start(note_refused(self._house, scope, why)),
+            failed=lambda why: self._house.complain(f"an MCP line is not recorded: {why}"),
+            took=partial(self._latency.took, "mcp"),
+            ended=ended,
+        )  # fmt: skip
+        self._open.add(line)
+        if self._timer is None:
+            self._timer = loop.call_later(LOOK_SECONDS, self._look)
+        return line
+
+    def _look(self) -> None:
+        """Take over what takes too long."""
+        self._timer = None
+        if self._open:
+            self._timer = asyncio.get_running_loop().call_later(LOOK_SECONDS, self._look)
+        late = time.monotonic() - self._house.gate.straight.seconds
+        for line in self._open:
+            asked = line.asked
+            if asked is not None and asked.since < late and asked.take():
+                self._start(take_over(self._house.gate, asked, self._desk.take))
+
+    def _start(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def close(self) -> None:
+        """End all links; what is under way is still answered."""
+        if self._timer is not None:
+            self._timer.cancel()
+        lines = list(self._open)
+        for line in lines:
+            line.end()
+        until = time.monotonic() + END_SECONDS
+        for line in lines:
+            await asyncio.to_thread(line.thread.join, max(0.0, until - time.monotonic()))
+        await asyncio.gather(*self._tasks, return_exceptions=True)

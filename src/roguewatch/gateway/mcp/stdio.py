@@ -1,7 +1,7 @@
 """The stdio relay: stands between an MCP client and its server, line by line.
 
 Every line of the client is decided and recorded by the daemon before the server gets it,
-and passed on byte for byte. Every line of the server is handed to the daemon before the
+and passed on byte for byte. Every line of the server is in the daemon's hands before the
 client gets it; its requests (sampling, elicitation, roots) only after they are durable.
 Whatever goes wrong is answered to the client as a JSON-RPC error and never passed on.
 Nothing else is ever written to standard output. Standard library only, to start quickly.
@@ -12,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import select
 import signal
 import subprocess
 import sys
@@ -31,6 +32,9 @@ from roguewatch.gateway.mcp.message import (
 MAX_CLIENT_LINE = 16 << 20
 MAX_SERVER_LINE = 48 << 20
 MAX_UNANSWERED = 32
+TELL_SECONDS = 0.001
+"""How long the daemon is let sleep over lines that lie in its hands: the client, who has them,
+goes first."""
 REFUSAL = "This action is not permitted for this deployment."
 SERVER_GONE = -32000
 
@@ -47,8 +51,7 @@ class Relay:
 
     def __init__(self, command: list[str], socket_path: str, token: str, server: str) -> None:
         connection = os.urandom(16).hex()
-        self._asking = Link(socket_path, token, connection, server, "client")
-        self._telling = Link(socket_path, token, connection, server, "server")
+        self._link = Link(socket_path, token, connection, server)
         self._revision = ""
         self._to_client = threading.Lock()
         self._to_server = threading.Lock()
@@ -74,12 +77,12 @@ class Relay:
     # The client's lines
 
     def _client_lines(self) -> None:
-        source = sys.stdin.buffer
-        while line := _line(source, MAX_CLIENT_LINE):
+        source = Lines(sys.stdin.fileno(), MAX_CLIENT_LINE)
+        while line := source.next():
             if not line.strip():
                 continue
             try:
-                verdict = self._asking.ask(line, self._revision)
+                verdict = self._link.ask(line, self._revision)
             except LinkError:
                 verdict = {"forward": False}
             if verdict.get("forward") is True and len(line) <= MAX_CLIENT_LINE:
@@ -110,8 +113,12 @@ class Relay:
     # The server's lines
 
     def _server_lines(self) -> None:
-        source = _pipe(self._child.stdout)
-        while line := _line(source, MAX_SERVER_LINE):
+        source = Lines(_pipe(self._child.stdout).fileno(), MAX_SERVER_LINE)
+        while True:
+            if self._link.untold and not source.there(TELL_SECONDS):
+                self._link.tell()
+            if not (line := source.next()):
+                break
             if not line.strip():
                 continue
             try:
@@ -119,29 +126,27 @@ class Relay:
             except FrameError:
                 frame = None
             if frame is None:
-                self._tell(line[:MAX_SERVER_LINE], wait=True)  # the daemon records the gap
+                self._handed(line[:MAX_SERVER_LINE], wait=True)  # the daemon records the gap
                 self._replace(line)
-            elif self._tell(line, wait=self._must_wait(frame)):
+            elif self._handed(line, wait=self._must_wait(frame)):
                 self._write_client(line)
             else:
                 self._withhold(frame)
         with contextlib.suppress(LinkError):
-            self._telling.settle()
+            self._link.settle()
 
     def _must_wait(self, frame: Frame) -> bool:
         """Requests of the server act on the client; a handshake changes what may follow."""
         return not self._revision or any(one.kind == "request" for one in frame.messages)
 
-    def _tell(self, line: bytes, *, wait: bool) -> bool:
+    def _handed(self, line: bytes, *, wait: bool) -> bool:
         """Hand a line to the daemon. Returns whether the client may have it."""
+        if not self._link.hand(line, self._revision):
+            wait = True  # a restarted daemon: settle hands it over again on a new link
         try:
-            self._telling.bring(line, self._revision)
+            answer = self._link.settle(0 if wait else MAX_UNANSWERED)
         except LinkError:
-            wait = True  # a restarted daemon: settle asks again on a new connection
-        try:
-            answer = self._telling.settle(0 if wait else MAX_UNANSWERED)
-        except LinkError:
-            self._telling.forget()
+            self._link.forget()
             return False
         if answer:
             self._revision = self._revision or str(answer.get("revision") or "")
@@ -183,13 +188,41 @@ class Relay:
             pipe.flush()
 
 
-def _line(source: IO[bytes], most: int) -> bytes:
-    """The next line; of a longer one than `most`, `most` + 1 bytes, and the rest is skipped."""
-    line = source.readline(most + 1)
-    if len(line) > most and not line.endswith(b"\n"):
-        while (rest := source.readline(1 << 20)) and not rest.endswith(b"\n"):
-            continue
-    return line
+class Lines:
+    """Lines that come on a descriptor; of a longer one than `most`, `most` + 1 bytes, and the
+    rest is skipped."""
+
+    def __init__(self, descriptor: int, most: int) -> None:
+        self._descriptor = descriptor
+        self._most = most
+        self._buffer = bytearray()
+        self._searched = 0
+        """How much of the buffer is known to hold no end of a line."""
+
+    def next(self) -> bytes:
+        """The next line; what there is of it, at the end; empty after that."""
+        skipping = b""
+        while (end := self._buffer.find(b"\n", self._searched)) < 0:
+            self._searched = len(self._buffer)
+            if self._searched > self._most:
+                skipping = skipping or bytes(self._buffer[: self._most + 1])
+                self._buffer.clear()
+                self._searched = 0
+            piece = os.read(self._descriptor, 1 << 16)
+            if not piece:
+                end = len(self._buffer)
+                break
+            self._buffer += piece
+        line = skipping or bytes(self._buffer[: min(end, self._most) + 1])
+        del self._buffer[: end + 1]
+        self._searched = 0
+        return line
+
+    def there(self, seconds: float) -> bool:
+        """Whether a line is there, or more of one comes in time."""
+        if self._buffer.find(b"\n", self._searched) >= 0:
+            return True
+        return bool(select.select([self._descriptor], [], [], seconds)[0])
 
 
 def _pipe(pipe: IO[bytes] | None) -> IO[bytes]:
