@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from roguewatch.events import Event
 from roguewatch.sources.lines import lines
 from roguewatch.sources.source import Document
+from roguewatch.sources.times import time_of
 from tests.fuzz.seeds import seeds
 from tests.sources.lines_of import answer, claude, codex, events, meta, of_kind, reading, use, write
 
@@ -175,6 +177,17 @@ def test_calls_and_results_join_without_the_space_around_their_ids(
             found, told = reading(write(tmp_path / "s", records))
             assert found.counts.orphan_call == 0
             assert {e.call_id for e in told if e.kind.startswith("tool_")} == {"c1"}
+
+
+def test_a_time_without_a_zone_is_utc_wherever_it_is_read(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with monkeypatch.context() as elsewhere:
+        elsewhere.setenv("TZ", "America/New_York")
+        time.tzset()
+        told = time_of("2026-03-01T10:00:00.5"), time_of("2026-03-01T10:00:00.5+00:00")
+    time.tzset()
+    assert told == (1772359200_500_000_000,) * 2
 
 
 def test_reading_again_or_under_another_name_gives_the_same_ids(tmp_path: Path) -> None:
