@@ -26,7 +26,7 @@ from roguewatch.detect.values import normalise
 WINDOW = 480
 """Characters on either side of a cue that belong to its passage."""
 
-MAXCUES = 48
+MAX_CUES = 48
 """Cues looked at per output; an output with more is itself odd, and says `flooded`."""
 
 _STRONG = [
@@ -238,7 +238,7 @@ def _weight(cues: list[tuple[str, int, Scanner]], text: str) -> int:
 
 def _windows(text: str) -> Iterator[tuple[int, int]]:
     begin = end = -1
-    for first, last in islice(_ANY_STRONG.spans(text), MAXCUES):
+    for first, last in islice(_ANY_STRONG.spans(text), MAX_CUES):
         low, high = max(0, first - WINDOW), min(len(text), last + WINDOW)
         if low <= end:
             end = high
