@@ -1,18 +1,20 @@
 """The load on a model relay: bare clients, so that a rate is the relays' and not their callers'.
 
-A connection is an agent that asks one thing after the other. Each question begins a
-conversation of its own, and none is asked twice in a run. All relays are asked by the same
+A connection is an agent that asks one thing after the other. A question begins a
+conversation of its own, or goes on with a long one, and none is asked twice in a run. All relays are asked by the same
 client, in the same bytes.
 """
 
 from __future__ import annotations
 
 import asyncio
+import functools
 import itertools
 import json
 import time
-from typing import cast
-from urllib.parse import urlsplit
+from collections.abc import Callable, Sequence
+from typing import Any, cast
+from urllib.parse import SplitResult, urlsplit
 
 import httptools
 import uvloop
@@ -30,15 +32,42 @@ def question() -> bytes:
     return json.dumps({"model": "m", "messages": messages}).encode()
 
 
+def conversation(turns: int) -> Callable[[], bytes]:
+    """The requests of one agent at work, one after the other: each repeats the whole
+    conversation, which so many turns were before, 2 KB each, and adds to it."""
+    result = "".join(
+        f"src/module_{line}.py:{line}: a line of what was found\n" for line in range(40)
+    )
+    number = next(_numbers)
+    messages: list[dict[str, Any]] = [{"role": "user", "content": f"Work on task {number}."}]
+
+    def turn() -> None:
+        id = f"call_{number}_{len(messages)}"
+        function = {"name": "search", "arguments": json.dumps({"pattern": f"part {len(messages)}"})}
+        call = {"id": id, "type": "function", "function": function}
+        messages.append({"role": "assistant", "content": None, "tool_calls": [call]})
+        messages.append({"role": "tool", "tool_call_id": id, "content": result})
+
+    def ask() -> bytes:
+        turn()
+        return json.dumps({"model": "m", "messages": messages}).encode()
+
+    for _ in range(turns):
+        turn()
+    return ask
+
+
 class Caller(asyncio.Protocol):
     """One connection.
 
     Args:
         url: where its requests are posted.
         token: their bearer token.
+        question: gives the body of the next request.
     """
 
-    def __init__(self, url: str, token: str) -> None:
+    def __init__(self, url: str, token: str, question: Callable[[], bytes]) -> None:
+        self._question = question
         parts = urlsplit(url)
         self._head = (
             f"POST {parts.path} HTTP/1.1\r\nHost: {parts.netloc}\r\nAccept: application/json\r\n"
@@ -72,7 +101,7 @@ class Caller(asyncio.Protocol):
 
     def _ask(self) -> None:
         assert self._transport is not None
-        body = question()
+        body = self._question()
         self._parser = httptools.HttpResponseParser(self)
         self._began = time.perf_counter()
         self._transport.write(self._head % len(body) + body)
@@ -110,26 +139,37 @@ class Caller(asyncio.Protocol):
             self._done.set_exception(RuntimeError(reason))
 
 
-def load(url: str, token: str, connections: int, requests: int) -> tuple[float, list[float]]:
+def load(
+    url: str,
+    token: str,
+    connections: int,
+    requests: int,
+    asking: Callable[[], bytes] = question,
+) -> tuple[float, list[float]]:
     """Requests a second over so many connections, and the seconds of each request.
 
     Raises:
         RuntimeError: a request was not answered with 200.
     """
+    callers = [Caller(url, token, asking) for _ in range(connections)]
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        return runner.run(_load(url, token, connections, requests // connections))
+        return runner.run(_load(urlsplit(url), callers, requests // connections))
 
 
-async def _load(url: str, token: str, connections: int, each: int) -> tuple[float, list[float]]:
-    loop, place = asyncio.get_running_loop(), urlsplit(url)
-    callers = [
-        (await loop.create_connection(lambda: Caller(url, token), place.hostname, place.port))[1]
-        for _ in range(connections)
-    ]
+async def _load(
+    place: SplitResult, callers: Sequence[Caller], each: int
+) -> tuple[float, list[float]]:
+    loop = asyncio.get_running_loop()
+    for caller in callers:
+        await loop.create_connection(functools.partial(_same, caller), place.hostname, place.port)
     await asyncio.gather(*(caller.ask(WARM) for caller in callers))
     began = time.perf_counter()
     taken = await asyncio.gather(*(caller.ask(each) for caller in callers))
-    rate = connections * each / (time.perf_counter() - began)
+    rate = len(callers) * each / (time.perf_counter() - began)
     for caller in callers:
         caller.close()
     return rate, [seconds for one in taken for seconds in one]
+
+
+def _same(caller: Caller) -> Caller:
+    return caller
