@@ -12,10 +12,11 @@ from roguewatch.detect.action import Action
 from roguewatch.detect.commands.command import Command
 from roguewatch.detect.deeds import words
 from roguewatch.detect.scanning import Scanner
+from roguewatch.detect.stores import entries
 from roguewatch.detect.values import address
 
-Sort = Literal["file", "url", "package", "key", "credential", "host"]
-"""`key`: a random-looking word that is written into files. `credential`: one that is shown to a
+Sort = Literal["file", "url", "package", "entry", "key", "credential", "host"]
+"""`entry`: one of a shared store (cache, queue, registry). `key`: a random-looking word that is written into files. `credential`: one that is shown to a
 network program. `host`: a machine that something is sent to."""
 MAX_PER_CALL = 24
 
@@ -75,6 +76,9 @@ def traces(action: Action) -> Traces:
     sent = []
     for command in action.commands:
         program = command.program
+        put, got = entries(command)
+        left += [_entry(name) for name in put]
+        taken += [_entry(name) for name in got]
         if not command.urls and program not in _TELLING:
             continue
         outgoing = bool(command.urls) and command.program in _SENDING
@@ -139,12 +143,35 @@ def _odd(path: str, cwd: str) -> bool:
     return not path.startswith(_SYSTEM)
 
 
+def _entry(name: str) -> Artefact:
+    if name.startswith("package:"):
+        return Artefact("package", name.removeprefix("package:"))
+    return Artefact("entry", name)
+
+
+def is_posting(action: Action) -> bool:
+    """Whether a call puts something where its output may say it can be fetched."""
+    posted = str(action.arguments.get("method", "")).upper() in ("POST", "PUT")
+    return posted or any(
+        command.program in _SENDING and _posts(command) for command in action.commands
+    )
+
+
+def urls_of(text: str) -> tuple[Artefact, ...]:
+    """The addresses that the output of such a call gives."""
+    found = [_url(match) for match in _ADDRESS.findall(text[:4096])[:4]]
+    return _few(found)
+
+
+_ADDRESS = re.compile(r"https?://[^\s\"'<>)\]}]{6,300}")
+
+
 def _file(path: str) -> Artefact:
     return Artefact("file", path, path.rpartition("/")[0])
 
 
 def _url(url: str) -> Artefact:
-    plain = address(url.lower()).split("?")[0].split("#")[0]
+    plain = address(url.lower()).split("?")[0].split("#")[0].removesuffix("/raw").rstrip("/")
     host, _, rest = plain.partition("/")
     if not rest or host.startswith(("localhost", "127.", "0.0.0.0", "10.", "192.168.")):  # noqa: S104
         return Artefact("url", "")

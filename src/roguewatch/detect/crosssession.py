@@ -17,7 +17,7 @@ from collections.abc import Iterable, Iterator
 import msgspec
 
 from roguewatch.detect.action import Action
-from roguewatch.detect.artefacts import Artefact, traces
+from roguewatch.detect.artefacts import Artefact, is_posting, traces, urls_of
 from roguewatch.detect.cause import Provenance, Provenances
 from roguewatch.detect.channels import Channels, Left, Link, Took
 from roguewatch.detect.scanning import Scanner
@@ -71,7 +71,7 @@ class CrossSessionDetector:
     version = "1.1.0"
     across_sessions = True
     """An interrupted assessment looks for it again over the whole ledger."""
-    kinds = frozenset({"tool_call", "user_message"})
+    kinds = frozenset({"tool_call", "tool_result", "user_message"})
 
     def __init__(self, provenances: Provenances | None = None) -> None:
         self._provenances = Provenances() if provenances is None else provenances
@@ -86,12 +86,16 @@ class CrossSessionDetector:
         self._sessions: OrderedDict[str, str] = OrderedDict()
         """Session → the first words of its users, normalised; empty before any."""
         self._raised: OrderedDict[str, None] = OrderedDict()
+        self._posting: OrderedDict[tuple[str, str], Event] = OrderedDict()
+        """Calls whose output may give the address of what they posted."""
 
     def observe(self, action: Action) -> Iterable[Finding]:
         event = action.event
         provenance = self._provenances.follow(event)
         if event.kind == "tool_call":
             return self._call(action, provenance)
+        if event.kind == "tool_result":
+            return self._posted(event)
         if event.kind == "user_message" and event.author != "harness" and event.text:
             return self._said(event)
         return ()
@@ -183,6 +187,8 @@ class CrossSessionDetector:
         event = action.event
         self._sessions.setdefault(event.session, "")
         findings = self._persisted(action)
+        if event.call_id and is_posting(action):
+            _put(self._posting, (event.session, event.call_id), event, MAX_PROMPTS)
         found = traces(action)
         if not found.taken and not found.left:
             return findings
@@ -196,15 +202,27 @@ class CrossSessionDetector:
                     hijacked = provenance.ordered(event)
                 sent = artefact in found.sent
                 links += self._channels.take(artefact, self._took(event, artefact, sent, hijacked))
-        for artefact in found.left:
+        links += self._left(found.left, event)
+        for artefact in found.renewed:
+            _put(self._written, (event.session, artefact), event.time, MAX_ARTEFACTS)
+        return findings + [finding for link in links for finding in self._taken(link)]
+
+    def _posted(self, result: Event) -> list[Finding]:
+        """What a call posted is left where its output says."""
+        call = self._posting.pop((result.session, result.call_id), None)
+        if call is None or result.failed:
+            return []
+        return [one for link in self._left(urls_of(result.text), call) for one in self._taken(link)]
+
+    def _left(self, artefacts: Iterable[Artefact], event: Event) -> list[Link]:
+        links: list[Link] = []
+        for artefact in artefacts:
             if not self._touch(artefact, event.session):
                 self._channels.forget(artefact)
             else:
                 left = Left(event.session, event.id, event.seq, event.time, event.cwd)
                 links += self._channels.leave(artefact, left)
-        for artefact in found.renewed:
-            _put(self._written, (event.session, artefact), event.time, MAX_ARTEFACTS)
-        return findings + [finding for link in links for finding in self._taken(link)]
+        return links
 
     def _took(self, event: Event, artefact: Artefact, sent: bool, hijacked: str) -> Took:
         return Took(
