@@ -67,14 +67,14 @@ class Hooks:
             other = PlainTextResponse("Method Not Allowed", 405, {"allow": "POST"})
             await other(scope, receive, send)
         else:
-            with self._latency.measure("hook"):
-                status, answer, said = await self._answer(agent, scope, receive)
             joined: Joined | None = scope.get(JOINED)
+            with self._latency.measure("hook"):
+                status, answer, said = await self._answer(agent, scope, receive, joined)
             if joined is None or not joined.answered():
                 await _respond(send, status, answer, said)
 
     async def _answer(
-        self, agent: Agent, scope: Scope, receive: Receive
+        self, agent: Agent, scope: Scope, receive: Receive, joined: Joined | None
     ) -> tuple[int, Answer, str]:  # fmt: skip
         """The status of the response, the answer in it, and what went wrong besides."""
         query = scope["query_string"]
@@ -83,7 +83,7 @@ class Hooks:
             deployment = _holder(self._house, scope, "hook")
             raw = await read_body(receive, MAX_HOOK, scope)
             hook = await _understood(agent, raw, named)
-            return 200, await self._decided(agent, hook, deployment, scope.get(JOINED)), ""
+            return 200, await self._decided(agent, hook, deployment, joined), ""
         except RefusedError as refusal:
             await note_refusal(self._house, Request(scope), str(refusal))
             return refusal.status, agent.refuse(named), ""
