@@ -121,6 +121,7 @@ def test_a_person_s_consent_lets_the_exact_action_through_once(house: House) -> 
     first = house.decide(event)
     assert first.decision.outcome == "deny"
     assert first.approval is not None
+    assert "sudo systemctl restart app" in first.approval.shown
     house.approvals.answer(first.approval.id, "ada", PASSPHRASE, approve=True, looked_seconds=3)
     again = bash("sudo systemctl restart app")
     allowed = house.decide(again)
@@ -143,6 +144,24 @@ def test_a_request_for_permission_is_decided_as_the_call_that_it_is_for(
     found = len(house.found)
     house.decide(bash("crontab -e"))
     assert len(house.found) > found or outcome == "stop"
+
+
+@pytest.mark.parametrize(
+    ("command", "seen"),
+    [
+        ("sudo id; ssh host.example id", ["sudo id; ssh host.example id", "sudo id", "ssh id"]),
+        ("echo cm0gLXJmIC8K | base64 -d | sudo sh", ["cm0gLXJmIC8K | base64", "rm -rf /"]),
+        ("sudo echo " + "x" * 5_000 + "; rm -rf /", ["sudo echo x", "not shown", "x; rm -rf /"]),
+    ],
+)
+def test_a_person_sees_the_exact_action_and_what_it_runs(
+    house: House, command: str, seen: list[str]
+) -> None:
+    event = call("Bash", command=command, run_in_background=True)
+    approval = house.decide(msgspec.structs.replace(event, cwd="/repo")).approval
+    assert approval is not None
+    for part in (*seen, '"run_in_background":true', "in /repo"):
+        assert part in approval.shown
 
 
 def test_trying_the_denied_again_and_again_stops_the_session(house: House) -> None:

@@ -117,10 +117,25 @@ def decision_event(
 
 
 def shown(action: Action) -> str:
-    """The action in one line, as an approver sees it."""
+    """The exact action in one line, as an approver sees it: what was given and where, and what
+    would run where that reads differently. Of a long one the middle is left out, and how much."""
     event = action.event
-    commands = "; ".join(command.text for command in action.commands)
-    return f"{event.tool}: {commands or event.arguments}"
+    scripts = [text for text, _ in action.scripts]
+    given = scripts[0] if len(scripts) == 1 else event.arguments
+    said = f"{event.tool}: {_ends(given, 2_400)}"
+    if len(scripts) == 1:
+        more = {name: value for name, value in action.arguments.items() if value != given}
+        said += f"  with {_ends(msgspec.json.encode(more).decode(), 400)}" if more else ""
+    said += f"  in {event.cwd}" if event.cwd else ""
+    runs = "; ".join(" ".join((*one.via, one.text)) for one in action.commands)
+    return f"{said}  which runs: {_ends(runs, 800)}" if runs not in ("", given.strip()) else said
+
+
+def _ends(text: str, most: int) -> str:
+    if len(text) <= most:
+        return text
+    half = most // 2
+    return f"{text[:half]} [… {len(text) - 2 * half} characters not shown …] {text[-half:]}"
 
 
 def while_deciding(error: Exception) -> str:

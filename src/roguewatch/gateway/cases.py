@@ -14,6 +14,7 @@ from roguewatch.control.circumstances import principal_of, situation_of
 from roguewatch.control.decision import Decision, Outcome
 from roguewatch.control.guard import Guard
 from roguewatch.control.policy import Policy
+from roguewatch.control.ruling import shown
 from roguewatch.control.session import asked_about, asks_permission
 from roguewatch.control.situation import LEVEL_NUMBER, Principal, Request, Situation
 from roguewatch.detect.action import Action
@@ -329,13 +330,12 @@ def _changed(
     was = "ask" if detail.get("approval") and decided.text == "deny" else decided.text
     if decision.outcome == was:
         return None
-    commands = "; ".join(command.text for command in action.commands)
     return Change(
         event=event.id,
         session=event.session,
         deployment=deployment.name,
         tool=event.tool or event.kind,
-        shown=printable(commands or event.arguments or event.text, 300),
+        shown=printable(shown(action) if event.arguments else event.text, 300),
         was=was,
         would_be=decision.outcome,
         policies=decision.policy_ids,
