@@ -21,7 +21,8 @@ import msgspec
 from roguewatch.errors import SourceError
 from roguewatch.events import Event, Origin, Usage, event_id
 from roguewatch.printable import printable
-from roguewatch.sources.drift import NOTHING, raw_text, understand
+from roguewatch.sources.drift import raw_text, understand
+from roguewatch.sources.gemini_records import Call, Record, Update
 from roguewatch.sources.gemini_stream import NAMING, is_stream, read_stream
 from roguewatch.sources.json_items import items
 from roguewatch.sources.jsonl import first_objects
@@ -39,72 +40,7 @@ _CUT = ("[CONTENT TRUNCATED", "... [truncated]", "Output too large.", " characte
 _PERSONAL = ("user",)
 _NOTICES = ("info", "error", "warning")
 Raw = msgspec.Raw
-
-
-class _Tokens(msgspec.Struct, forbid_unknown_fields=True, gc=False):
-    input: int | None = 0
-    output: int | None = 0
-    cached: int | None = 0
-    thoughts: int | None = 0
-    tool: int | None = 0
-    total: int | None = 0
-
-
-class _Call(msgspec.Struct, forbid_unknown_fields=True, gc=False):
-    id: str = ""
-    name: str = ""
-    args: Raw = NOTHING
-    result: Any = None
-    status: str | None = ""
-    timestamp: str | None = ""
-    agentId: str | None = ""  # noqa: N815
-    displayName: Raw = NOTHING  # noqa: N815
-    description: Raw = NOTHING
-    resultDisplay: Any = None  # noqa: N815
-    renderOutputAsMarkdown: Raw = NOTHING  # noqa: N815
-
-
-class _Thought(msgspec.Struct, forbid_unknown_fields=True, gc=False):
-    subject: str | None = ""
-    description: str | None = ""
-    timestamp: str | None = ""
-
-
-class _Record(msgspec.Struct, forbid_unknown_fields=True, gc=False):
-    """A message, a session's metadata, an update, or an entry of `logs.json`."""
-
-    id: str = ""
-    timestamp: str | None = ""
-    type: str = ""
-    content: Any = None
-    displayContent: Raw = NOTHING  # noqa: N815
-    toolCalls: list[_Call] | None = None  # noqa: N815
-    thoughts: list[_Thought] | None = None
-    tokens: _Tokens | None = None
-    model: str | None = ""
-    sessionId: str = ""  # noqa: N815
-    projectHash: Raw = NOTHING  # noqa: N815
-    startTime: str | None = ""  # noqa: N815
-    lastUpdated: Raw = NOTHING  # noqa: N815
-    messages: list[Raw] | None = None
-    summary: Raw = NOTHING
-    memoryScratchpad: Raw = NOTHING  # noqa: N815
-    directories: Raw = NOTHING
-    kind: str | None = ""
-    activeExtensionName: Raw = NOTHING  # noqa: N815
-    messageId: Raw = NOTHING  # noqa: N815
-    message: Any = None
-    set: Raw = msgspec.field(default=NOTHING, name="$set")
-    rewind: str | None = msgspec.field(default="", name="$rewindTo")
-
-
-class _Session(msgspec.Struct):
-    """Only what a `$set` may bring along."""
-
-    messages: list[Raw] | None = None
-
-
-_DECODER = msgspec.json.Decoder(_Record)
+_DECODER = msgspec.json.Decoder(Record)
 
 
 class _Reader:
@@ -167,11 +103,11 @@ class _Reader:
             yield from self.line(Line(start, repaired(msgspec.json.encode(fields))))
 
     def line(self, line: Line) -> Iterator[Event]:
-        record: _Record | None
+        record: Record | None
         try:
             record = _DECODER.decode(line.data)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-            record, gaps = understand(line, _Record, self.tally)
+            record, gaps = understand(line, Record, self.tally)
             yield from gaps
             if record is None:
                 return
@@ -181,7 +117,7 @@ class _Reader:
             yield self.other(line, json_detail({"rewind_to": record.rewind, "type": "update"}))
             if record.set:
                 try:
-                    update = msgspec.json.decode(record.set, type=_Session)
+                    update = msgspec.json.decode(record.set, type=Update)
                 except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
                     return
                 yield from self.items(update.messages or [], line.data, line.offset)
@@ -190,7 +126,7 @@ class _Reader:
         else:
             yield self.tally.unknown_type("", line.offset, line.data)
 
-    def metadata(self, line: Line, record: _Record) -> Iterator[Event]:
+    def metadata(self, line: Line, record: Record) -> Iterator[Event]:
         """The session begins; with its messages, where the file is one object."""
         self.tally.session = record.sessionId
         if record.kind == "subagent":
@@ -237,7 +173,7 @@ class _Reader:
         id = self.tally.line_id(self.tally.session, line.data)
         return Event(id=id, kind="other", raw=line.data, text=text, detail=detail, **fields)
 
-    def message(self, line: Line, record: _Record) -> Iterator[Event]:
+    def message(self, line: Line, record: Record) -> Iterator[Event]:
         """The pieces of a message that this file has not told yet."""
         time = time_of(record.timestamp)
         if record.sessionId and record.message is not None:
@@ -281,7 +217,7 @@ def _fault(text: bytes) -> str:
     return "truncated_tail" if "truncated" in why else "malformed"
 
 
-def _pieces(record: _Record, tally: Tally) -> Iterator[tuple[str, dict[str, Any]]]:
+def _pieces(record: Record, tally: Tally) -> Iterator[tuple[str, dict[str, Any]]]:
     """Name and fields of each event of a message."""
     text = loose_text(record.content)
     if record.type in _PERSONAL:
@@ -311,7 +247,7 @@ def _pieces(record: _Record, tally: Tally) -> Iterator[tuple[str, dict[str, Any]
         yield "usage", {"kind": "usage", "usage": usage, "request_id": ""}
 
 
-def _call_pieces(call: _Call) -> Iterator[tuple[str, dict[str, Any]]]:
+def _call_pieces(call: Call) -> Iterator[tuple[str, dict[str, Any]]]:
     """A call; its result where there is one; a refusal where it was cancelled."""
     call_id = call.id.strip()
     shared: dict[str, Any] = {"tool": call.name, "call_id": call_id}
