@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -18,6 +19,8 @@ BODY_SECONDS = 10.0
 """A client that sends a byte now and then would hold its place for ever."""
 
 _reading = 0
+_counting = threading.Lock()
+"""Relays' lines are read by threads of their own."""
 
 
 class RefusedError(Exception):
@@ -43,7 +46,8 @@ def held() -> Iterator[Callable[[int], None]]:
         global _reading
         grown = bytes_held - size
         size = bytes_held
-        _reading += grown
+        with _counting:
+            _reading += grown
         if grown > 0 and _reading > MAX_BODIES:
             raise RefusedError(503, "too many large bodies at once")
 

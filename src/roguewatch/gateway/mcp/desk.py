@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections import OrderedDict
 from collections.abc import Generator, Sequence
 from typing import NamedTuple
@@ -80,19 +81,23 @@ class Desk:
         self._offers = Offers(house.ledger)
         self._connections: OrderedDict[tuple[str, str], Connection] = OrderedDict()
         self._rounds: dict[tuple[str, str], OrderedDict[bytes, str]] = {}
+        self._mutex = threading.Lock()
 
     def connection(self, deployment: Deployment, id: str, server: str) -> Connection:
         """The connection of that id, opened at its first use. Ids of one deployment cannot
         reach another's connections."""
         key = (deployment.name, id)
-        connection = self._connections.get(key)
-        if connection is None:
-            rounds = self._rounds.setdefault((deployment.name, server), OrderedDict())
-            connection = self._connections[key] = Connection(id, deployment.name, server, rounds)
-            if len(self._connections) > MAX_CONNECTIONS:
-                self._connections.popitem(last=False)
-        self._connections.move_to_end(key)
-        return connection
+        with self._mutex:
+            connection = self._connections.get(key)
+            if connection is None:
+                rounds = self._rounds.setdefault((deployment.name, server), OrderedDict())
+                connection = self._connections[key] = Connection(
+                    id, deployment.name, server, rounds
+                )
+                if len(self._connections) > MAX_CONNECTIONS:
+                    self._connections.popitem(last=False)
+            self._connections.move_to_end(key)
+            return connection
 
     def rename(self, deployment: Deployment, connection: Connection, id: str) -> None:
         """Find a connection under another id from now on."""

@@ -7,6 +7,7 @@ server, in events of a session of its own, so that it survives the daemon.
 
 from __future__ import annotations
 
+import threading
 import time
 from hashlib import sha256
 from typing import Any
@@ -33,18 +34,24 @@ class Offers:
         self._ledger = ledger
         self._known: dict[str, dict[str, str]] = {}
         self._declared: dict[str, dict[str, Declared]] = {}
+        self._mutex = threading.Lock()
+        """Lines of several connections to one server may list its tools at once."""
 
     def declared(self, deployment: str, server: str, tool: str) -> Declared:
         """The headers that the schema of a tool declares, as it was offered last."""
         session = f"mcp-tools:{deployment}:{server}"
-        self._of(session)
-        return self._declared[session].get(tool, {})
+        with self._mutex:
+            self._of(session)
+            return self._declared[session].get(tool, {})
 
     def listed(self, connection: Connection, result: dict[str, Any]) -> list[Event]:
         """The events of a `tools/list` result: one for each tool that is new or changed."""
         session = f"mcp-tools:{connection.deployment}:{connection.server}"
+        with self._mutex:
+            return self._changes(connection, session, result.get("tools"))
+
+    def _changes(self, connection: Connection, session: str, tools: Any) -> list[Event]:
         known = self._of(session)
-        tools = result.get("tools")
         events = []
         for tool in tools[:MAX_TOOLS] if isinstance(tools, list) else []:
             name = tool.get("name") if isinstance(tool, dict) else None
