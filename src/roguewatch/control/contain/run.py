@@ -117,11 +117,7 @@ class Contained:
                     info=self._info,
                 ),
             ]
-            forwards = [f"{port}={INSIDE / name}" for port, name in self.inside.ports.items()]
-            inner = (
-                str(python), "-I", "-S", str(INSIDE / "init.py"), str(lifeline),
-                str(says_it_lives), str(self.inside.silence), *forwards, "--",
-            )  # fmt: skip
+            command = self._inner(str(python), lifeline, says_it_lives)
             (self.staging / "stage").mkdir()
             plan = stage.Plan(
                 uid=self.identity.uid,
@@ -130,7 +126,7 @@ class Contained:
                 mounts=(*python_mounts, *self._mounts()),
                 join=tuple(self.group.join_files()),
                 before=tuple(before),
-                command=(*inner, *self.inside.command),
+                command=command,
                 lifeline=lifeline,
             )
             plan_file = _memory_file(msgspec.json.encode(plan, enc_hook=str).decode())
@@ -153,6 +149,14 @@ class Contained:
         except OSError as error:
             raise ControlError(f"the containment did not start: {error}") from error
         self.beat()  # known, so it may begin
+
+    def _inner(self, python: str, lifeline: int, says_it_lives: int) -> tuple[str, ...]:
+        """The inner init (`init.py`), and behind it the command."""
+        forwards = (f"{port}={INSIDE / name}" for port, name in self.inside.ports.items())
+        return (
+            python, "-I", "-S", str(INSIDE / "init.py"), str(lifeline), str(says_it_lives),
+            str(self.inside.silence), *forwards, "--", *self.inside.command,
+        )  # fmt: skip
 
     def _await_life(self, lives: int) -> None:
         """Wait until the inside's first process runs: from then on the lifeline holds.
