@@ -214,6 +214,16 @@ def test_a_list_told_twice_is_read_where_the_history_is() -> None:
     assert next(event.text for event in relay.read(encoded(twice))) == "The newest."
 
 
+def test_a_copy_of_a_list_hides_nothing_of_it() -> None:
+    relay = Relay(chat.reading, remembers=True)
+    messages: list[Any] = [0, *(element("chat", number, f"{LONG}{number}") for number in range(12))]
+    relay.read(encoded({"model": "m", "messages": messages}))
+    assert relay.beginnings.of(PLACE)
+    messages.append({"role": "user", "content": "The newest."})
+    body = encoded({"metadata": {"copy": messages}, "model": "m", "messages": messages})
+    assert next(event.text for event in relay.read(body)) == "The newest."
+
+
 def test_a_known_history_in_another_session_is_recorded_there() -> None:
     relay = Relay(chat.reading, remembers=True)
     messages = [element("chat", number, f"{LONG}{number}") for number in range(12)]

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from hashlib import sha256
+from itertools import islice
 from typing import Any
 
 import msgspec
@@ -27,14 +28,15 @@ LOOSE = 3
 """Elements at the end of a list that are read again: clients change what they sent last, as
 those of Anthropic that move their `cache_control` to the newest message."""
 
-MAX_KEPT = 64
-"""Beginnings that are kept of one deployment's requests to one endpoint."""
+MAX_KEPT = 256
+MAX_ITEMS = 200_000
+"""Beginnings that are kept, and different items in all of them."""
 
-MAX_PLACES = 64
 TAIL = 48
 """The last bytes of a beginning, which are compared before a digest is made."""
 
-MOST_PLACES_TRIED = 8
+MOST_TRIED = 4
+"""Digests that are made for one request, and places in it that are looked at."""
 
 Place = tuple[str, str, str]
 """Deployment, provider, endpoint."""
@@ -112,7 +114,7 @@ class Told(msgspec.Struct, frozen=True):
         digest.update(memoryview(text)[known.length if known else 0 : length])
         return Beginning(
             length=length,
-            tail=text[length - TAIL : length],
+            tail=text[max(0, length - TAIL) : length],
             digest=digest.digest(),
             beside=known.beside if known else _beside(self.question),
             items=items + (known.items if known else 0),
@@ -124,23 +126,26 @@ class Told(msgspec.Struct, frozen=True):
 
 
 class Beginnings:
-    """Those that are remembered. Used within one event loop."""
+    """Those that are remembered, the latest. Used within one event loop."""
 
     def __init__(self) -> None:
-        self._places: OrderedDict[Place, list[Beginning]] = OrderedDict()
+        self._kept: OrderedDict[Beginning, Place] = OrderedDict()
+        self._items = 0
 
     def of(self, place: Place) -> Sequence[Beginning]:
         """Those of requests to one place, the latest last."""
-        return tuple(self._places.get(place, ()))
+        return tuple(one for one, where in self._kept.items() if where == place)
 
     def keep(self, place: Place, new: Beginning, old: Beginning | None) -> None:
         """Remember one, and no longer the one that it goes on from."""
-        kept = self._places.setdefault(place, [])
-        kept[:] = [one for one in kept if one is not old][-MAX_KEPT + 1 :]
-        kept.append(new)
-        self._places.move_to_end(place)
-        if len(self._places) > MAX_PLACES:
-            self._places.popitem(last=False)
+        if old is not None and old in self._kept:
+            del self._kept[old]
+            self._items -= len(old.times)
+        self._kept[new] = place
+        self._items += len(new.times)
+        while len(self._kept) > MAX_KEPT or self._items > MAX_ITEMS:
+            oldest, _ = self._kept.popitem(last=False)
+            self._items -= len(oldest.times)
 
 
 def read(reading: Reading, plain: bytes, beginnings: Sequence[Beginning]) -> Told:
@@ -155,9 +160,10 @@ def read(reading: Reading, plain: bytes, beginnings: Sequence[Beginning]) -> Tol
         AmbiguousError, InputError: it is no JSON object that every parser reads alike.
     """
     text = list_text(plain, reading.history) if len(plain) > SMALL else b""
-    for known in reversed(beginnings):
-        hashed = _begun(text, known)
-        if hashed is not None:
+    alike = (known for known in reversed(beginnings) if _ends_alike(text, known))
+    for known in islice(alike, MOST_TRIED):
+        hashed = sha256(memoryview(text)[: known.length])
+        if hashed.digest() == known.digest:
             question = _rest(reading, plain, text, known)
             if question is not None and _beside(question) == known.beside:
                 fresh = question.items[question.beside :]
@@ -170,15 +176,14 @@ def read(reading: Reading, plain: bytes, beginnings: Sequence[Beginning]) -> Tol
     return Told(reading.question(value, plain), text if len(text) > SMALL else b"")
 
 
-def _begun(text: bytes, known: Beginning) -> Any:
-    """The hash of a beginning, where the list begins so; else None."""
+def _ends_alike(text: bytes, known: Beginning) -> bool:
+    """Whether the list has an element's end where the beginning ends, after the same bytes."""
     length = known.length
-    if len(text) <= length or text[length - TAIL : length] != known.tail:
-        return None
-    if text[length:].lstrip(_SPACE)[:1] not in (b",", b"]"):
-        return None
-    hashed = sha256(memoryview(text)[:length])
-    return hashed if hashed.digest() == known.digest else None
+    return (
+        len(text) > length
+        and text[max(0, length - TAIL) : length] == known.tail
+        and text[length : length + TAIL].lstrip(_SPACE)[:1] in (b",", b"]")
+    )
 
 
 def _rest(reading: Reading, plain: bytes, text: bytes, known: Beginning) -> Question | None:
@@ -195,13 +200,14 @@ def _rest(reading: Reading, plain: bytes, text: bytes, known: Beginning) -> Ques
         return None
     del told[0]
     more = rest.lstrip(_SPACE).removeprefix(b",")
-    return reading.question(value, b'{"%b":[%b}' % (reading.history.encode(), more))
+    question = reading.question(value, b'{"%b":[%b}' % (reading.history.encode(), more))
+    return question if len(question.parts) == len(told) else None
 
 
 def _place(plain: bytes, text: bytes) -> int | None:
     """Where the list's text stands in the body."""
     at = -1
-    for _ in range(MOST_PLACES_TRIED):
+    for _ in range(MOST_TRIED):
         at = plain.find(text[:TAIL], at + 1)
         if at < 0:
             break
