@@ -6,7 +6,7 @@ import json
 import random
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import binomtest
 
@@ -31,6 +31,7 @@ def finding(session: str, level: Level = "high", detector: str = "r", behaviour:
     )  # fmt: skip
 
 
+@settings(derandomize=True, deadline=None)
 @given(st.integers(1, 60).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))))
 def test_intervals_are_clopper_pearson(numbers):
     count, total = numbers
@@ -48,12 +49,14 @@ def test_nothing_counted_says_nothing():
     assert precision_at(0.0, 0.0, 0.1) is None
 
 
+@settings(derandomize=True, deadline=None)
 @given(st.lists(st.integers(0, 5), min_size=1), st.lists(st.integers(0, 5), min_size=1))
 def test_auroc_is_the_chance_that_a_positive_ranks_above_a_negative(positives, negatives):
     pairs = [(p > n) + (p == n) / 2 for p in positives for n in negatives]
     assert auroc(positives, negatives) == pytest.approx(sum(pairs) / len(pairs))
 
 
+@settings(derandomize=True, deadline=None)
 @given(
     st.lists(st.integers(0, 5), min_size=1),
     st.lists(st.integers(0, 5), min_size=1, max_size=300),

@@ -6,7 +6,7 @@ import re
 import time
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from roguewatch.detect.sigma.expression import And, Like, Not, Or, Regex
@@ -24,6 +24,7 @@ def looked_up(data: bytes) -> set[str]:
     return {LEXICON.literals[at] for at in LEXICON(data)}
 
 
+@settings(derandomize=True, deadline=None)
 @given(st.lists(st.sampled_from((*WORDS, " ", "x", "\n", "\ud800", "日本")), max_size=30))
 def test_the_lexicon_finds_just_the_literals_that_stand_in_a_text(pieces: list[str]) -> None:
     data = "".join(pieces).encode("utf-8", "replace")
@@ -69,11 +70,13 @@ def test_a_condition_needs_all_of_a_conjunction_and_any_of_a_choice_and_nothing_
     assert need(skeleton(Not(program)), {}, ("command",)) is True
 
 
+@settings(derandomize=True, deadline=None)
 @given(st.text(st.characters(), max_size=40))
 def test_folding_in_bytes_is_folding(text: str) -> None:
     assert fold_bytes(text) == text.casefold().encode("utf-8", "replace")
 
 
+@settings(derandomize=True, deadline=None)
 @given(st.lists(st.sampled_from(("é", "–", "ſ", "K", "ß", "İ", "A", "✓", "\ud800")), max_size=12))
 def test_folding_of_what_has_case_and_what_has_none(pieces: list[str]) -> None:
     text = "".join(pieces)
@@ -101,6 +104,7 @@ def test_the_literals_of_an_expression(pattern: str, expected: set[str] | None) 
     assert required_literals(pattern) == expected
 
 
+@settings(derandomize=True, deadline=None)
 @given(st.data())
 def test_one_of_the_literals_is_in_everything_that_an_expression_matches(
     data: st.DataObject,

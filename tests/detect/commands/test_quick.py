@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from roguewatch.detect.commands.parser import Parser
@@ -32,6 +32,7 @@ def tree(text: str, quick: bool) -> tuple[Script, bool] | None:
         return None
 
 
+@settings(derandomize=True, deadline=None)
 @given(st.lists(st.sampled_from(PIECES), max_size=24))
 def test_on_generated_scripts(pieces: list[str]) -> None:
     text = "".join(pieces)
