@@ -102,6 +102,14 @@ def test_answers_say_what_was_decided_in_the_agent_s_own_form(agent: str, outcom
     assert asks <= (outcome == "ask" and hook.can_ask)
 
 
+@pytest.mark.parametrize(("outcome", "goes_on"), [("allow", True), ("ask", False), ("deny", False)])
+def test_a_prompt_to_cursor_goes_on_where_it_is_allowed(outcome: Any, goes_on: bool) -> None:
+    prompt = {"conversation_id": "c", "hook_event_name": "beforeSubmitPrompt", "prompt": "hello"}
+    hook = AGENTS["cursor"].understand(json.dumps(prompt).encode(), "beforeSubmitPrompt")
+    said = json.loads(AGENTS["cursor"].answer(hook, Decision(outcome=outcome)).body)
+    assert said["continue"] is goes_on
+
+
 def test_a_lone_surrogate_does_not_hide_a_command() -> None:
     raw = json.dumps(body()).replace('"ls"', '"rm -rf / # \\ud800"').encode()
     hook = AGENTS["claude-code"].understand(raw, "")

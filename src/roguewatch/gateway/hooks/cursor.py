@@ -85,9 +85,14 @@ def understand(raw: bytes, named: str = "") -> Hook:
 def answer(hook: Hook, decision: Decision) -> Answer:
     """What Cursor obeys. Never an altered input: it would be taken for plain consent."""
     if decision.outcome == "allow":
-        return Answer(body=body({"permission": "allow"}) if hook.awaits else b"{}")
+        consent: dict[str, Any] = {"permission": "allow"}
+        if hook.name == "beforeSubmitPrompt":
+            consent["continue"] = True
+        return Answer(body=body(consent) if hook.awaits else b"{}")
     permission = "ask" if decision.outcome == "ask" else "deny"
-    reply: dict[str, Any] = {"permission": permission, "agent_message": decision.told}
+    reply: dict[str, Any] = {
+        "permission": permission, "user_message": decision.told, "agent_message": decision.told,
+    }  # fmt: skip
     if hook.name == "beforeSubmitPrompt":
         reply["continue"] = False
     return Answer(
