@@ -141,6 +141,9 @@ def decoded(proof: dict[str, Any]) -> list[bytes]:
     return [b64decode(step, validate=True) for step in proof["path"]]
 
 
+CHECKS = {"roguewatch-proof/1": check_proof, "roguewatch-consistency/1": check_consistency}
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description="Verify evidence from roguewatch.")
     parser.add_argument("file", type=Path)
@@ -158,7 +161,9 @@ def main() -> int:
             print("OK: a signed checkpoint of", open_checkpoint(text, key)[0], "events")
         else:
             proof = json.loads(text)
-            check = check_proof if "record" in proof else check_consistency
+            check = CHECKS.get(proof["format"])
+            if check is None or proof["key"] != key.strip():
+                raise ValueError("it is of another format, or names another key")
             told = check(proof, key)
             if options.report:
                 told += check_report(proof, options.report)

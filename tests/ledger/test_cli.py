@@ -113,6 +113,8 @@ def test_an_outsider_refuses_a_proof_with_anything_changed(store: Path, tmp_path
     changes = [
         {"record": good["record"].replace("other", "usage")},
         {"record": other["record"]},
+        {"format": "roguewatch-proof/2"},
+        {"key": good["key"][:-4] + "AAA="},
         {"raw": b64encode(b"changed").decode()},
         {"raw": ""},
         {"index": 8},
