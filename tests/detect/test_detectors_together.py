@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from roguewatch.detect.action import Action
-from roguewatch.detect.cause import Provenances
 from roguewatch.detect.detector import Detector
 from roguewatch.detect.detectors import detectors
+from roguewatch.detect.provenances import Provenances
 from roguewatch.events import Event
 from roguewatch.findings import Finding
 from roguewatch.sources import claude_code, codex

@@ -7,8 +7,8 @@ import time
 import pytest
 
 from roguewatch.detect.action import Action
-from roguewatch.detect.cause import Provenances
 from roguewatch.detect.detectors import detectors
+from roguewatch.detect.provenances import Provenances
 from roguewatch.events import Event
 from tests.detect.watching import asked, call, event, result, said
 

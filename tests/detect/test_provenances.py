@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from roguewatch.detect import cause
-from roguewatch.detect.cause import Provenances
+from roguewatch.detect import provenances
+from roguewatch.detect.provenances import Provenances
 from roguewatch.detect.spans import Span, size_of
 from roguewatch.detect.values import Value, find, flat
 from tests.build import asked
@@ -16,7 +16,7 @@ from tests.build import asked
 def test_the_longest_silent_sessions_are_forgotten_when_together_they_hold_too_much(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(cause, "MAX_KEPT", 10_000)
+    monkeypatch.setattr(provenances, "MAX_KEPT", 10_000)
     kept = Provenances()
     for number in range(50):
         kept.follow(asked("please look at the harbour " * 40, session=f"s{number}"))

@@ -14,9 +14,9 @@ from roguewatch.assess.document import Detection
 from roguewatch.assess.impact import Kind, impacts
 from roguewatch.behaviours import taxonomy
 from roguewatch.detect.action import Action
-from roguewatch.detect.cause import Provenances
 from roguewatch.detect.detectors import detectors
 from roguewatch.detect.engine import Engine
+from roguewatch.detect.provenances import Provenances
 from roguewatch.detect.sigma.rule import RuleSet
 from roguewatch.events import Event
 from roguewatch.findings import Finding

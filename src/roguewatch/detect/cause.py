@@ -15,11 +15,11 @@ import re
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
-from hashlib import blake2b
 from itertools import islice
 
 from roguewatch.detect.action import Action
 from roguewatch.detect.addressing import OVERRIDES, TAKES_OVER, Addressing, least_strength
+from roguewatch.detect.attempts import Attempts
 from roguewatch.detect.commands.command import Command
 from roguewatch.detect.deeds import words
 from roguewatch.detect.orders import (
@@ -105,8 +105,7 @@ class Provenance:
         self._searched = 0
         self._events: OrderedDict[str, None] = OrderedDict()
         self._approved: OrderedDict[str, None] = OrderedDict()
-        self._attempts: OrderedDict[bytes, list[int]] = OrderedDict()
-        self._calls: OrderedDict[str, bytes] = OrderedDict()
+        self._attempts = Attempts()
         self._results: OrderedDict[str, None] = OrderedDict()
         self._running: OrderedDict[str, None] = OrderedDict()
         """Calls of commands that do not show files."""
@@ -164,36 +163,23 @@ class Provenance:
             self.request.hear(plain)
 
     def _call(self, event: Event) -> None:
-        if event.call_id and event.call_id in self._calls:
+        if not self._attempts.called(event):
             return
         self._seen += len(event.arguments)
-        digest = blake2b(
-            f"{event.tool}\0{event.arguments}".encode("utf-8", "surrogatepass"), digest_size=12
-        ).digest()
         if event.call_id:
             if classify(event.tool, {}) == "shell" and not _SHOWS.found(event.arguments):
                 _remember(self._running, event.call_id, 512)
             self._arguments[event.call_id] = event.arguments[:MAX_BEGINNING]
             if len(self._arguments) > MAX_ASKED:
                 self._arguments.popitem(last=False)
-            self._calls[event.call_id] = digest
-            if len(self._calls) > 4096:
-                self._calls.popitem(last=False)
-        attempt = self._attempts.setdefault(digest, [0, 0])
-        attempt[0] += 1
-        self._attempts.move_to_end(digest)
-        if len(self._attempts) > 4096:
-            self._attempts.popitem(last=False)
 
     def _result(self, event: Event) -> None:
         if event.call_id and event.call_id in self._results:
             return  # the same result, seen by a second observer
         if event.call_id:
             _remember(self._results, event.call_id, 1 << 13)
-        failed = event.failed or (event.exit_status or 0) != 0
-        digest = self._calls.get(event.call_id)
-        if failed and digest is not None and digest in self._attempts:
-            self._attempts[digest][1] += 1
+        if event.failed or (event.exit_status or 0) != 0:
+            self._attempts.failed(event.call_id)
         text = event.text
         if not text:
             return
@@ -327,21 +313,12 @@ class Provenance:
         order = self.order_for(event, listed)
         if order is not None:
             return "injected", order.basis()
-        repeated = self._repeats(event)
+        repeated = self._attempts.repeats(event.call_id)
         if repeated:
             return "malfunction", repeated
         if commands is None:
             commands = Action(event).commands
         return self._traced(event, listed, commands)
-
-    def _repeats(self, event: Event) -> str:
-        digest = self._calls.get(event.call_id)
-        calls, failures = self._attempts.get(digest, (0, 0)) if digest else (0, 0)
-        if calls >= 3 and failures >= 2:
-            return f"the same call was made {calls} times and failed {failures} times"
-        if calls >= 8:
-            return f"the same call was made {calls} times"
-        return ""
 
     def _asked(
         self, event: Event, telling: list[Value], commands: Sequence[Command], texts: list[str]
@@ -480,57 +457,3 @@ def _remember(seen: OrderedDict[str, None], key: str, limit: int) -> None:
     seen[key] = None
     if len(seen) > limit:
         seen.popitem(last=False)
-
-
-MAX_SESSIONS = 1024
-
-MAX_KEPT = 32 << 20
-"""Bytes kept of all sessions together."""
-
-
-class Provenances:
-    """The provenance of every session that is followed, shared by those who ask.
-
-    Following an event twice counts once, so every detector may pass on what it sees. The
-    session that was longest silent is forgotten when there are too many, or when all of
-    them together hold more than `MAX_KEPT`; the one at hand never is.
-    """
-
-    def __init__(self) -> None:
-        self._sessions: OrderedDict[str, Provenance] = OrderedDict()
-        self._kept = 0
-        self._event: Event | None = None
-        self._latest: Provenance | None = None
-        """What was asked last, by the engine and then by detectors."""
-
-    def of(self, session: str) -> Provenance:
-        found = self._sessions.get(session)
-        if found is None:
-            found = self._sessions[session] = Provenance()
-            if len(self._sessions) > MAX_SESSIONS:
-                self._forget_oldest()
-        else:
-            self._sessions.move_to_end(session)
-        return found
-
-    def follow(self, event: Event) -> Provenance:
-        """Take in one event of any session and return that session's provenance."""
-        if event is self._event and self._latest is not None:
-            return self._latest
-        provenance = self.of(event.session)
-        self._event, self._latest = event, provenance
-        before = provenance.kept
-        provenance.follow(event)
-        self._kept += provenance.kept - before
-        while self._kept > MAX_KEPT and len(self._sessions) > 1:
-            self._forget_oldest()
-        return provenance
-
-    def forget(self, session: str) -> None:
-        if (forgotten := self._sessions.pop(session, None)) is not None:
-            self._kept -= forgotten.kept
-            self._event = self._latest = None
-
-    def _forget_oldest(self) -> None:
-        self._kept -= self._sessions.popitem(last=False)[1].kept
-        self._event = self._latest = None

@@ -18,8 +18,9 @@ import msgspec
 
 from roguewatch.detect.action import Action
 from roguewatch.detect.artefacts import Artefact, is_posting, traces, urls_of
-from roguewatch.detect.cause import Provenance, Provenances
+from roguewatch.detect.cause import Provenance
 from roguewatch.detect.channels import Channels, Left, Link, Took
+from roguewatch.detect.provenances import Provenances
 from roguewatch.detect.scanning import Scanner
 from roguewatch.detect.values import flat
 from roguewatch.events import Event

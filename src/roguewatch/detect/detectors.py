@@ -10,8 +10,8 @@ from collections.abc import Collection, Mapping
 from importlib import import_module
 from importlib.metadata import entry_points
 
-from roguewatch.detect.cause import Provenances
 from roguewatch.detect.detector import Detector
+from roguewatch.detect.provenances import Provenances
 from roguewatch.errors import RuleError
 
 # (module under roguewatch.detect, class, whether it takes the shared provenances)

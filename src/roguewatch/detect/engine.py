@@ -16,10 +16,11 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from roguewatch.detect.action import Action, clean
-from roguewatch.detect.cause import Provenance, Provenances
+from roguewatch.detect.cause import Provenance
 from roguewatch.detect.detector import Detector
 from roguewatch.detect.detectors import built_in, detectors, reasons_checked
 from roguewatch.detect.escalation import level_of
+from roguewatch.detect.provenances import Provenances
 from roguewatch.detect.sigma.reading import read_rules
 from roguewatch.detect.sigma.rule import Meta, RuleSet
 from roguewatch.detect.sigma.running import Hit, Running

@@ -19,9 +19,10 @@ import msgspec
 
 from roguewatch.detect.action import Action
 from roguewatch.detect.acts import changes_data
-from roguewatch.detect.cause import Provenance, Provenances
+from roguewatch.detect.cause import Provenance
 from roguewatch.detect.deeds import Deed, tool_deeds, tool_words, words
 from roguewatch.detect.orders import Ordered
+from roguewatch.detect.provenances import Provenances
 from roguewatch.detect.speaking import reports
 from roguewatch.detect.unasked import destroys, grounds, is_unasked
 from roguewatch.detect.values import Value, argument_values, flat
