@@ -103,6 +103,17 @@ def test_a_result_is_looked_at_before_the_call_that_comes_after_it(running: Daem
     one.forget()
 
 
+def test_no_answer_is_waited_for_that_has_come(running: Daemon) -> None:
+    one = link(running, "pairs", "3" * 32)
+    one.ask(line(0))
+    for number in range(0, 300, 2):  # each of which would take 5 s, and then fail
+        one.hand(line(number))
+        one.hand(line(number + 1))
+        assert one.settle()["forward"] is True
+    assert one.unanswered == 0
+    one.forget()
+
+
 def test_what_a_killed_relay_had_handed_over_is_recorded(running: Daemon) -> None:
     one = link(running, "killed", "2" * 32)
     assert one.ask(call(1), "2025-11-25")["forward"] is True

@@ -133,7 +133,8 @@ class Link:
         again = True
         while len(self._unanswered) > most:
             if self.untold:
-                self.tell()
+                self.tell()  # which may take the last answer that there will be
+                continue
             ends = None
             try:
                 ends = self._linked()

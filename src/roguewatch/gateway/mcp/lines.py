@@ -10,6 +10,7 @@ fail mode.
 from __future__ import annotations
 
 import contextlib
+import select
 import socket
 import struct
 import threading
@@ -30,6 +31,9 @@ from roguewatch.state.register import Deployment
 
 LINE_SECONDS = 10
 """A line that has begun must have come whole."""
+AFTER_MILLISECONDS = 1
+"""How long the event loop is not told of an answer: whoever has it goes first."""
+MOST_DUE = 64
 LARGE = 256 << 10
 """A line above this counts among the bodies that are being read."""
 REFUSED = b'{"forward":false}'
@@ -45,6 +49,8 @@ class Frames:
     def __init__(self, end: socket.socket) -> None:
         self._end = end
         self._buffer = bytearray()
+        self._poll = select.poll()
+        self._poll.register(end, select.POLLIN)
         end.setblocking(True)
         for option in (socket.SO_RCVTIMEO, socket.SO_SNDTIMEO):
             end.setsockopt(socket.SOL_SOCKET, option, struct.pack("@ll", LINE_SECONDS, 0))
@@ -102,6 +108,10 @@ class Frames:
                 return False
             self._buffer += piece
         return True
+
+    def there(self, milliseconds: int) -> bool:
+        """Whether something more is there, or comes in time."""
+        return bool(self._buffer or self._poll.poll(milliseconds))
 
     def answer(self, said: bytes) -> None:
         """Send an answer."""
@@ -179,6 +189,8 @@ class Line:
         self._failed = failed
         self._took = took
         self._ended = ended
+        self._due: list[After] = []
+        """What the event loop is still to do."""
         self.asked: Asked | None = None
         self.thread = threading.Thread(target=self._run, name="mcp-line", daemon=True)
 
@@ -194,18 +206,23 @@ class Line:
             while self._take(socket.MSG_DONTWAIT):
                 continue  # what a relay that was killed had handed over
         except RefusedError as refusal:
-            self._after(partial(self._refused, str(refusal)))
+            self._due.append(partial(self._refused, str(refusal)))
         except OSError:
             pass  # nothing more is there
         finally:
             self._asking.end()
             if self._handing is not None:
                 self._handing.end()
-            self._after(self._ended)
+            self._due.append(self._ended)
+            self._after()
 
     def _read(self) -> None:
         """Take frame after frame, until the relay or the gate ends."""
-        while frame := self._asking.next(idle=True):
+        while True:
+            if self._due and not self._asking.there(AFTER_MILLISECONDS):
+                self._after()
+            if (frame := self._asking.next(idle=True)) is None:
+                return
             kind, handed, revision, line = frame
             while self._count < handed:
                 self._take()
@@ -239,8 +256,9 @@ class Line:
             said = REFUSED
         if said:
             frames.answer(said)
-        after.append(partial(self._took, time.perf_counter() - began))
-        self._after(*after)
+        self._due += [*after, partial(self._took, time.perf_counter() - began)]
+        if len(self._due) > MOST_DUE:
+            self._after()
 
     def _done(
         self,
@@ -278,9 +296,12 @@ class Line:
         finally:
             self.asked = None
 
-    def _after(self, *work: After) -> None:
+    def _after(self) -> None:
+        """Have the event loop do what comes after answers."""
+        due, self._due = self._due, []
+
         def do() -> None:
-            for one in work:
+            for one in due:
                 one()
 
         # A loop that has ended needs to hear of nothing.
