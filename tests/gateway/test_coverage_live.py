@@ -95,6 +95,11 @@ def test_canaries_come_out_of_every_claimed_source_and_count_as_no_action(
         assert rows["transcript"]["canaries_sent"] == 0
         assert rows["hook"]["heartbeat"] == "alive"
     assert "canary" not in (store / "stderr").read_text()
+    replayed = subprocess.run(
+        [*ROGUEWATCH, "policy", "replay", "--policy", "production", "--store", str(store), "--json"],
+        capture_output=True, text=True, timeout=60, check=True,
+    )  # fmt: skip
+    assert json.loads(replayed.stdout) == {"decided": 0, "changed": 0}
     relayed = [one for one in recorded(store, "tool_call") if one.sighting == "model-relay"]
     assert {one.surface for one in relayed} == {"openai", "anthropic"}
 

@@ -45,6 +45,8 @@ class Canaries:
     def __init__(self, house: House, url: str) -> None:
         self._house = house
         self._url = url
+        self.ending: Callable[[], bool] = lambda: False
+        """Whether the gate takes no connections any more: what then cannot be sent is no fault."""
 
     async def plant(self, deployment: Deployment) -> Planted | None:
         """Announce a canary and send it through every source that claims to cover.
@@ -72,6 +74,8 @@ class Canaries:
                 async with asyncio.timeout(SECONDS):
                     await sender(self._house, self._url, token, call_id)
             except (OSError, httpx.HTTPError, TimeoutError, ControlError) as error:
+                if self.ending():
+                    break
                 said = f"a canary could not be sent to the {source} of {deployment.name}"
                 self._house.complain(f"{said}: {type(error).__name__}: {error}")
         return Planted(call_id, deployment.name, sources, event.time or 0)

@@ -22,8 +22,10 @@ from roguewatch.detect.engine import Engine
 from roguewatch.errors import InputError
 from roguewatch.events import Event, Origin, event_id
 from roguewatch.findings import Finding
+from roguewatch.gateway.coverage_sightings import planted_of
 from roguewatch.gateway.hooks import claude_code, codex, copilot_cli, cursor, gemini_cli
 from roguewatch.gateway.hooks.hook import Agent
+from roguewatch.gateway.house import SESSION
 from roguewatch.ledger.ledger import Ledger
 from roguewatch.printable import printable, printable_path
 from roguewatch.state.register import Deployment
@@ -284,6 +286,8 @@ def replay(
         Each action decided otherwise; last, how many were decided again.
     """
     sessions = [session] if session is not None else [row.session for row in ledger.sessions()]
+    planted = filter(None, map(planted_of, ledger.events(session=SESSION)))
+    canaries = {one.call_id for one in planted}
     count = 0
     for name in sessions:
         recent: dict[str, Known] = {}
@@ -294,6 +298,8 @@ def replay(
                 if event.kind == "user_message" and event.author == "human":
                     human = event.time or 0
                 action = engine.action(event)
+                if canaries and action.arguments.get("canary") in canaries:
+                    continue  # the gate's own act
                 findings = engine.feed(action, again=True) + guard.look(action)
                 findings = [one for one in findings if one.session == event.session]
                 behaviours |= {one.behaviour for one in findings}

@@ -79,7 +79,7 @@ class CoverageWatch:
         settings: WatchSettings | None = None,
     ) -> None:
         self._house = house
-        self._canaries = Canaries(house, url)
+        self.canaries = Canaries(house, url)
         settings = settings or WatchSettings()
         self._canary_seconds = settings.canary_seconds
         self._settle = settings.settle_seconds
@@ -169,7 +169,7 @@ class CoverageWatch:
             due = self._due.setdefault(entry.name, now + pause)
             if now >= due and not self._house.live_register.stopped(entry.name):
                 self._due[entry.name] = now + pause
-                planted = await self._canaries.plant(entry)
+                planted = await self.canaries.plant(entry)
                 if planted is not None:
                     self._open.append(planted)
 

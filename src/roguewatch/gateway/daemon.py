@@ -197,6 +197,7 @@ async def _serve(
     more = [*coverage.routes, *recording_routes(house)]
     straight = {**relays.applications, **otlp.applications}
     server = _server(application(house, latency, more, straight))
+    coverage.canaries.ending = lambda: server.should_exit
     unix = [str(listener.getsockname()) for listener in sockets[1:]]
     ready = {
         "ready": True, "listen": address,
