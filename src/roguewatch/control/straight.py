@@ -64,7 +64,7 @@ class Straight:
 
         Args:
             question: the action.
-            waiting: gone when it was taken over.
+            waiting: gone when it was taken over, or is late.
 
         Returns:
             the ruling, and what is to be done on the event loop when the agent has it.
@@ -77,9 +77,10 @@ class Straight:
             with self._turn():
                 ruled = gate.rule(question, waiting)
         except Exception as error:
-            if waiting.gone():
+            if waiting.taken():
                 raise
-            ruled = gate.failed(question, error)
+            late = isinstance(error, TimeoutError)
+            ruled = gate.failed(question, self._late() if late else error)
         event, decision = ruled.event, ruled.decision
         try:
             told = self._recorder.settle(ruled.events, ruled.submitted, RECORD_SECONDS)
@@ -101,7 +102,7 @@ class Straight:
         Args:
             deployment: whose they are.
             events: what happened.
-            waiting: gone when it was taken over.
+            waiting: gone when it was taken over, or is late.
 
         Returns:
             what is to be done on the event loop when the one who waits has the answer.
@@ -115,7 +116,7 @@ class Straight:
                 with self._turn():
                     booked, findings, submitted = gate.look(deployment, events, waiting)
             except TimeoutError:
-                if waiting.gone():
+                if waiting.taken():
                     raise
                 gate.unlearn(events)
                 submitted = self._recorder.submit(events)
@@ -131,8 +132,8 @@ class Straight:
 
     async def late(self, question: Question) -> Ruling:
         """The fail mode, for want of a decision in time. Durable when it returns."""
-        error = TimeoutError(f"no decision within {self.seconds:g} s")
-        return await self._gate.recorded(question.deployment, self._gate.failed(question, error))
+        failed = self._gate.failed(question, self._late())
+        return await self._gate.recorded(question.deployment, failed)
 
     async def unlooked(self, deployment: Deployment, events: Sequence[Event]) -> None:
         """Record what there was no time to look at. Durable when it returns."""
@@ -140,6 +141,9 @@ class Straight:
         await self._recorder.durable(events, self._recorder.submit(events))
         if events:
             self._noted(deployment, events[0], None)
+
+    def _late(self) -> TimeoutError:
+        return TimeoutError(f"no decision within {self.seconds:g} s")
 
     @contextmanager
     def _turn(self) -> Iterator[None]:

@@ -37,7 +37,10 @@ class Awaited(Protocol):
     """What somebody waits for."""
 
     def gone(self) -> bool:
-        """Whether nobody waits any more."""
+        """Whether nobody waits any more, or has waited for too long."""
+
+    def taken(self) -> bool:
+        """Whether somebody gives the answer already."""
 
     def take(self) -> bool:
         """Whether the one who asks, and nobody else, is to give the answer. True once."""
@@ -62,6 +65,10 @@ class Waiting:
         """Whether nobody waits any more."""
         future = self.future
         return future is None or future.done()
+
+    def taken(self) -> bool:
+        """Whether somebody gives the answer already."""
+        return self._taken.locked()
 
     def take(self) -> bool:
         """Whether the one who asks, and nobody else, is to give the answer: the deciding

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -178,13 +178,19 @@ class Engine:
         return self._new(found, state) if state is not None else found
 
     def warm(self) -> Engine:
-        """Build what the first events would wait for, by an ordinary session of which nothing
-        is kept; for whoever answers live. Returns itself."""
+        """Build what the first events would wait for; for whoever answers live. Returns itself."""
+        for _ in self.warming():
+            continue
+        return self
+
+    def warming(self) -> Iterator[None]:
+        """The same step by step, of some milliseconds each: by an ordinary session, of which
+        nothing is kept."""
         beside = Engine(RuleSet(), built_in(Provenances()))
         for event in ordinary():
             self._running.warm(Action(event))
             beside.feed(event)
-        return self
+            yield
 
     def replay(self, events: Iterable[Event]) -> list[Finding]:
         """Rebuild state after a restart from the ledger's events; their findings again."""

@@ -18,6 +18,10 @@ try:
 except ImportError:
     import _socket
 
+TYPE_CHECKING = False  # as type checkers know it, without the import
+if TYPE_CHECKING:
+    from socket import socket
+
 MOST = 64 << 20
 REFUSAL = b"This action is not permitted for this deployment.\n"
 
@@ -43,14 +47,19 @@ def write(handle: int, data: bytes) -> None:
         data = data[posix.write(handle, data) :]
 
 
+def reach(path: str, seconds: float) -> "socket":
+    """The daemon, which each step of asking may keep waiting so many seconds."""
+    connection: socket = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM)
+    connection.settimeout(seconds)
+    connection.connect(path)
+    return connection
+
+
 def ask(
-    path: str, token: bytes, agent: str, event: str, seconds: float, asked: bytes
+    connection: "socket", token: bytes, agent: str, event: str, asked: bytes
 ) -> tuple[dict[bytes, bytes], bytes]:
     """Post the hook's body. Returns the header fields, the status line under `b""`, and the
     body of the daemon's response, which ends where it says or is cut off."""
-    connection = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM)
-    connection.settimeout(seconds)
-    connection.connect(path)
     head = (
         b"POST /hooks/%s?event=%s HTTP/1.1\r\nHost: gate\r\nAuthorization: Bearer %s\r\n"
         b"Content-Type: application/json\r\nContent-Length: %d\r\nConnection: close\r\n\r\n"
@@ -76,11 +85,16 @@ def call(arguments: list[str]) -> int:
     """Ask and obey. Returns the exit status for the agent."""
     path, token_file, agent, event = arguments[:4]
     seconds = float(arguments[4]) if len(arguments) > 4 else 5.0
+    try:
+        connection = reach(path, seconds)  # first: the daemon makes ready while this one reads
+    except OSError:
+        read(0, MOST)  # whoever writes it must not fail for it
+        return refuse()
+    token = read(posix.open(token_file, posix.O_RDONLY), 512).strip()
     asked = read(0, MOST)
     if len(asked) > MOST:
         return refuse()
-    token = read(posix.open(token_file, posix.O_RDONLY), 512).strip()
-    fields, body = ask(path, token, agent, event, seconds, asked)
+    fields, body = ask(connection, token, agent, event, asked)
     if not fields[b""].startswith(b"HTTP/1.1 200") or int(fields[b"content-length"]) != len(body):
         return refuse()
     status = int(fields[b"x-roguewatch-exit"])

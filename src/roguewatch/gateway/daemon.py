@@ -214,6 +214,7 @@ async def _serve(
         lambda path: tasks.start(_listen_again(server, path)),
     )
     tasks.start(_announce(server, json.dumps(ready)))
+    house.warm()
     tasks.start(_watched(watch.run, house))
     tasks.start(_watched(coverage.run, house))
     upstreams = (settings.openai, settings.anthropic)

@@ -131,7 +131,19 @@ class House:
 
     def load(self) -> Engine:
         """The rules as they are now. Raises where they cannot be used."""
-        return Engine.load(self.rules, self.disabled).warm()
+        return Engine.load(self.rules, self.disabled)
+
+    def warm(self) -> None:
+        """Have the rules built out when there is time (`Engine.warm`)."""
+        steps = self.detection.warming()
+
+        def build() -> bool:
+            try:
+                return next(steps, True) is None
+            except Exception:  # whatever it is, an event that meets it tells
+                return False
+
+        self.worker.later(build)
 
     async def record(self, events: Sequence[Event]) -> None:
         """Make events durable; raises where that fails."""
@@ -188,7 +200,7 @@ class House:
         refused and the old ones stay."""
         self.policies.check_again()
         try:
-            engine = await asyncio.to_thread(self.load)
+            engine = await asyncio.to_thread(lambda: self.load().warm())
             await self.worker.run(lambda _: self.detection.exchange(lambda: engine), HANGS_SECONDS)
         except (RoguewatchError, OSError, TimeoutError) as error:
             self.complain(f"the new rules are refused, the old ones kept: {error}")

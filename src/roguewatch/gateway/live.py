@@ -62,6 +62,10 @@ class LiveDetection:
         """Drop what is kept of a session; findings that only its end can tell."""
         return self.engine.finish(session)
 
+    def warming(self) -> Iterator[None]:
+        """See `Engine.warming`."""
+        return self.engine.warming()
+
     def exchange(self, load: Callable[[], Engine]) -> None:
         """Put another engine in place; every session is rebuilt when it is next heard of."""
         self.engine = load()

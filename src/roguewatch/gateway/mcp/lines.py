@@ -124,9 +124,13 @@ class Frames:
 
 
 class Asked:
-    """A step that a line's thread has under way, until it or the loop takes it on from there."""
+    """A step that a line's thread has under way, until it or the loop takes it on from there.
 
-    __slots__ = ("_open", "answer", "deployment", "since", "step", "steps")
+    What it was decided to after `due` (by the monotonic clock) counts no more, even where the
+    loop has not looked yet.
+    """
+
+    __slots__ = ("_open", "answer", "deployment", "due", "step", "steps")
 
     def __init__(
         self,
@@ -134,15 +138,20 @@ class Asked:
         steps: Steps,
         step: Question | Observe,
         answer: Callable[[bytes], None],
+        seconds: float,
     ) -> None:
         self.deployment = deployment
         self.steps = steps
         self.step = step
         self.answer = answer
-        self.since = time.monotonic()
+        self.due = time.monotonic() + seconds
         self._open = threading.Lock()
 
     def gone(self) -> bool:
+        """Whether somebody took it, or should have."""
+        return self._open.locked() or time.monotonic() > self.due
+
+    def taken(self) -> bool:
         """Whether somebody took it."""
         return self._open.locked()
 
@@ -273,11 +282,12 @@ class Line:
         try:
             while True:
                 step = steps.send(ruling)
+                seconds = gate.straight.seconds
                 if isinstance(step, Decide):
                     question = gate.question(deployment, step.event, step.along)
-                    self.asked = asked = Asked(deployment, steps, question, answer)
+                    self.asked = asked = Asked(deployment, steps, question, answer, seconds)
                 else:
-                    self.asked = asked = Asked(deployment, steps, step, answer)
+                    self.asked = asked = Asked(deployment, steps, step, answer, seconds)
                 try:
                     if isinstance(step, Decide):
                         ruling, then = gate.straight.decide(question, asked)

@@ -124,10 +124,10 @@ class Lines:
         self._timer = None
         if self._open:
             self._timer = asyncio.get_running_loop().call_later(LOOK_SECONDS, self._look)
-        late = time.monotonic() - self._house.gate.straight.seconds
+        now = time.monotonic()
         for line in self._open:
             asked = line.asked
-            if asked is not None and asked.since < late and asked.take():
+            if asked is not None and asked.due < now and asked.take():
                 self._start(take_over(self._house.gate, asked, self._desk.take))
 
     def _start(self, work: Coroutine[Any, Any, None]) -> None:
