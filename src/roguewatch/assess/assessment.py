@@ -98,7 +98,10 @@ def assess(
     assessment.disclosure = Disclosure(
         version="private", of="", redactions=(), independence=declared
     )
-    return assessment, run.pipeline.done
+    done = run.pipeline.done
+    del run
+    give_back()  # to write it takes tens of megabytes anew
+    return assessment, done
 
 
 def read(
