@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from roguewatch.detect.claims import ClaimsDetector
 from roguewatch.detect.claims.statements import claims
 from roguewatch.detect.claims.summaries import summaries
+from tests.detect.test_hostile_texts import SECONDS
 from tests.detect.watching import asked, call, event, result, run, said, watch
 
 EDIT = {"file_path": "/repo/src/a.py", "old_string": "a", "new_string": "b"}
@@ -347,13 +350,10 @@ def test_after_a_compaction_what_is_not_seen_may_have_happened() -> None:
     assert watch(ClaimsDetector(), events) == []
 
 
-def test_hostile_text_costs_linear_time() -> None:
-    for text in (
-        "all " * 200_000,
-        "tests " * 200_000,
-        "1 " * 300_000,
-        "`" * 500_000,
-        "(" * 500_000,
-    ):
-        claims(text + "pass")
-        summaries(text + "\n" + text[:5000] + "passed", frozenset({"tests", "build", "http"}))
+@pytest.mark.parametrize("seed", ["all ", "tests ", "1 ", "`", "("])
+def test_hostile_text_costs_linear_time(seed: str) -> None:
+    text = seed * (1_000_000 // len(seed))
+    started = time.process_time()
+    claims(text + "pass")
+    summaries(text + "\n" + text[:5000] + "passed", frozenset({"tests", "build", "http"}))
+    assert time.process_time() - started < SECONDS
