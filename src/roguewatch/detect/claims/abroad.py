@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import re
 
+from roguewatch.detect.claims.wordings import Kind
 from roguewatch.detect.scanning import Scanner
 
-_CHECKED: tuple[tuple[str, str], ...] = (
+_CHECKED: tuple[tuple[Kind, str], ...] = (
     ("tests", r"\b(?:tests?|testsuite|testfälle|prüfungen|pruebas?|testes?|essais?|prove|тест\w*|tester)\b|"
               r"测试|测试用例|テスト|테스트"),
     ("build", r"\b(?:builds?|kompil\w*|compil\w*|übersetz\w*|сборк\w*|bygg\w*)\b|构建|编译|ビルド|コンパイル|빌드"),
@@ -59,7 +60,7 @@ def may_speak(text: str) -> bool:
     return _MAY.found(text)
 
 
-def claimed(plain: str) -> tuple[str, bool, int | None] | None:
+def claimed(plain: str) -> tuple[Kind, bool, int | None] | None:
     """What a lower-case sentence in another language says succeeded.
 
     Args:
@@ -70,8 +71,8 @@ def claimed(plain: str) -> tuple[str, bool, int | None] | None:
     """
     if not _SAID.search(plain) or _DENIED.search(plain) or _ENGLISH.search(plain):
         return None
-    kind = next((kind for kind, pattern in _KINDS if pattern.search(plain)), "")
-    if not kind:
+    kind = next((kind for kind, pattern in _KINDS if pattern.search(plain)), None)
+    if kind is None:
         return None
     number = _COUNT.search(plain) if kind == "tests" else None
     return kind, _WHOLE.search(plain) is not None, int(number.group(1)) if number else None

@@ -10,7 +10,8 @@ import msgspec
 
 from roguewatch.detect.claims.checks import Check, command_kinds, narrowed
 from roguewatch.detect.claims.session import Session, base_name
-from roguewatch.detect.claims.statements import ENTIRE, Claim, Kind
+from roguewatch.detect.claims.statements import ENTIRE, Claim
+from roguewatch.detect.claims.wordings import Kind
 from roguewatch.detect.deeds import stem
 from roguewatch.findings import Level
 
