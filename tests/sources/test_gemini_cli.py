@@ -151,3 +151,14 @@ def test_what_gemini_prints_as_a_stream_is_told_with_its_pieces_joined(tmp_path:
     assert all(data[event.origin.offset :].startswith(event.raw) for event in told)
     found, _ = reading(write(tmp_path / "t", [*records[:2], line("novel")]))
     assert found.counts.unknown_type == 1
+
+
+def test_pieces_longer_than_a_record_may_be_are_told_as_several_messages(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("roguewatch.sources.gemini_stream.MAX_RECORD_BYTES", 1000)
+    start = {"type": "init", "timestamp": "", "session_id": "g-9", "model": "gemini-x"}
+    piece = {"type": "message", "role": "assistant", "content": "0123456789", "delta": True}
+    told = of_kind("agent_message", events(write(tmp_path / "s", [start, *[piece] * 100])))
+    assert "".join(event.text for event in told) == "0123456789" * 100
+    assert max(len(event.raw) for event in told) <= 1100

@@ -17,7 +17,7 @@ from roguewatch.sources.drift import NOTHING, raw_text, understand
 from roguewatch.sources.jsonl import first_objects
 from roguewatch.sources.lines import Line, lines
 from roguewatch.sources.prompts import author_of_prompt
-from roguewatch.sources.source import Document
+from roguewatch.sources.source import MAX_RECORD_BYTES, Document
 from roguewatch.sources.tally import Tally
 from roguewatch.sources.times import time_of
 from roguewatch.sources.values import json_detail, json_object_text, loose_text, tokens
@@ -58,6 +58,8 @@ def read_stream(document: Document) -> Iterator[Event]:
     tally.sighting = "stream"
     model = ""
     pieces: list[Line] = []
+    texts: list[str] = []
+    length = 0
     spoken: _StreamLine | None = None
     decoder = msgspec.json.Decoder(_StreamLine)
     for line in lines(document):
@@ -70,20 +72,22 @@ def read_stream(document: Document) -> Iterator[Event]:
             yield from gaps
         if said is None:
             continue
+        piece = said.type == "message" and said.delta
+        if spoken is not None and (not piece or length + len(line.data) > MAX_RECORD_BYTES):
+            spoken.content = "".join(texts)
+            yield from _events(_joined(pieces), spoken, tally, model)
+            pieces, texts, length, spoken = [], [], 0, None
         tally.session = said.session_id or tally.session
         model = said.model or model
-        if said.type == "message" and said.delta:
-            if spoken is None:
-                spoken = said
-            else:
-                spoken.content = loose_text(spoken.content) + loose_text(said.content)
+        if piece:
+            spoken = spoken or said
             pieces.append(line)
-            continue
-        if spoken is not None:
-            yield from _events(_joined(pieces), spoken, tally, model)
-            pieces, spoken = [], None
-        yield from _events(line, said, tally, model)
+            texts.append(loose_text(said.content))
+            length += len(line.data)
+        else:
+            yield from _events(line, said, tally, model)
     if spoken is not None:
+        spoken.content = "".join(texts)
         yield from _events(_joined(pieces), spoken, tally, model)
     yield from tally.unanswered()
 
