@@ -69,3 +69,23 @@ def test_more_than_fits_is_refused_and_the_refusal_told() -> None:
     took = sum(worker.later(lambda: None) for _ in range(MOST_LATER + 10))
     assert MOST_LATER - 1 <= took < MOST_LATER + 10
     worker.close(5)
+
+
+def test_the_end_waits_for_no_work_that_is_left_for_later() -> None:
+    worker = Worker()
+    turns: list[float] = []
+
+    def endless() -> bool:
+        turns.append(time.monotonic())
+        time.sleep(0.005)
+        return True
+
+    assert worker.later(endless)
+    while len(turns) < 3:
+        time.sleep(0.001)
+    began = time.monotonic()
+    worker.close()
+    assert time.monotonic() - began < 1.5, "less than it gives a thread that hangs"
+    done = len(turns)
+    time.sleep(0.1)
+    assert len(turns) == done

@@ -216,8 +216,7 @@ class Worker:
         return time.monotonic() - since if since is not None else 0.0
 
     def close(self, seconds: float = 2.0) -> None:
-        """End after what is queued; a thread that hangs is left behind."""
-        self._later.clear()
+        """End after what is waited for; a thread that hangs is left behind."""
         self._closed = True
         self._queue.put(None)
         self._thread.join(seconds)
@@ -231,10 +230,10 @@ class Worker:
             with self._turn:
                 if self._now:
                     self._do(self._now.popleft())
-                elif self._later:
-                    rest = self._do_later(self._later.popleft())
                 elif self._closed:
                     return
+                elif self._later:
+                    rest = self._do_later(self._later.popleft())
 
     def _do(self, waiting: Waiting) -> None:
         self._since = time.monotonic()
