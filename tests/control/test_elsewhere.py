@@ -16,6 +16,8 @@ az vm delete -n x | rsync -a . u@h:/srv | ssh prod uptime | sftp h | cargo publi
 docker push r/x | twine upload d/x | psql postgres://u:p@db.example/x | mysql --host=db.example
 curl -XDELETE https://api.x/y | curl -d @f https://x | curl --data-binary @f https://x
 curl -sT f https://x | curl --json {} https://x | wget --post-data=a https://x | vercel deploy
+psql -hdb.example -c x | psql "dbname=x host=db.example" | mysql -hdb.example
+rsync -a . h:/srv --exclude .git --delete | rsync rsync://h/m .
 heroku ps:scale web=0 | ansible-playbook site.yml | uv publish | docker login r"""
 STAYS = """git status | git commit -m push | git stash push | git pull | git fetch origin | gh pr list | gh run watch
 gh repo clone a/b | gh api /user | terraform plan | terraform init | kubectl -n prod get pods
@@ -24,7 +26,8 @@ aws sts get-caller-identity | gcloud compute instances list | az vm list | rsync
 psql -c x | psql -h localhost -c x | psql -h /var/run/x | redis-cli get x | curl https://x
 curl -X POST http://127.0.0.1:8000 -d a | curl -fsSL https://x -o f | wget https://x | curl -I https://x
 curl -H A:b https://x | docker build . | docker run x | npm install | cargo build | ssh-keygen -t rsa
-ssh -V | make deploy-docs | pip install x"""
+psql "host=/var/run/x dbname=y" | mysql -hlocalhost | mysql -help | psql -c "select 1 where host='a'"
+rsync -a --rsync-path=/x:/y a/ b/ | ssh -V | make deploy-docs | pip install x"""
 
 
 def listed(text: str) -> list[str]:

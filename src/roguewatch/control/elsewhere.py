@@ -72,6 +72,8 @@ _DATABASES = frozenset(
      "cqlsh", "pg_restore", "mysqladmin", "dropdb", "createdb")
 )  # fmt: skip
 _HERE = re.compile(r"(?:localhost|127(?:\.\d+){3}|\[?::1\]?|0\.0\.0\.0|.*\.localhost)\Z")
+_NAMED = re.compile(r"(?:-h(?!elp\Z)|--host=|(?:\w+=\S*\s+)*host(?:addr)?=)(\S+)")
+"""A database's host in the word that says so: an option, or part of libpq's connection string."""
 _SENDS = re.compile(
     r"-[dFT]|-[a-zA-Z]*[dFT]\Z|--(?:data|form|json|upload-file|post-data|post-file|body-data|body-file)"
 )
@@ -114,14 +116,14 @@ def _plain(words: Sequence[str]) -> Iterator[str]:
 
 def _copies(command: Command) -> bool:
     """rsync: to or from another host."""
-    return any(re.match(r"[^/\s]+:|rsync://", word) for word in command.arguments[-2:])
+    return any(re.match(r"[^-/\s][^/\s]*:", word) for word in command.arguments)
 
 
 def _asks_a_database(command: Command) -> bool:
     """A client of a database that is told of another host."""
     words = command.arguments
     named = [words[place + 1] for place, word in enumerate(words[:-1]) if word in ("-h", "--host")]
-    named += [word.partition("=")[2] for word in words if word.startswith("--host=")]
+    named += [said[1] for word in words if (said := _NAMED.match(word))]
     named += [
         word.rpartition("@")[2].split("/")[0].split(":")[0] for word in words if "://" in word
     ]
