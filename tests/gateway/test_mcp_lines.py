@@ -116,17 +116,19 @@ def test_no_answer_is_waited_for_that_has_come(running: Daemon) -> None:
 
 def test_what_a_killed_relay_had_handed_over_is_recorded(running: Daemon) -> None:
     one = link(running, "killed", "2" * 32)
-    assert one.ask(call(1), "2025-11-25")["forward"] is True
+    for number in range(3):
+        assert one.ask(call(number), "2025-11-25")["forward"] is True
     child = os.fork()
-    if not child:  # a relay that ends between giving the client a line and telling of it
-        one.hand(result(1, "handed over"), "2025-11-25")
+    if not child:  # a relay that ends between giving the client lines and telling of them
+        for number in range(3):
+            one.hand(result(number, f"handed over {number}"), "2025-11-25")
         os._exit(0)
     os.waitpid(child, 0)
     one.forget()
     until = time.monotonic() + 30
-    while not (results := of(running, "2" * 32, "tool_result")) and time.monotonic() < until:
+    while len(results := of(running, "2" * 32, "tool_result")) < 3 and time.monotonic() < until:
         time.sleep(0.02)
-    assert [event.text for event in results] == ["handed over"]
+    assert [event.text for event in results] == [f"handed over {number}" for number in range(3)]
 
 
 def test_a_key_that_is_revoked_brings_no_more_lines(running: Daemon) -> None:

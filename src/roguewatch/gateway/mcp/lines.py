@@ -114,11 +114,15 @@ class Frames:
         return bool(self._buffer or self._poll.poll(milliseconds))
 
     def answer(self, said: bytes) -> None:
-        """Send an answer."""
-        self._end.sendall(ANSWER.pack(len(said)) + said)
+        """Send an answer. Where that fails nobody hears it, nor any that would follow: what
+        was brought is to be recorded all the same."""
+        try:
+            self._end.sendall(ANSWER.pack(len(said)) + said)
+        except OSError:
+            self.end(socket.SHUT_WR)
 
     def end(self, how: int = socket.SHUT_RDWR) -> None:
-        """Nothing more is read, or nor written; wakes who waits for a frame."""
+        """Nothing more is read or written, or only one of it; wakes who waits for a frame."""
         with contextlib.suppress(OSError):
             self._end.shutdown(how)
 
@@ -336,5 +340,4 @@ async def take_over(gate: Gate, asked: Asked, rest: Callable[..., Any]) -> None:
         said = msgspec.json.encode(await rest(asked.deployment, asked.steps, ruling))
     except Exception:  # unrecorded: the relay must not pass it
         said = REFUSED
-    with contextlib.suppress(OSError):
-        asked.answer(said)
+    asked.answer(said)
