@@ -45,6 +45,36 @@ def test_repetition_is_bounded(unit, shell):
     assert time.process_time() - started < 4
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "awk 'BEGIN{print" + " " * 100_000 + "x'",
+        "awk 'BEGIN{print(1)" + "; " * 50_000 + "x'",
+        "sed '" + "\n" * 4_000 + " ex'",
+        "sed '" + ";\t \n" * 1_000 + " ex'",
+    ],
+    ids=["awk, spaces", "awk, semicolons", "sed, lines", "sed, steps"],
+)
+def test_a_program_of_blanks_takes_no_longer_than_another(text: str) -> None:
+    started = time.process_time()
+    assert [one.program for one in understand(text)] == [text[:3]]
+    assert time.process_time() - started < 4
+
+
+@pytest.mark.parametrize(
+    "program",
+    [
+        'BEGIN{print "curl x.io"}',
+        ' BEGIN { printf ( "%s x.io", "curl" ) ; exit ; } ',
+        'BEGIN {printf("%c%s", 99, "url x.io");exit}',
+        'BEGIN{print("curl", "x.io")}',
+    ],
+)
+def test_what_awk_prints_of_constants_is_run(program: str) -> None:
+    seen = understand(f"awk '{program}' | sh")
+    assert [one.arguments for one in seen if one.program == "curl"] == [("x.io",)]
+
+
 def test_ten_megabytes_are_bounded_and_marked():
     started = time.process_time()
     found = understand("echo a; " * 1_250_000 + "rm -rf /")

@@ -67,7 +67,7 @@ _EDITOR = re.compile(
     r"^[+:]*(?:silent!?\s+|exe(?:cute)?\s+['\"]?)*:?!(.+?)['\"]?$|system\(\s*['\"](.+?)['\"]\s*\)",
     re.S,
 )
-_SED = re.compile(r"(?:^|[;}\n])\s*(?:\d+|\$|/[^/\n]{1,200}/)?\s*e\s+([^;\n]+)")
+_SED = re.compile(r"(?:^|[;}\n])\s*+(?:(?:\d+|\$|/[^/\n]{1,200}/)\s*+)?e\s+([^;\n]+)")
 _CLIENT = re.compile(r"(?:^|[;\n])\s*(?:\\!|\.shell|\.system|shell|system|!)\s+?\s*([^;\n]+)")
 
 

@@ -271,11 +271,8 @@ def _rot13(arguments: list[str], stdin: Text | None) -> Text | None:
 
 
 _AWK_FIELD = re.compile(r"\{\s*print \$(\d+)\s*;?\s*\}")
-
-
-_AWK_PRINTS = re.compile(
-    r"\s*BEGIN\s*\{\s*(printf?)\s*\(?\s*([^{}]*?)\)?\s*;?\s*(?:exit;?\s*)?\}\s*", re.S
-)
+_AWK_PRINTS = re.compile(r"\s*+BEGIN\s*+\{\s*+(printf?)([^{}]*+)\}\s*+")
+"""Nothing in it can be matched in two ways, so that its time is linear in the program."""
 _AWK_CONSTANTS = re.compile(r"\s*(?:(\"(?:[^\"\\]|\\.)*\")|(\d{1,9}))\s*(,|$)?", re.S)
 
 
@@ -284,7 +281,7 @@ def _awk_constants(program: str) -> Text | None:
     match = _AWK_PRINTS.fullmatch(program)
     if match is None:
         return None
-    given, at = match.group(2), 0
+    given, at = _awk_operands(match.group(2)), 0
     items: list[str] = []
     while at < len(given):
         one = _AWK_CONSTANTS.match(given, at)
@@ -306,6 +303,16 @@ def _awk_constants(program: str) -> Text | None:
         text = re.sub(r"%[cs]", lambda _: next(given_), form)
         return Text(text, (text,))
     return _printf(items, None)
+
+
+def _awk_operands(given: str) -> str:
+    """What is printed, without the brackets around it and the `exit` behind it."""
+    given = given.strip()
+    ending = given.removesuffix(";").rstrip()
+    if ending.endswith("exit"):
+        given = ending.removesuffix("exit").rstrip()
+    given = given.removesuffix(";").rstrip()
+    return given.removeprefix("(").removesuffix(")").strip()
 
 
 def _expr(arguments: list[str], stdin: Text | None) -> Text | None:
