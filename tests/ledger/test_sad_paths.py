@@ -147,6 +147,15 @@ def test_a_missing_key_stops_writing_and_not_reading(tmp_path: Path, own_places:
         assert len(list(reader.events())) == 1
 
 
+def test_a_store_that_no_segment_could_be_written_to_is_refused_before_it_takes_events(
+    tmp_path: Path,
+) -> None:
+    store = tmp_path / os.fsdecode(b"caf\xe9")
+    with pytest.raises(LedgerError, match="not UTF-8"):
+        Ledger.open(store)
+    assert not store.exists()
+
+
 def test_a_rolled_back_store_is_not_written_to(tmp_path: Path) -> None:
     import shutil
 

@@ -30,7 +30,6 @@ import sys
 from pathlib import Path
 from roguewatch.ledger import writer
 from roguewatch.ledger.ledger import Ledger
-from roguewatch.ledger.record import encode
 from tests.build import event
 writer.SEGMENT_EVENTS = 600
 number = int(sys.argv[2])
@@ -232,6 +231,45 @@ def test_a_process_that_seals_may_be_killed_at_any_moment(
                 kills += 1
         assert [one.seq for one in ledger.events()] == list(range(held))
     assert not _sealers(), "a closed ledger leaves no process behind"
+    assert fsck(tmp_path) == []
+
+
+@pytest.mark.usefixtures("small")
+def test_where_no_process_can_be_started_those_who_bring_more_seal(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "executable", "/bin/false")
+    with Ledger.open(tmp_path) as ledger:
+        ledger.append(_events(0, FULL))
+        deadline = time.monotonic() + 20
+        while not ledger.seal_error and time.monotonic() < deadline:
+            time.sleep(0.01)
+        assert ledger.seal_error == "the process that seals has ended: it gave no answer"
+        for number in range(FULL, 4 * FULL, FULL // 2):
+            ledger.append(_events(number, FULL // 2))
+        assert len(ledger.hot.segments()) == 1 and ledger.hot.count() == 0
+    assert fsck(tmp_path) == []
+
+
+@pytest.mark.usefixtures("small")
+def test_whatever_makes_a_sealing_fail_is_told_and_not_tried_again_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried: list[Sealing] = []
+
+    def fails(sealing: Sealing) -> None:
+        tried.append(sealing)
+        raise MemoryError("no memory")
+
+    monkeypatch.setattr(Sealing, "build", fails)
+    with Ledger.open(tmp_path) as ledger:
+        ledger.append(_events(0, FULL))
+        deadline = time.monotonic() + 20
+        while not ledger.seal_error and time.monotonic() < deadline:
+            time.sleep(0.01)
+        for number in range(FULL, FULL + 20):
+            ledger.append(_events(number, 1))
+        assert (len(tried), ledger.seal_error) == (1, "no memory")
     assert fsck(tmp_path) == []
 
 

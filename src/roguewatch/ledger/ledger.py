@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Collection, Iterable, Sequence
@@ -78,6 +79,11 @@ class Ledger(Reader):
             identity = layout.identity()
             seen = witness_at(witness_place(identity.id, witness))
             return Ledger(layout, Hot(layout.hot, write=False), seen)
+        try:
+            os.fsencode(layout.folder).decode()
+        except UnicodeDecodeError as error:  # said now, not when the first segment is due
+            shown = printable_path(layout.folder)
+            raise LedgerError(f"{shown}: PyArrow opens no file there: not UTF-8") from error
         if not create:
             layout.identity()
         try:
@@ -216,7 +222,7 @@ class Ledger(Reader):
                     more = writer.sweep(hurried=sealing.hurried.is_set())
                 sealing.rest()
             self.seal_error = ""
-        except (LedgerError, OSError) as error:
+        except Exception as error:  # the rows stay hot, and the status says why
             self.seal_error = printable(str(error), 500)
             self._seal_again = time.monotonic() + SEAL_AGAIN_SECONDS
         finally:
