@@ -128,6 +128,24 @@ def test_what_only_the_printed_account_tells_is_looked_at(tmp_path: Path) -> Non
     assert any("history" in line.title.lower() for line in both.findings if line.id in new)
 
 
+@pytest.mark.parametrize("make", [_claude, _codex])
+@pytest.mark.parametrize("order", ["file first", "stream first"])
+def test_a_call_that_the_session_file_tells_otherwise_is_looked_at_as_it_was_printed(
+    tmp_path: Path, make: Any, order: str
+) -> None:
+    file, stream = make(tmp_path)
+    text = file.read_text()
+    assert "history -c" in text
+    file.write_text(text.replace("history -c", "history && -c"))
+    with keys_of_the_commands():
+        alone, _ = assess([file], tmp_path / "alone")
+        for path in [file, stream] if order == "file first" else [stream, file]:
+            both, _ = assess([path], tmp_path / "store")
+    assert not any(finding.behaviour == "E3" for finding in alone.findings)
+    assert any(finding.behaviour == "E3" for finding in both.findings)
+    assert both.sessions[0].tool_calls == 2
+
+
 def test_a_session_takes_up_what_one_of_an_earlier_run_left(tmp_path: Path) -> None:
     left = session("one", "tidy up", *ran("a", "echo plan > /tmp/.handoff"))
     took = session("two", "go on", *ran("b", "cat /tmp/.handoff"), start=60)

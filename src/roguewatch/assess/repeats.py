@@ -1,9 +1,10 @@
 """What one observer of a session repeats of another's account of it.
 
 An agent's own session file and what it printed tell the same actions, mostly under the same
-call ids. Codex numbers its printed items anew: a command is the same by its words then, a
-change of files by their paths. What only one of the two tells is no repetition: it is
-looked at, since a session file lies where the agent can write.
+call ids. Codex numbers its printed items anew: a command is the same by its text then, a
+change of files by their paths. What only one of the two tells is no repetition, nor is a
+call under the same id with other arguments: it is looked at, since a session file lies
+where the agent can write.
 """
 
 from __future__ import annotations
@@ -16,9 +17,9 @@ import msgspec
 
 from roguewatch.events import Event
 
-_WORD = re.compile(r"\w+")
-_SHELLS = frozenset(("bash", "sh", "zsh", "dash", "usr", "bin", "lc", "c"))
-"""Words of how a command is started, which one account may leave out."""
+_QUOTES = re.compile(r"[\"'\\]")
+_LAUNCH = re.compile(r"\A(?:(?:\S*/)?(?:bash|sh|zsh|dash)\s+-l?c\s+)+")
+"""How a shell is started for a command, which one account may leave out."""
 _COMMANDS = ("command", "cmd")
 PRINTED = "stream"
 """The sighting of what an agent printed."""
@@ -50,13 +51,11 @@ class Repeats:
 def _keys(event: Event) -> Iterator[bytes]:
     """By what an event is known again."""
     kind = event.kind
-    if kind in ("tool_call", "tool_result"):
+    if kind == "tool_call":
+        yield from _keys_of_call(event)
+    elif kind == "tool_result":
         if event.call_id:
             yield _digest(kind, event.call_id)
-        if kind == "tool_call" and (words := _words(event)):
-            yield _digest(kind, *words)
-        if kind == "tool_call" and (paths := _paths(event.parsed_arguments())):
-            yield _digest("file_change", *paths)
     elif kind == "file_change":
         yield _digest(kind, *_paths(event.parsed_detail()))
     elif kind == "permission_mode":
@@ -65,14 +64,24 @@ def _keys(event: Event) -> Iterator[bytes]:
         yield _digest(kind, event.text)
 
 
-def _words(event: Event) -> list[str]:
-    """The words of a command, without those that start a shell for it."""
+def _keys_of_call(event: Event) -> Iterator[bytes]:
     arguments = event.parsed_arguments()
+    if event.call_id:
+        said = msgspec.json.encode(arguments, order="sorted").decode()
+        yield _digest(event.kind, event.call_id, said if arguments else event.arguments)
+    if command := _command(arguments):
+        yield _digest(event.kind, command)
+    if paths := _paths(arguments):
+        yield _digest("file_change", *paths)
+
+
+def _command(arguments: dict[str, object]) -> str:
+    """A command's text without quotes, and without the shell that is started for it."""
     said = next((arguments[key] for key in _COMMANDS if key in arguments), None)
     text = " ".join(map(str, said)) if isinstance(said, list) else said
     if not isinstance(text, str):
-        return []
-    return [word for word in _WORD.findall(text) if word not in _SHELLS]
+        return ""
+    return " ".join(_LAUNCH.sub("", _QUOTES.sub("", text).strip()).split())
 
 
 def _paths(said: dict[str, object]) -> list[str]:
